@@ -1,0 +1,98 @@
+use chrono::NaiveDate;
+
+use crate::{Column, FeatureInfo, PatientId, Survival};
+
+/// The aligned table: one row a patient, every vector of the same length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cohort {
+    /// Unique, in row order.
+    pub patients: Vec<PatientId>,
+    /// The hospital or centre, where known.
+    pub sites: Vec<Option<String>>,
+    /// The date that follow-up counts from, where known.
+    pub index_dates: Vec<Option<NaiveDate>>,
+    /// Follow-up, where known: a cohort to predict has none.
+    pub survival: Vec<Option<Survival>>,
+    /// The subtype or other class, where known.
+    pub labels: Vec<Option<String>>,
+    /// The fold that a patient is held out in, where given from outside.
+    pub folds: Vec<Option<u32>>,
+    /// The features of all modalities, those of one modality side by side.
+    pub columns: Vec<CohortColumn>,
+}
+
+/// One feature of one modality over all patients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CohortColumn {
+    /// The modality's name as the manifest has it.
+    pub modality: String,
+    /// What the column means.
+    pub info: FeatureInfo,
+    /// One value a patient.
+    pub values: Column,
+}
+
+impl CohortColumn {
+    /// The column's name in the aligned table: `<modality>.<feature>`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.modality, self.info.name)
+    }
+}
+
+impl Cohort {
+    /// The number of patients.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.patients.len()
+    }
+
+    /// Whether the cohort has no patient.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patients.is_empty()
+    }
+
+    /// The modalities in column order, each once.
+    #[must_use]
+    pub fn modalities(&self) -> Vec<&str> {
+        let mut modalities: Vec<&str> = Vec::new();
+        for column in &self.columns {
+            if !modalities.contains(&column.modality.as_str()) {
+                modalities.push(&column.modality);
+            }
+        }
+        modalities
+    }
+
+    /// The cohort with the given rows alone, in the given order.
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let pick_column = |column: &CohortColumn| CohortColumn {
+            values: rows.iter().map(|&row| column.values.get(row)).collect(),
+            ..column.clone_without_values()
+        };
+        Self {
+            patients: pick(&self.patients, rows),
+            sites: pick(&self.sites, rows),
+            index_dates: pick(&self.index_dates, rows),
+            survival: pick(&self.survival, rows),
+            labels: pick(&self.labels, rows),
+            folds: pick(&self.folds, rows),
+            columns: self.columns.iter().map(pick_column).collect(),
+        }
+    }
+}
+
+impl CohortColumn {
+    fn clone_without_values(&self) -> Self {
+        Self { modality: self.modality.clone(), info: self.info.clone(), values: Column::default() }
+    }
+}
+
+fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().map(|&row| values[row].clone()).collect()
+}

@@ -1,0 +1,157 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{PatientId, Risk, Survival};
+
+/// What `cv` and `evaluate` found: the content of `evaluation.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The layout of this file; 1 so far.
+    pub schema_version: u32,
+    /// The version of the program that wrote it.
+    pub program_version: String,
+    /// The cohort's id.
+    pub cohort: String,
+    /// SHA-256 of the aligned table that was read.
+    pub data_sha256: String,
+    /// How patients were held out, in words: `5-fold cross-validation, stratified by event and time`.
+    pub design: String,
+    /// Patients with a known outcome.
+    pub patients: usize,
+    /// Observed events among them.
+    pub events: usize,
+    /// The times that AUC and survival are reported at.
+    pub horizons_days: Vec<f64>,
+    /// The fusion model first, then its baselines.
+    pub models: Vec<ModelResult>,
+    /// The fusion model against each baseline on the same patients.
+    pub comparisons: Vec<Comparison>,
+    /// Who is not in the figures, and why.
+    pub exclusions: Vec<Exclusion>,
+    /// What a reader must know about these figures, one sentence each.
+    pub notes: Vec<String>,
+    /// The settings of the fusion model as they were used.
+    pub config: serde_json::Value,
+}
+
+/// A value with its 95 % confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The point estimate.
+    pub value: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// One model's figures on patients that it was not trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelResult {
+    /// A name such as `fusion`, `ridge Cox` or `genomics alone`.
+    pub name: String,
+    /// The modalities it reads.
+    pub modalities: Vec<String>,
+    /// Harrell's C, the mean over folds; `None` where no pair is comparable.
+    pub c_index: Option<Estimate>,
+    /// Uno's C, the mean over folds.
+    pub c_index_uno: Option<Estimate>,
+    /// Cumulative/dynamic AUC at each horizon that follow-up reaches.
+    pub auc: Vec<AucAt>,
+    /// Integrated Brier score up to the last horizon; lower is better.
+    pub ibs: Option<f64>,
+    /// Subtype figures, for a model with a subtype head.
+    pub subtype: Option<SubtypeResult>,
+    /// Each fold by itself.
+    pub folds: Vec<FoldResult>,
+}
+
+/// AUC for dying by a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AucAt {
+    /// Days from the index date.
+    pub time_days: f64,
+    /// The AUC with its interval.
+    #[serde(flatten)]
+    pub auc: Estimate,
+}
+
+/// How well the subtype head tells classes apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubtypeResult {
+    /// The classes in the order of the network's outputs.
+    pub classes: Vec<String>,
+    /// One-vs-rest AUC averaged over classes.
+    pub auc_macro: Option<Estimate>,
+    /// The share of patients whose most probable class is theirs.
+    pub accuracy: Estimate,
+}
+
+/// One held-out part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// The fold's number as given.
+    pub fold: u32,
+    /// Held-out patients.
+    pub patients: usize,
+    /// Events among them.
+    pub events: usize,
+    /// Harrell's C; `None` where undefined, and then `note` says why.
+    pub c_index: Option<f64>,
+    /// Why a figure is missing.
+    pub note: Option<String>,
+}
+
+/// Two models on the same patients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The first model's name.
+    pub a: String,
+    /// The second model's name.
+    pub b: String,
+    /// Harrell's C of `a` minus that of `b`; positive favours `a`.
+    pub delta_c_index: f64,
+    /// The lower bound of its 95 % paired bootstrap interval.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+    /// Two-sided bootstrap p-value for no difference.
+    pub p: f64,
+}
+
+/// A patient, or one modality of a patient, that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// Who; as the file had it, where it is no valid id.
+    pub patient_id: String,
+    /// The modality that was set aside; empty when the whole patient was.
+    pub modality: String,
+    /// The step that set it aside: `extract` or `align`.
+    pub step: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// One model's output for one patient it was not trained on: a row of `predictions.parquet`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Whose.
+    pub patient_id: PatientId,
+    /// The model's name as in [`ModelResult::name`].
+    pub model: String,
+    /// The fold that the patient was held out in, if any.
+    pub fold: Option<u32>,
+    /// The log relative hazard; higher is worse. Comparable within one model and fold.
+    pub risk: Risk,
+    /// Whether the risk is above the median risk of the training patients.
+    pub high_risk: bool,
+    /// The survival probability at each horizon of the evaluation.
+    pub survival: Vec<f64>,
+    /// The probability of each class; empty without a subtype head.
+    pub class_probabilities: Vec<f64>,
+    /// The modalities that the model reads and this patient lacks.
+    pub missing_modalities: Vec<String>,
+    /// What was observed, where known.
+    pub observed: Option<Survival>,
+    /// The observed class, where known.
+    pub label: Option<String>,
+}
