@@ -1,0 +1,32 @@
+# `make demo` and `make test` set up what they need; `make help` lists the rest.
+
+.PHONY: help demo test check docs setup clean
+
+help:
+	@echo 'make demo    simulate a cohort and take it the whole way; ends with demo/evaluation/report.html'
+	@echo 'make test    every test, the readers of other projects included'
+	@echo 'make check   format and lints, warnings denied'
+	@echo 'make docs    the API documentation, in target/doc'
+	@echo 'make clean   removes what was built and the demo'
+
+demo: setup
+	cargo run --locked --package oncoweave-cli -- demo --out demo
+
+test: setup
+	scripts/setup tests
+	cargo test --workspace --locked
+	scripts/outsiders
+
+check: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: setup
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+setup:
+	@scripts/setup
+
+clean:
+	cargo clean
+	rm -rf demo
