@@ -1,1 +1,104 @@
-//! Placeholder.
+//! Images in patient space, regions of interest, and radiomic features at the IBSI standard.
+//!
+//! [`dicom_features`] and [`nifti_features`] go the whole way from files to features. The steps
+//! between are public too: [`read_series`] and [`read_nifti`] give a [`Volume`], [`read_rtstruct`],
+//! [`read_seg`] and [`read_nifti_mask`] a [`Mask`] on its grid, and [`features`] measures the region.
+
+use std::path::Path;
+
+use oncoweave_core::Feature;
+
+mod error;
+mod settings;
+mod vector;
+mod volume;
+
+pub use error::Error;
+pub use settings::{Binning, ImagingSettings};
+pub use volume::{Geometry, Mask, Volume, check_pair};
+
+/// Measures the region of a folder that holds one image series and one RTSTRUCT or SEG.
+///
+/// # Errors
+/// When the folder cannot be read, its slices do not form one volume, or the region is missing,
+/// ambiguous, empty or off the grid.
+pub fn dicom_features(folder: &Path, settings: &ImagingSettings) -> Result<Vec<Feature>, Error> {
+    settings.binning()?;
+    let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
+    features(&volume, &mask, settings)
+}
+
+/// Measures the region that a NIfTI label image marks in a NIfTI image.
+///
+/// # Errors
+/// When a file cannot be read, the grids differ, or the region is empty or a single voxel.
+pub fn nifti_features(
+    image: &Path,
+    mask: &Path,
+    settings: &ImagingSettings,
+) -> Result<Vec<Feature>, Error> {
+    settings.binning()?;
+    let volume = read_nifti(image)?;
+    let mask = read_nifti_mask(mask, settings.label)?;
+    features(&volume, &mask, settings)
+}
+
+/// Reads the image series of a folder and the mask that its RTSTRUCT or SEG draws on it.
+///
+/// # Errors
+/// See [`dicom_features`].
+pub fn read_dicom_folder(folder: &Path, roi: Option<&str>) -> Result<(Volume, Mask), Error> {
+    todo!("{folder:?} {roi:?}")
+}
+
+/// Reads the one image series of a folder.
+///
+/// # Errors
+/// x
+pub fn read_series(folder: &Path) -> Result<Volume, Error> {
+    todo!("{folder:?}")
+}
+
+/// x
+///
+/// # Errors
+/// x
+pub fn read_rtstruct(path: &Path, volume: &Volume, roi: Option<&str>) -> Result<Mask, Error> {
+    todo!("{path:?} {roi:?} {volume:?}")
+}
+
+/// x
+///
+/// # Errors
+/// x
+pub fn read_seg(path: &Path, volume: &Volume, segment: Option<&str>) -> Result<Mask, Error> {
+    todo!("{path:?} {segment:?} {volume:?}")
+}
+
+/// x
+///
+/// # Errors
+/// x
+pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
+    todo!("{path:?}")
+}
+
+/// x
+///
+/// # Errors
+/// x
+pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
+    todo!("{path:?} {label:?}")
+}
+
+/// x
+///
+/// # Errors
+/// x
+pub fn features(
+    volume: &Volume,
+    mask: &Mask,
+    settings: &ImagingSettings,
+) -> Result<Vec<Feature>, Error> {
+    todo!("{volume:?} {mask:?} {settings:?}")
+}

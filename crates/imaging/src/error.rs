@@ -1,0 +1,87 @@
+use std::path::PathBuf;
+
+use crate::Geometry;
+
+/// Why an image, a mask or a setting cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read.
+    #[error("could not read a file")]
+    Io(#[from] std::io::Error),
+    /// A DICOM file is broken, cut off, or lacks what an image needs.
+    #[error("{}: {problem}", .path.display())]
+    Dicom {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found, without values of identifying tags.
+        problem: String,
+    },
+    /// The slices of a series do not form one volume.
+    #[error("{}: {problem}", .folder.display())]
+    Series {
+        /// The folder that the series lies in.
+        folder: PathBuf,
+        /// Which slice, what was expected, and what was found.
+        problem: String,
+    },
+    /// A NIfTI file is broken, cut off, or of an unsupported kind.
+    #[error("{}: {problem}", .path.display())]
+    Nifti {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        problem: String,
+    },
+    /// The structure, segment or label asked for is not there, or none was chosen among several.
+    #[error("{}: {problem}", .path.display())]
+    Region {
+        /// The file of the mask.
+        path: PathBuf,
+        /// What was asked for and what there is.
+        problem: String,
+    },
+    /// Image and mask are not on the same grid.
+    #[error(
+        "the mask is not on the image's grid: image {image}; mask {mask}; resample the mask onto the image first"
+    )]
+    GeometryMismatch {
+        /// The image's grid.
+        image: Box<Geometry>,
+        /// The mask's grid.
+        mask: Box<Geometry>,
+    },
+    /// No voxel of the mask is inside.
+    #[error("the mask is empty: no voxel centre of the image lies inside the region")]
+    EmptyMask,
+    /// A single voxel is inside, which has neither shape nor texture.
+    #[error(
+        "the mask holds one voxel only, expected at least two: no shape or texture can be measured"
+    )]
+    OneVoxelMask,
+    /// The image holds a value that is no number inside the region.
+    #[error("voxel ({x}, {y}, {z}) of the region is not a finite number")]
+    NotFinite {
+        /// Column.
+        x: usize,
+        /// Row.
+        y: usize,
+        /// Slice.
+        z: usize,
+    },
+    /// A setting is out of its range, or two settings exclude each other.
+    #[error("imaging setting {0}")]
+    Settings(String),
+    /// The bins are so narrow that the texture matrix would not fit in memory.
+    #[error(
+        "bins of width {width} give {levels} grey levels, expected at most {limit}: choose a larger bin_width"
+    )]
+    TooManyLevels {
+        /// The width asked for.
+        width: f64,
+        /// The levels it gives.
+        levels: u64,
+        /// The most there may be.
+        limit: u32,
+    },
+}

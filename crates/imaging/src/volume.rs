@@ -1,0 +1,146 @@
+use std::fmt;
+
+use ndarray::Array3;
+
+use crate::{Error, vector};
+
+/// The grid of a volume in patient coordinates: LPS in millimetres, as DICOM has them (x grows
+/// towards the patient's left, y to the back, z to the head).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Geometry {
+    /// Voxels along the axes x (columns), y (rows) and z (slices).
+    pub size: [usize; 3],
+    /// Distance in mm between the centres of neighbouring voxels along x, y and z; positive.
+    pub spacing_mm: [f64; 3],
+    /// The centre of voxel (0, 0, 0) in mm.
+    pub origin_mm: [f64; 3],
+    /// For each axis x, y, z the unit vector that its index grows along.
+    pub direction: [[f64; 3]; 3],
+}
+
+impl Geometry {
+    /// The position in mm of a voxel index (x, y, z), which may lie between voxels.
+    #[must_use]
+    pub fn position_mm(&self, index: [f64; 3]) -> [f64; 3] {
+        let mut position = self.origin_mm;
+        for axis in 0..3 {
+            let step = vector::scale(self.direction[axis], self.spacing_mm[axis] * index[axis]);
+            position = vector::add(position, step);
+        }
+        position
+    }
+
+    /// The voxel index (x, y, z), not rounded, of a position in mm.
+    #[must_use]
+    pub fn index(&self, position_mm: [f64; 3]) -> [f64; 3] {
+        let offset = vector::subtract(position_mm, self.origin_mm);
+        let [x, y, z] = self.direction;
+        // Axes may be sheared by a hair in NIfTI files, so the inverse is not the transpose.
+        let volume = vector::dot(x, vector::cross(y, z));
+        [
+            vector::dot(offset, vector::cross(y, z)) / volume / self.spacing_mm[0],
+            vector::dot(offset, vector::cross(z, x)) / volume / self.spacing_mm[1],
+            vector::dot(offset, vector::cross(x, y)) / volume / self.spacing_mm[2],
+        ]
+    }
+
+    /// The volume of one voxel in mm³.
+    #[must_use]
+    pub fn voxel_volume_mm3(&self) -> f64 {
+        self.spacing_mm.iter().product()
+    }
+
+    /// The shape of an array on this grid: slices, rows, columns.
+    #[must_use]
+    pub fn shape(&self) -> (usize, usize, usize) {
+        (self.size[2], self.size[1], self.size[0])
+    }
+
+    /// Whether two grids have the same voxels: equal size, and every corner within a tenth of the
+    /// smallest voxel edge of its twin, which headers rounded to a few digits satisfy.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        let edge = self.spacing_mm.iter().fold(f64::INFINITY, |least, &edge| least.min(edge));
+        self.size == other.size
+            && self
+                .corners()
+                .iter()
+                .zip(other.corners())
+                .all(|(a, b)| vector::norm(vector::subtract(*a, b)) <= 0.1 * edge)
+    }
+
+    fn corners(&self) -> [[f64; 3]; 8] {
+        std::array::from_fn(|corner| {
+            let index = std::array::from_fn(|axis| {
+                if corner >> axis & 1 == 1 { self.size[axis] as f64 - 1.0 } else { 0.0 }
+            });
+            self.position_mm(index)
+        })
+    }
+}
+
+impl fmt::Display for Geometry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x, y, z] = self.size;
+        let row = |v: [f64; 3]| format!("({:.4}, {:.4}, {:.4})", v[0], v[1], v[2]);
+        write!(f, "{x} x {y} x {z} voxels of {} mm", row(self.spacing_mm))?;
+        write!(f, " from {} mm along", row(self.origin_mm))?;
+        write!(
+            f,
+            " {} {} {}",
+            row(self.direction[0]),
+            row(self.direction[1]),
+            row(self.direction[2])
+        )
+    }
+}
+
+/// An image in patient space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume {
+    /// Intensities indexed `[z, y, x]` (slice, row, column), x fastest in memory.
+    pub voxels: Array3<f32>,
+    /// Where the voxels are.
+    pub geometry: Geometry,
+    /// The DICOM modality, such as `CT`; empty where the file does not say.
+    pub modality: String,
+    /// The unit of the intensities, such as `HU`; empty where the file does not say.
+    pub unit: String,
+    /// The DICOM frame of reference that positions refer to, where known.
+    pub frame_of_reference: Option<String>,
+}
+
+/// A region of interest on a volume's grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mask {
+    /// Whether a voxel is inside, indexed `[z, y, x]` like [`Volume::voxels`].
+    pub voxels: Array3<bool>,
+    /// Where the voxels are.
+    pub geometry: Geometry,
+}
+
+impl Mask {
+    /// The number of voxels inside.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.voxels.iter().filter(|&&inside| inside).count()
+    }
+}
+
+/// Refuses a mask that no feature can be computed on.
+///
+/// # Errors
+/// When the grids differ, or the mask holds fewer than two voxels.
+pub fn check_pair(volume: &Volume, mask: &Mask) -> Result<(), Error> {
+    if !volume.geometry.matches(&mask.geometry) {
+        return Err(Error::GeometryMismatch {
+            image: Box::new(volume.geometry),
+            mask: Box::new(mask.geometry),
+        });
+    }
+    match mask.count() {
+        0 => Err(Error::EmptyMask),
+        1 => Err(Error::OneVoxelMask),
+        _ => Ok(()),
+    }
+}
