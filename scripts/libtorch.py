@@ -26,7 +26,7 @@ nvidia-cuda-cupti==13.0.85 --hash=sha256:4eb01c08e859bf924d222250d2e8f8b8ff6d3db
 """
 # The wheels hold plain shared objects: any Python can unpack the one made for 3.11.
 PIP = [
-    "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
+    "download", "--quiet", "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--require-hashes",
     "--implementation", "cp", "--python-version", "3.11",
     "--platform", "manylinux_2_28_x86_64",
     "--platform", "manylinux_2_25_x86_64",
@@ -97,6 +97,7 @@ def download(scratch):
         [*pip, *PIP, "--dest", str(scratch), "--requirement", str(requirements)],
         capture_output=True,
         text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     if done.returncode != 0:
         reason = [line for line in done.stderr.splitlines() if line.strip()]
