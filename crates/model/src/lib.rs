@@ -1,1 +1,35 @@
-//! Placeholder.
+//! Fusion networks for survival: training, the model folder, prediction and evaluation.
+//!
+//! [`train`] fits the early-fusion network and the baselines it is always compared with;
+//! [`Model::save`] and [`Model::load`] are the model folder; [`Model::score`] is the one function
+//! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge.
+//!
+//! Every result is decided by the settings, the data and the seed: networks run on one thread each
+//! and draw from generators of their own.
+
+mod card;
+mod checkpoint;
+mod config;
+mod error;
+mod evaluate;
+mod fit;
+mod folder;
+mod held_out;
+mod loss;
+mod model;
+mod network;
+mod optimizer;
+mod ridge;
+mod scale;
+mod score;
+mod train;
+
+pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use error::Error;
+pub use evaluate::{CvProgress, Folds, cross_validate, evaluate};
+pub use fit::{EpochRecord, EpochReport};
+pub use model::{Baselines, FUSION, Model, TrainingRecord};
+pub use network::{Architecture, ArchitectureKind, InputLayer};
+pub use ridge::{Coefficient, RidgeModel};
+pub use scale::RiskScale;
+pub use train::{Dataset, train};

@@ -1,0 +1,278 @@
+//! Scores of several models on patients that they were not trained on, and the figures over them.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use oncoweave_core::{
+    AucAt, Comparison, Estimate, FoldResult, ModelResult, Prediction, Risk, SubtypeResult,
+    Survival, Undefined,
+    bootstrap::{Resampling, interval, interval_within_folds, mean_over_folds, paired_difference},
+    brier::integrated_brier,
+    concordance::{harrell_c, uno_c},
+    roc::{accuracy, auc_at, macro_auc},
+};
+
+/// Times that the integrated Brier score is summed over, up to the last horizon.
+const BRIER_TIMES: u32 = 50;
+
+/// One model on one held-out part.
+pub(crate) struct Scores {
+    /// One a held-out patient, in row order.
+    pub(crate) predictions: Vec<Prediction>,
+    /// Survival at [`brier_times`], (patients, times).
+    pub(crate) survival: Array2<f64>,
+    /// The classes in the order of the predictions' probabilities.
+    pub(crate) classes: Vec<String>,
+}
+
+/// One held-out part.
+pub(crate) struct HeldOut {
+    pub(crate) fold: u32,
+    /// Follow-up that the censoring distribution is learned from.
+    pub(crate) reference: Vec<Survival>,
+    /// Each held-out patient's own follow-up.
+    pub(crate) observed: Vec<Option<Survival>>,
+}
+
+/// One model over all held-out parts, or in words why a part has no scores.
+pub(crate) struct Candidate {
+    pub(crate) name: String,
+    pub(crate) modalities: Vec<String>,
+    /// One for each part.
+    pub(crate) scores: Vec<Result<Scores, String>>,
+}
+
+/// What the figures are computed with.
+pub(crate) struct Setting<'a> {
+    pub(crate) parts: &'a [HeldOut],
+    pub(crate) horizons_days: &'a [f64],
+    pub(crate) resampling: Resampling,
+}
+
+/// The times that the Brier score is integrated over.
+pub(crate) fn brier_times(horizons_days: &[f64]) -> Vec<f64> {
+    let last = horizons_days.last().copied().unwrap_or(1.0);
+    (1..=BRIER_TIMES).map(|step| last * f64::from(step) / f64::from(BRIER_TIMES)).collect()
+}
+
+/// Resamples for a cohort of this size: 1000, fewer where that would take minutes.
+pub(crate) fn resampling(patients: usize, seed: u64) -> Resampling {
+    let affordable = u32::try_from(10_000_000 / patients.max(1)).unwrap_or(u32::MAX);
+    Resampling { resamples: affordable.clamp(100, 1000), seed }
+}
+
+/// The patients of a model with known follow-up, all parts one after the other.
+struct Table<'a> {
+    setting: &'a Setting<'a>,
+    /// The index of each patient's part, (patients,).
+    parts: Vec<u32>,
+    outcomes: Vec<Survival>,
+    risks: Vec<Risk>,
+    /// (patients, times).
+    survival: Array2<f64>,
+}
+
+impl<'a> Table<'a> {
+    /// Takes the parts that every one of the models has scores for.
+    fn new(setting: &'a Setting, model: &Candidate, beside: &Candidate) -> Self {
+        let times = brier_times(setting.horizons_days).len();
+        let (mut parts, mut outcomes, mut risks, mut survival) = (vec![], vec![], vec![], vec![]);
+        for (index, (part, number)) in setting.parts.iter().zip(0..).enumerate() {
+            let (Ok(scores), Ok(_)) = (&model.scores[index], &beside.scores[index]) else {
+                continue;
+            };
+            let rows = scores.predictions.iter().zip(scores.survival.rows());
+            for ((prediction, curve), observed) in rows.zip(&part.observed) {
+                let Some(observed) = observed else { continue };
+                parts.push(number);
+                outcomes.push(*observed);
+                risks.push(prediction.risk);
+                survival.extend(curve);
+            }
+        }
+        let survival = Array2::from_shape_vec((risks.len(), times), survival)
+            .expect("one probability for each time");
+        Self { setting, parts, outcomes, risks, survival }
+    }
+
+    fn pick(&self, rows: &[usize]) -> (Vec<Survival>, Vec<Risk>) {
+        rows.iter().map(|&row| (self.outcomes[row], self.risks[row])).unzip()
+    }
+
+    /// The follow-up that the part of some rows learns censoring from; they are of one part.
+    fn reference(&self, rows: &[usize]) -> &[Survival] {
+        &self.setting.parts[self.parts[rows[0]] as usize].reference
+    }
+
+    fn c_index(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, risks) = self.pick(rows);
+        harrell_c(&outcomes, &risks)
+    }
+
+    fn c_index_uno(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, risks) = self.pick(rows);
+        let last = self.setting.horizons_days.last().copied();
+        uno_c(self.reference(rows), &outcomes, &risks, last)
+    }
+
+    fn auc(&self, rows: &[usize], time_days: f64) -> Result<f64, Undefined> {
+        let (outcomes, risks) = self.pick(rows);
+        auc_at(self.reference(rows), &outcomes, &risks, time_days)
+    }
+
+    fn ibs(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, _) = self.pick(rows);
+        let survival = self.survival.select(Axis(0), rows);
+        let times = brier_times(self.setting.horizons_days);
+        integrated_brier(self.reference(rows), &outcomes, survival.view(), &times)
+    }
+
+    fn estimate<F>(&self, statistic: F) -> Result<Estimate, Undefined>
+    where
+        F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+    {
+        let value = mean_over_folds(&self.parts, &statistic)?;
+        let bounds = interval_within_folds(&self.parts, self.setting.resampling, &statistic)?;
+        Ok(Estimate { value, low: bounds.low, high: bounds.high })
+    }
+}
+
+/// All figures of one model. What is undefined is left out and said in `notes`.
+pub(crate) fn figures(
+    setting: &Setting,
+    model: &Candidate,
+    notes: &mut Vec<String>,
+) -> ModelResult {
+    let table = Table::new(setting, model, model);
+    let mut say = |what: &str, reason: &Undefined| {
+        notes.push(format!("`{}` has no {what}: {reason}", model.name));
+    };
+    let mut auc = vec![];
+    for &time_days in setting.horizons_days {
+        match table.estimate(|rows| table.auc(rows, time_days)) {
+            Ok(estimate) => auc.push(AucAt { time_days, auc: estimate }),
+            Err(reason) => say(&format!("AUC at day {time_days}"), &reason),
+        }
+    }
+    let mut c_index = |what, estimate: Result<Estimate, Undefined>| {
+        estimate.map_err(|reason| say(what, &reason)).ok()
+    };
+    let harrell = c_index("C-index", table.estimate(|rows| table.c_index(rows)));
+    let uno = c_index("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
+    let ibs = mean_over_folds(&table.parts, |rows| table.ibs(rows));
+    ModelResult {
+        name: model.name.clone(),
+        modalities: model.modalities.clone(),
+        c_index: harrell,
+        c_index_uno: uno,
+        auc,
+        ibs: ibs.map_err(|reason| say("integrated Brier score", &reason)).ok(),
+        subtype: subtype(setting, model, notes),
+        folds: setting.parts.iter().zip(&model.scores).map(fold_result).collect(),
+    }
+}
+
+fn fold_result((part, scores): (&HeldOut, &Result<Scores, String>)) -> FoldResult {
+    let outcomes: Vec<Survival> = part.observed.iter().flatten().copied().collect();
+    let c_index = scores.as_ref().map_err(Clone::clone).and_then(|scores| {
+        let known = scores.predictions.iter().zip(&part.observed);
+        let known = known.filter(|(_, observed)| observed.is_some());
+        let risks: Vec<Risk> = known.map(|(prediction, _)| prediction.risk).collect();
+        harrell_c(&outcomes, &risks).map_err(|reason| reason.to_string())
+    });
+    FoldResult {
+        fold: part.fold,
+        patients: outcomes.len(),
+        events: outcomes.iter().filter(|outcome| outcome.event).count(),
+        note: c_index.as_ref().err().cloned(),
+        c_index: c_index.ok(),
+    }
+}
+
+/// The first model's C minus the second's on the patients that both have scores for.
+pub(crate) fn compare(
+    setting: &Setting,
+    first: &Candidate,
+    second: &Candidate,
+) -> Result<Comparison, Undefined> {
+    let a = Table::new(setting, first, second);
+    let b = Table::new(setting, second, first);
+    let difference = paired_difference(
+        &a.parts,
+        setting.resampling,
+        |rows| a.c_index(rows),
+        |rows| b.c_index(rows),
+    )?;
+    Ok(Comparison {
+        a: first.name.clone(),
+        b: second.name.clone(),
+        delta_c_index: difference.delta,
+        low: difference.low,
+        high: difference.high,
+        p: difference.p,
+    })
+}
+
+/// Patients with a known class and the probabilities that a model gave them.
+struct Classified {
+    classes: Vec<String>,
+    labels: Vec<usize>,
+    /// (patients, classes).
+    probabilities: Array2<f64>,
+}
+
+/// Pools all parts: unlike risks, probabilities mean the same in each. A class that one part's
+/// model never saw has probability 0 there.
+fn classified(model: &Candidate, notes: &mut Vec<String>) -> Option<Classified> {
+    let scores: Vec<&Scores> = model.scores.iter().flatten().collect();
+    let mut classes: Vec<String> =
+        scores.iter().flat_map(|scores| scores.classes.iter().cloned()).collect();
+    classes.sort();
+    classes.dedup();
+    let number = |name: &String| classes.iter().position(|class| class == name);
+    let (mut labels, mut flat, mut unseen) = (vec![], vec![], 0);
+    for scores in scores.iter().filter(|scores| !scores.classes.is_empty()) {
+        for prediction in &scores.predictions {
+            let Some(label) = &prediction.label else { continue };
+            let Some(label) = number(label) else {
+                unseen += 1;
+                continue;
+            };
+            labels.push(label);
+            let mut row = vec![0.0; classes.len()];
+            for (class, &probability) in scores.classes.iter().zip(&prediction.class_probabilities)
+            {
+                row[number(class).expect("the union holds every class")] = probability;
+            }
+            flat.extend(row);
+        }
+    }
+    if unseen > 0 {
+        notes.push(format!(
+            "{unseen} patients have a label that `{}` never saw in training; they are not in its \
+             subtype figures",
+            model.name
+        ));
+    }
+    let probabilities = Array2::from_shape_vec((labels.len(), classes.len()), flat)
+        .expect("one probability for each class");
+    (!labels.is_empty()).then_some(Classified { classes, labels, probabilities })
+}
+
+fn subtype(setting: &Setting, model: &Candidate, notes: &mut Vec<String>) -> Option<SubtypeResult> {
+    let classified = classified(model, notes)?;
+    let estimate = |statistic: fn(&[usize], ArrayView2<f64>) -> Result<f64, Undefined>| {
+        let on = |rows: &[usize]| {
+            let labels: Vec<usize> = rows.iter().map(|&row| classified.labels[row]).collect();
+            statistic(&labels, classified.probabilities.select(Axis(0), rows).view())
+        };
+        let everyone: Vec<usize> = (0..classified.labels.len()).collect();
+        let value = on(&everyone)?;
+        let bounds = interval(everyone.len(), setting.resampling, on)?;
+        Ok(Estimate { value, low: bounds.low, high: bounds.high })
+    };
+    let mut say = |what: &str, reason: Undefined| {
+        notes.push(format!("`{}` has no {what}: {reason}", model.name));
+    };
+    let accuracy = estimate(accuracy).map_err(|reason| say("subtype accuracy", reason)).ok()?;
+    let auc_macro = estimate(macro_auc).map_err(|reason| say("subtype AUC", reason)).ok();
+    Some(SubtypeResult { classes: classified.classes.clone(), auc_macro, accuracy })
+}

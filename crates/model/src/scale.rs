@@ -1,0 +1,109 @@
+use oncoweave_core::{Cohort, Prediction, Risk, Survival, baseline::Baseline};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// What turns a log-risk into figures for people, fitted on the training patients: the content of
+/// `baseline.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskScale {
+    /// The cumulative baseline hazard.
+    pub baseline: Baseline,
+    /// The median risk of the training patients; a higher one is a high risk.
+    pub median_risk: Risk,
+    /// The times that survival is reported at.
+    pub horizons_days: Vec<f64>,
+}
+
+impl RiskScale {
+    /// Fits the scale to the training patients' own risks.
+    pub(crate) fn fit(
+        outcomes: &[Survival],
+        risks: &[Risk],
+        horizons_days: &[f64],
+    ) -> Result<Self, Error> {
+        let baseline = Baseline::breslow(outcomes, risks)
+            .map_err(Error::undefined("the baseline hazard cannot be fitted"))?;
+        let mut sorted: Vec<f64> = risks.iter().map(|risk| risk.0).collect();
+        sorted.sort_by(f64::total_cmp);
+        // A baseline hazard exists, so there is at least one patient.
+        let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+        Ok(Self { baseline, median_risk: Risk(median), horizons_days: horizons_days.to_vec() })
+    }
+
+    /// Describes one patient of the cohort whose risk is known.
+    pub(crate) fn prediction(
+        &self,
+        model: &str,
+        cohort: &Cohort,
+        row: usize,
+        risk: Risk,
+    ) -> Prediction {
+        let survival = |&time_days: &f64| self.baseline.survival(risk, time_days);
+        Prediction {
+            patient_id: cohort.patients[row].clone(),
+            model: model.to_owned(),
+            fold: None,
+            risk,
+            high_risk: risk > self.median_risk,
+            survival: self.horizons_days.iter().map(survival).collect(),
+            class_probabilities: vec![],
+            missing_modalities: vec![],
+            observed: cohort.survival[row],
+            label: cohort.labels[row].clone(),
+        }
+    }
+}
+
+/// Up to three times near the quartiles of the observed event times, rounded as people count: to
+/// half years from nine months on, below that to months, below 45 days to days.
+pub(crate) fn default_horizons(outcomes: &[Survival]) -> Vec<f64> {
+    let mut times: Vec<f64> =
+        outcomes.iter().filter(|outcome| outcome.event).map(|outcome| outcome.time_days).collect();
+    times.sort_by(f64::total_cmp);
+    let Some(last) = times.len().checked_sub(1) else { return vec![] };
+    let quartile = |quarter: usize| round(times[last * quarter / 4]);
+    let mut horizons: Vec<f64> = (1..=3).map(quartile).filter(|&days| days > 0.0).collect();
+    horizons.dedup();
+    if horizons.is_empty() { vec![1.0] } else { horizons }
+}
+
+fn round(days: f64) -> f64 {
+    let unit = match days {
+        ..45.0 => 1.0,
+        ..270.0 => 30.4375,
+        _ => 182.625,
+    };
+    ((days / unit).round() * unit).round()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(times: &[f64], event: bool) -> Vec<Survival> {
+        times.iter().map(|&time_days| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn horizons_are_round_rising_and_positive() {
+        for (name, times, expected) in [
+            ("years", vec![100.0, 380.0, 700.0, 1500.0, 2000.0], vec![365.0, 731.0, 1461.0]),
+            ("days", vec![3.0, 5.0, 9.0, 12.0, 20.0], vec![5.0, 9.0, 12.0]),
+            ("one event", vec![95.0], vec![91.0]),
+            ("all on the first day", vec![0.0, 0.0], vec![1.0]),
+            ("no event", vec![], vec![]),
+        ] {
+            assert_eq!(default_horizons(&outcomes(&times, true)), expected, "{name}");
+        }
+        assert!(default_horizons(&outcomes(&[10.0, 20.0], false)).is_empty());
+    }
+
+    #[test]
+    fn the_median_splits_the_training_patients() {
+        let risks = [1.0, 3.0, 2.0, 4.0].map(Risk);
+        let outcomes = outcomes(&[1.0, 2.0, 3.0, 4.0], true);
+        assert_eq!(RiskScale::fit(&outcomes, &risks, &[2.0]).unwrap().median_risk, Risk(2.5));
+    }
+}

@@ -1,0 +1,362 @@
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+
+use oncoweave_core::{Cohort, Risk, Survival, preprocess::Preprocessing};
+
+use crate::{
+    Architecture, Baselines, EpochReport, Error, Model, RidgeModel, RiskScale, SubtypeHead,
+    TrainConfig, TrainingRecord,
+    fit::{Data, Fitted, Job, fit},
+    model::FUSION,
+    network::{ArchitectureKind, InputLayer, Network},
+    scale::default_horizons,
+    score::{log_risks_and_probabilities, to_blocks},
+};
+
+/// More classes than this are taken for free text by a subtype head that is `"auto"`.
+const MOST_CLASSES: usize = 20;
+
+/// An aligned table with its provenance.
+#[derive(Clone, Copy, Debug)]
+pub struct Dataset<'a> {
+    /// The table.
+    pub cohort: &'a Cohort,
+    /// The cohort's id.
+    pub id: &'a str,
+    /// SHA-256 of the file it was read from.
+    pub sha256: &'a str,
+}
+
+/// Trains the fusion network and the baselines that it is always compared with, on the given rows
+/// of a cohort and on nothing else. Rows without follow-up are left out.
+///
+/// `checkpoints` is a folder; a run that finds its own checkpoint there goes on from it and ends
+/// with the same model, bit for bit, as one that was never cut off. `on_epoch` hears of every epoch
+/// of every network, the fusion network first; when it breaks, a checkpoint is written and training
+/// stops with [`Error::Stopped`].
+///
+/// # Errors
+/// When a setting does not fit the cohort, there are too few patients or events, the loss diverges,
+/// a checkpoint belongs to another run, or `on_epoch` breaks.
+///
+/// # Panics
+/// When a row does not exist.
+pub fn train(
+    data: &Dataset,
+    rows: &[usize],
+    config: &TrainConfig,
+    checkpoints: Option<&Path>,
+    on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<Model, Error> {
+    let plan = Plan::new(data, rows, config)?;
+    if let Some(folder) = checkpoints {
+        fs_err::create_dir_all(folder)?;
+    }
+    let checkpoint = |index: usize| checkpoints.map(|folder| folder.join(checkpoint_name(index)));
+    let mut model = plan.network(&plan.fusion(), checkpoint(0).as_deref(), on_epoch)?;
+    let mut baselines = Baselines::default();
+    let mut notes = vec![];
+    for part in plan.parts() {
+        match plan.ridge(&part) {
+            Ok(ridge) => baselines.ridge.push(ridge),
+            Err(error) => notes.push(left_out(&part.ridge_name(), &error)),
+        }
+    }
+    for (index, part) in plan.alone().iter().enumerate() {
+        match plan.network(part, checkpoint(index + 1).as_deref(), on_epoch) {
+            Ok(network) => baselines.networks.push(network),
+            Err(error @ (Error::Stopped { .. } | Error::Io(_))) => return Err(error),
+            Err(error) => notes.push(left_out(&part.network_name(), &error)),
+        }
+    }
+    model.training.notes.extend(notes);
+    model.baselines = baselines;
+    Ok(model)
+}
+
+/// The fusion network comes first, then each modality alone.
+fn checkpoint_name(index: usize) -> String {
+    format!("network_{index}.safetensors")
+}
+
+/// An error with its causes in one sentence.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn left_out(name: &str, error: &Error) -> String {
+    format!("`{name}` is left out: {}", with_causes(error))
+}
+
+/// Everything that the models of one training part share.
+pub(crate) struct Plan<'a> {
+    data: &'a Dataset<'a>,
+    config: &'a TrainConfig,
+    /// The rows with follow-up, in the order given.
+    rows: Vec<usize>,
+    outcomes: Vec<Survival>,
+    modalities: Vec<String>,
+    classes: Vec<String>,
+    horizons_days: Vec<f64>,
+    notes: Vec<String>,
+}
+
+/// The modalities that one model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Part {
+    /// All of them.
+    Fusion(Vec<String>),
+    /// One of several.
+    Alone(String),
+}
+
+impl Part {
+    pub(crate) fn modalities(&self) -> Vec<String> {
+        match self {
+            Self::Fusion(modalities) => modalities.clone(),
+            Self::Alone(modality) => vec![modality.clone()],
+        }
+    }
+
+    pub(crate) fn network_name(&self) -> String {
+        match self {
+            Self::Fusion(_) => FUSION.to_owned(),
+            Self::Alone(modality) => format!("{modality} alone"),
+        }
+    }
+
+    pub(crate) fn ridge_name(&self) -> String {
+        match self {
+            Self::Fusion(_) => "ridge Cox".to_owned(),
+            Self::Alone(modality) => format!("ridge Cox, {modality} alone"),
+        }
+    }
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(
+        data: &'a Dataset<'a>,
+        rows: &[usize],
+        config: &'a TrainConfig,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let cohort = data.cohort;
+        let modalities = choose_modalities(cohort, config)?;
+        let with_outcome: Vec<(usize, Survival)> =
+            rows.iter().filter_map(|&row| Some((row, cohort.survival[row]?))).collect();
+        let (rows_used, outcomes): (Vec<usize>, Vec<Survival>) = with_outcome.into_iter().unzip();
+        check_outcomes(&outcomes, rows.len())?;
+        let mut notes = vec![];
+        let without = rows.len() - rows_used.len();
+        if without > 0 {
+            notes.push(format!("{without} patients without follow-up were not trained on"));
+        }
+        let classes = choose_classes(cohort, &rows_used, config, &mut notes)?;
+        let horizons_days =
+            config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
+        Ok(Self {
+            data,
+            config,
+            rows: rows_used,
+            outcomes,
+            modalities,
+            classes,
+            horizons_days,
+            notes,
+        })
+    }
+
+    /// The training patients' follow-up.
+    pub(crate) fn outcomes(&self) -> &[Survival] {
+        &self.outcomes
+    }
+
+    /// All modalities together.
+    pub(crate) fn fusion(&self) -> Part {
+        Part::Fusion(self.modalities.clone())
+    }
+
+    /// Each modality alone; none where there is only one.
+    pub(crate) fn alone(&self) -> Vec<Part> {
+        if self.modalities.len() < 2 {
+            return vec![];
+        }
+        self.modalities.iter().cloned().map(Part::Alone).collect()
+    }
+
+    /// All modalities together, then each alone.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        std::iter::once(self.fusion()).chain(self.alone()).collect()
+    }
+
+    /// Fits ridge Cox to the columns of a part.
+    pub(crate) fn ridge(&self, part: &Part) -> Result<RidgeModel, Error> {
+        let preprocessing = self.preprocessing(part)?;
+        let name = part.ridge_name();
+        let design = self.apply(&preprocessing)?;
+        let fitted = crate::ridge::fit_ridge(&design, &self.outcomes, self.config.seed)
+            .map_err(Error::undefined(format!("`{name}` cannot be fitted")))?;
+        let scale = (self.horizons_days.as_slice(), self.outcomes.as_slice());
+        RidgeModel::new(name, preprocessing, &fitted, &design, scale)
+    }
+
+    /// Fits the network to the columns of a part.
+    pub(crate) fn network(
+        &self,
+        part: &Part,
+        checkpoint: Option<&Path>,
+        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<Model, Error> {
+        let preprocessing = self.preprocessing(part)?;
+        let architecture = self.architecture(&preprocessing);
+        let design = self.apply(&preprocessing)?;
+        let data = Data {
+            blocks: design.blocks.into_iter().map(|block| block.x).collect(),
+            outcomes: self.outcomes.clone(),
+            classes: self.class_numbers(),
+        };
+        let name = part.network_name();
+        let job = Job { name: &name, architecture: &architecture, config: self.config, checkpoint };
+        let fitted = fit(&job, &data, on_epoch)?;
+        let network = Network::new(&architecture, &fitted.weights);
+        let (risks, _) = log_risks_and_probabilities(&network, &to_blocks(&data.blocks));
+        let risks: Vec<Risk> = risks.into_iter().map(Risk).collect();
+        let scale = RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?;
+        Ok(Model {
+            training: self.record(part, &fitted, &architecture),
+            name,
+            config: self.config.clone(),
+            architecture,
+            weights: fitted.weights,
+            preprocessing,
+            scale,
+            baselines: Baselines::default(),
+        })
+    }
+
+    fn preprocessing(&self, part: &Part) -> Result<Preprocessing, Error> {
+        Preprocessing::fit(self.data.cohort, &self.rows, &part.modalities())
+            .map_err(Error::undefined("the columns cannot be prepared"))
+    }
+
+    fn apply(
+        &self,
+        preprocessing: &Preprocessing,
+    ) -> Result<oncoweave_core::preprocess::Design, Error> {
+        preprocessing
+            .apply(self.data.cohort, &self.rows)
+            .map_err(Error::undefined("the columns cannot be prepared"))
+    }
+
+    fn architecture(&self, preprocessing: &Preprocessing) -> Architecture {
+        let widths = preprocessing.widths();
+        Architecture {
+            kind: ArchitectureKind::EarlyFusion,
+            width: self.config.network.width,
+            fused_width: self.config.network.fused_width,
+            classes: self.classes.clone(),
+            inputs: widths.iter().map(|(name, width)| InputLayer::new(name, *width)).collect(),
+        }
+    }
+
+    fn class_numbers(&self) -> Vec<i64> {
+        let number: BTreeMap<&str, i64> =
+            self.classes.iter().map(String::as_str).zip(0..).collect();
+        let label = |&row: &usize| self.data.cohort.labels[row].as_deref();
+        let class = |row| label(row).and_then(|label| number.get(label)).copied().unwrap_or(-1);
+        self.rows.iter().map(class).collect()
+    }
+
+    fn record(&self, part: &Part, fitted: &Fitted, architecture: &Architecture) -> TrainingRecord {
+        let mut notes = self.notes.clone();
+        let used =
+            |modality: &String| architecture.inputs.iter().any(|input| &input.modality == modality);
+        for modality in part.modalities().iter().filter(|modality| !used(modality)) {
+            notes.push(format!(
+                "modality `{modality}` is not used: all its columns are empty or constant on the \
+                 training patients"
+            ));
+        }
+        if fitted.validation_patients == 0 && self.config.training.validation_fraction > 0.0 {
+            notes.push(
+                "no early stopping: a validation part would have had fewer than 2 events"
+                    .to_owned(),
+            );
+        }
+        TrainingRecord {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            cohort: self.data.id.to_owned(),
+            data_sha256: self.data.sha256.to_owned(),
+            seed: self.config.seed,
+            patients: self.rows.len(),
+            events: self.outcomes.iter().filter(|outcome| outcome.event).count(),
+            validation_patients: fitted.validation_patients,
+            best_epoch: fitted.best_epoch,
+            epochs: fitted.history.clone(),
+            notes,
+        }
+    }
+}
+
+fn choose_modalities(cohort: &Cohort, config: &TrainConfig) -> Result<Vec<String>, Error> {
+    let present: Vec<String> = cohort.modalities().into_iter().map(str::to_owned).collect();
+    let Some(wanted) = &config.modalities else {
+        return Ok(present);
+    };
+    match wanted.iter().find(|modality| !present.contains(modality)) {
+        Some(modality) => Err(Error::UnknownModality { modality: modality.clone(), present }),
+        None => Ok(wanted.clone()),
+    }
+}
+
+fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), Error> {
+    let events = outcomes.iter().filter(|outcome| outcome.event).count();
+    let reason = if outcomes.is_empty() {
+        format!("none of the {rows} has follow-up; columns `time_days` and `event` carry it")
+    } else if events == 0 {
+        format!(
+            "no event was observed among {}; check which values of the event column mean an event",
+            outcomes.len()
+        )
+    } else if outcomes.len() < 2 {
+        "there is only one with follow-up".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::Untrainable { reason })
+}
+
+/// The classes seen in training, sorted; empty without a subtype head.
+fn choose_classes(
+    cohort: &Cohort,
+    rows: &[usize],
+    config: &TrainConfig,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>, Error> {
+    let mut classes: Vec<String> =
+        rows.iter().filter_map(|&row| cohort.labels[row].clone()).collect();
+    classes.sort();
+    classes.dedup();
+    match (config.heads.subtype, classes.len()) {
+        (SubtypeHead::Off, _) | (SubtypeHead::Auto, 0) => Ok(vec![]),
+        (SubtypeHead::On, found @ 0..2) => Err(Error::Untrainable {
+            reason: format!(
+                "`heads.subtype` is on, but the training patients have {found} distinct labels; \
+                 it takes two"
+            ),
+        }),
+        (SubtypeHead::Auto, found) if !(2..=MOST_CLASSES).contains(&found) => {
+            notes.push(format!(
+                "no subtype head: the training patients have {found} distinct labels, not 2 to \
+                 {MOST_CLASSES}"
+            ));
+            Ok(vec![])
+        }
+        _ => Ok(classes),
+    }
+}
