@@ -1,0 +1,84 @@
+use std::{io, path::PathBuf};
+
+/// Why a file of genomic data cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read.
+    #[error("could not read the file")]
+    Io(#[from] io::Error),
+    /// The compressed file stops before its end.
+    #[error("{}: ends in the middle of {within}; the file is truncated; copy it again", .path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// What was being read: `a BGZF block`, `a gzip member`, `line 7`.
+        within: String,
+    },
+    /// The compressed file holds what cannot be decompressed.
+    #[error("{}: the compressed data are damaged; copy the file again", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// A file with nothing in it.
+    #[error("{}: expected {expected}, found no data; is it the right file?", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A line is not what the format asks for.
+    #[error("{}:{line}: expected {expected}, found {found}; {advice}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What the format asks for.
+        expected: String,
+        /// What stands there.
+        found: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The settings name a sample that the file does not hold.
+    #[error(
+        "{}: none of the file's {samples} samples is the one that files.csv names; \
+         compare `sample_id` with the last columns of the `#CHROM` line",
+        .path.display()
+    )]
+    NoSuchSample {
+        /// The file.
+        path: PathBuf,
+        /// The number of samples that the file holds.
+        samples: usize,
+    },
+    /// Nothing says which sample is the tumor.
+    #[error(
+        "{}: cannot tell which of the file's {samples} samples is the tumor; \
+         name it as `sample_id` in files.csv",
+        .path.display()
+    )]
+    UnknownTumor {
+        /// The file.
+        path: PathBuf,
+        /// The number of samples that the file holds.
+        samples: usize,
+    },
+    /// A table lacks a column that it cannot do without.
+    #[error("{}:{line}: expected a column `{column}` in the header, found none; is it {format}?", .path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The header's line, counted from 1.
+        line: u64,
+        /// The column's usual name.
+        column: &'static str,
+        /// The format that asks for it.
+        format: &'static str,
+    },
+}
