@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Where the parsers meet: the manifest of a cohort, its feature tables, lineage and exclusions on
+//! disk, and the alignment of all modalities to one row a patient.
+//!
+//! A [`Manifest`] says what a cohort is made of and [`read_files`] which files it has. Extraction
+//! writes one [`oncoweave_core::FeatureTable`] for each modality ([`write_feature_table`]),
+//! [`align`] joins them to the outcomes, and [`write_cohort`] stores the result. Whatever is
+//! written appears whole or not at all ([`write_atomically`]), and the same content gives the same
+//! bytes.
+
+mod align;
+mod aligned;
+mod assemble;
+mod atomic;
+mod columns;
+mod error;
+mod exclusions;
+mod features;
+mod files;
+mod hash;
+mod lineage;
+mod manifest;
+mod parquet_file;
+mod predictions;
+
+pub use align::{KnownPatients, ModalityTable, align};
+pub use aligned::{read_cohort, read_cohort_id, read_outcomes, write_cohort, write_outcomes};
+pub use assemble::{merge_tables, single_row};
+pub use atomic::{TEMPORARY_PREFIX, remove_leftovers, write_atomically};
+pub use error::Error;
+pub use exclusions::{read_exclusions, write_exclusions};
+pub use features::{read_feature_table, write_feature_table};
+pub use files::{SourceFile, SourceFiles, read_files};
+pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
+pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
+pub use manifest::{Kind, Manifest, Modality, Window};
+pub use predictions::{PredictionLayout, read_predictions, write_predictions};
+
+/// The layout of the Parquet files that this version writes, stored in their metadata.
+pub const SCHEMA_VERSION: u32 = 1;

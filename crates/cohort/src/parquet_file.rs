@@ -1,0 +1,125 @@
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    compute::concat_batches,
+    datatypes::{Field, Schema},
+};
+use parquet::{
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    basic::{Compression, ZstdLevel},
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
+};
+
+use crate::{Error, SCHEMA_VERSION, columns::Columns, write_atomically};
+
+const KIND: &str = "oncoweave.kind";
+const VERSION: &str = "oncoweave.schema_version";
+
+/// What a Parquet file of ours holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Features,
+    Outcomes,
+    Cohort,
+    Lineage,
+    Predictions,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Features => "features",
+            Self::Outcomes => "outcomes",
+            Self::Cohort => "cohort",
+            Self::Lineage => "lineage",
+            Self::Predictions => "predictions",
+        }
+    }
+}
+
+/// A named column to write; nulls are allowed where the array has them.
+pub(crate) type NamedArray = (String, ArrayRef);
+
+/// Writes one row group sequence, compressed with Zstandard; the same content gives the same bytes.
+pub(crate) fn write_parquet(
+    path: &Path,
+    kind: Kind,
+    metadata: Vec<(&str, String)>,
+    columns: Vec<NamedArray>,
+) -> Result<(), Error> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
+        .map_err(|source| Error::Arrow { path: path.to_owned(), source })?;
+    let own = [(KIND, kind.as_str().to_owned()), (VERSION, SCHEMA_VERSION.to_string())].into_iter();
+    let metadata = own
+        .chain(metadata)
+        .map(|(key, value)| KeyValue::new(key.to_owned(), value))
+        .collect::<Vec<_>>();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_key_value_metadata(Some(metadata))
+        .build();
+    let at_path = |source| Error::Parquet { path: path.to_owned(), source };
+    write_atomically(path, |file| {
+        // `ArrowWriter` wants a sized, sendable writer, which a borrowed file is not.
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(at_path)?;
+        writer.write(&batch).map_err(at_path)?;
+        writer.close().map_err(at_path)?;
+        Ok(file.write_all(&bytes)?)
+    })
+}
+
+/// Reads a whole file and checks that it holds what is wanted. A file without our metadata was
+/// written by another program and is taken at its columns.
+pub(crate) fn read_parquet(path: &Path, kind: Kind) -> Result<Columns, Error> {
+    let at_path = |source| Error::Parquet { path: path.to_owned(), source };
+    let at_arrow = |source| Error::Arrow { path: path.to_owned(), source };
+    let file = fs_err::File::open(path)?.into_file();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(at_path)?;
+    let metadata: HashMap<String, String> = builder
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+        .collect();
+    check_metadata(path, kind, &metadata)?;
+    let schema = Arc::clone(builder.schema());
+    let batches =
+        builder.build().map_err(at_path)?.collect::<Result<Vec<_>, _>>().map_err(at_arrow)?;
+    let batch = concat_batches(&schema, &batches).map_err(at_arrow)?;
+    Columns::new(path, &batch, metadata)
+}
+
+fn check_metadata(path: &Path, kind: Kind, found: &HashMap<String, String>) -> Result<(), Error> {
+    if let Some(version) = found.get(VERSION)
+        && *version != SCHEMA_VERSION.to_string()
+    {
+        let problem = format!(
+            "schema version {version} is unknown, this program reads version {SCHEMA_VERSION}; \
+             read the file with the version of oncoweave that wrote it or make it anew"
+        );
+        return Err(Error::content(path, problem));
+    }
+    if let Some(found) = found.get(KIND)
+        && found != kind.as_str()
+    {
+        let problem =
+            format!("this file holds `{found}`, but `{}` was expected here", kind.as_str());
+        return Err(Error::content(path, problem));
+    }
+    Ok(())
+}

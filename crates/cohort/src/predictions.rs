@@ -1,0 +1,166 @@
+use std::{path::Path, sync::Arc};
+
+use arrow::array::{BooleanArray, Float64Array, StringArray, UInt8Array, UInt32Array};
+use oncoweave_core::{Prediction, Risk, Survival};
+
+use crate::{
+    Error,
+    columns::Columns,
+    features::patient_array,
+    parquet_file::{Kind, NamedArray, read_parquet, write_parquet},
+};
+
+/// What the lists in a [`Prediction`] stand for: the same for every row of one file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PredictionLayout {
+    /// The times of [`Prediction::survival`], in days.
+    pub horizons_days: Vec<f64>,
+    /// The classes of [`Prediction::class_probabilities`].
+    pub classes: Vec<String>,
+}
+
+/// Writes predictions, one row a patient and model: `patient_id`, `model`, `fold`, `risk` (higher
+/// is worse), `high_risk`, `missing_modalities` (joined by `;`), `time_days`, `event`, `label`,
+/// then `survival_<days>d` for each horizon and `probability_<class>` for each class, which are
+/// null in the rows of a model that gives none.
+///
+/// # Errors
+/// When the file cannot be written.
+///
+/// # Panics
+/// When a list is neither empty nor as long as the layout says.
+pub fn write_predictions(
+    path: &Path,
+    predictions: &[Prediction],
+    layout: &PredictionLayout,
+) -> Result<(), Error> {
+    let observed = predictions.iter().map(|row| row.observed);
+    let missing = predictions.iter().map(|row| row.missing_modalities.join(";"));
+    let models = predictions.iter().map(|row| row.model.as_str());
+    let labels: StringArray = predictions.iter().map(|row| row.label.as_deref()).collect();
+    let risks: Float64Array = predictions.iter().map(|row| Some(row.risk.0)).collect();
+    let high: BooleanArray = predictions.iter().map(|row| Some(row.high_risk)).collect();
+    let folds: UInt32Array = predictions.iter().map(|row| row.fold).collect();
+    let times: Float64Array = observed.clone().map(|one| one.map(|one| one.time_days)).collect();
+    let events: UInt8Array = observed.map(|one| one.map(|one| one.event.into())).collect();
+    let mut columns: Vec<NamedArray> = vec![
+        ("patient_id".to_owned(), patient_array(predictions.iter().map(|row| &row.patient_id))),
+        ("model".to_owned(), Arc::new(StringArray::from_iter_values(models))),
+        ("fold".to_owned(), Arc::new(folds)),
+        ("risk".to_owned(), Arc::new(risks)),
+        ("high_risk".to_owned(), Arc::new(high)),
+        ("missing_modalities".to_owned(), Arc::new(StringArray::from_iter_values(missing))),
+        ("time_days".to_owned(), Arc::new(times)),
+        ("event".to_owned(), Arc::new(events)),
+        ("label".to_owned(), Arc::new(labels)),
+    ];
+    let survival = layout.horizons_days.iter().map(|days| format!("survival_{days}d"));
+    let survival = survival.collect::<Vec<_>>();
+    columns.extend(list_columns(&survival, predictions.iter().map(|row| &row.survival)));
+    let classes = layout.classes.iter().map(|class| format!("probability_{class}"));
+    let classes = classes.collect::<Vec<_>>();
+    columns.extend(list_columns(&classes, predictions.iter().map(|row| &row.class_probabilities)));
+    write_parquet(path, Kind::Predictions, Vec::new(), columns)
+}
+
+/// Reads what [`write_predictions`] wrote.
+///
+/// # Errors
+/// When the file is no such table or a row lacks its model or risk.
+pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayout), Error> {
+    let columns = read_parquet(path, Kind::Predictions)?;
+    for name in ["model", "risk", "high_risk"] {
+        columns.require(name)?;
+    }
+    let horizons = horizon_columns(&columns)?;
+    let classes: Vec<&str> =
+        columns.names.iter().filter_map(|name| name.strip_prefix("probability_")).collect();
+    let mut survival = read_lists(&columns, horizons.iter().map(|(name, _)| name.clone()))?;
+    let mut probabilities =
+        read_lists(&columns, classes.iter().map(|class| format!("probability_{class}")))?;
+    let (models, labels) = (columns.texts("model")?, columns.labels("label")?);
+    let (risks, high) = (columns.numbers("risk")?, columns.flags("high_risk")?);
+    let (folds, missing) = (columns.counts("fold")?, columns.texts("missing_modalities")?);
+    let (times, events) = (columns.numbers("time_days")?, columns.flags("event")?);
+    let lacks = |row: usize, name: &str| columns.at_row(row, &format!("`{name}` has no value"));
+    let mut predictions = Vec::with_capacity(columns.rows());
+    for (row, patient_id) in columns.patients()?.into_iter().enumerate() {
+        let observed = times[row].zip(events[row]).map(|(time, event)| Survival::new(time, event));
+        predictions.push(Prediction {
+            patient_id,
+            model: models[row].clone().ok_or_else(|| lacks(row, "model"))?,
+            fold: folds[row],
+            risk: Risk(risks[row].ok_or_else(|| lacks(row, "risk"))?),
+            high_risk: high[row].ok_or_else(|| lacks(row, "high_risk"))?,
+            survival: std::mem::take(&mut survival[row]),
+            class_probabilities: std::mem::take(&mut probabilities[row]),
+            missing_modalities: missing[row]
+                .iter()
+                .flat_map(|names| names.split(';'))
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            observed: observed.transpose().map_err(|e| columns.at_row(row, &e.to_string()))?,
+            label: labels[row].clone(),
+        });
+    }
+    let layout = PredictionLayout {
+        horizons_days: horizons.into_iter().map(|(_, days)| days).collect(),
+        classes: classes.into_iter().map(str::to_owned).collect(),
+    };
+    Ok((predictions, layout))
+}
+
+fn list_columns<'a>(
+    names: &[String],
+    lists: impl Iterator<Item = &'a Vec<f64>>,
+) -> Vec<NamedArray> {
+    let mut columns = vec![Vec::new(); names.len()];
+    for list in lists {
+        assert!(
+            list.is_empty() || list.len() == names.len(),
+            "a prediction has {} values for {} columns",
+            list.len(),
+            names.len()
+        );
+        for (index, column) in columns.iter_mut().enumerate() {
+            column.push(list.get(index).copied());
+        }
+    }
+    let array = |(name, values): (&String, Vec<Option<f64>>)| {
+        (name.clone(), Arc::new(Float64Array::from(values)) as _)
+    };
+    names.iter().zip(columns).map(array).collect()
+}
+
+/// One list a row from several columns; a row without any value has an empty list.
+fn read_lists(
+    columns: &Columns,
+    names: impl Iterator<Item = String>,
+) -> Result<Vec<Vec<f64>>, Error> {
+    let names: Vec<String> = names.collect();
+    let values: Vec<Vec<Option<f64>>> =
+        names.iter().map(|name| columns.numbers(name)).collect::<Result<_, _>>()?;
+    let list = |row: usize| {
+        let list: Vec<f64> = values.iter().filter_map(|column| column[row]).collect();
+        if list.is_empty() || list.len() == names.len() {
+            return Ok(list);
+        }
+        let problem = format!("only {} of `{}` have a value", list.len(), names.join("`, `"));
+        Err(columns.at_row(row, &problem))
+    };
+    (0..columns.rows()).map(list).collect()
+}
+
+/// The columns `survival_<days>d` with their days, in file order.
+fn horizon_columns(columns: &Columns) -> Result<Vec<(String, f64)>, Error> {
+    let horizon = |name: &String| {
+        let days = name.strip_prefix("survival_")?;
+        let days = days.strip_suffix('d').and_then(|days| days.parse().ok());
+        Some(days.map(|days| (name.clone(), days)).ok_or_else(|| {
+            let problem = format!("column `{name}` must be named `survival_<days>d`");
+            Error::content(&columns.path, problem)
+        }))
+    };
+    columns.names.iter().filter_map(horizon).collect()
+}
