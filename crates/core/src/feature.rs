@@ -99,6 +99,7 @@ impl Column {
     }
 
     /// Every row in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<f32>> + '_ {
         self.values.iter().map(|&value| Some(value).filter(|value| !value.is_nan()))
     }

@@ -4,11 +4,25 @@
 //! for each modality; alignment joins them into a [`Cohort`], one row a patient; a model turns each
 //! row into a [`Risk`]; the statistics here judge it against the observed [`Survival`].
 
+pub mod baseline;
+pub mod bootstrap;
+pub mod brier;
+pub mod concordance;
+pub mod cox;
+pub mod kaplan_meier;
+pub mod log_rank;
+pub mod preprocess;
+pub mod roc;
+pub mod split;
+
 mod cohort;
 mod evaluation;
 mod feature;
+mod newton;
+mod partial_likelihood;
 mod patient;
 mod survival;
+mod undefined;
 
 pub use cohort::{Cohort, CohortColumn};
 pub use evaluation::{
@@ -18,3 +32,4 @@ pub use evaluation::{
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{InvalidSurvival, Risk, Survival};
+pub use undefined::Undefined;

@@ -1,0 +1,200 @@
+//! Bootstrap intervals over patients. Efron and Tibshirani, An Introduction to the Bootstrap,
+//! 1993, chapter 13.
+//!
+//! A statistic is any function of row indices: rows are drawn with replacement, and the statistic
+//! is computed anew. Each resample has its own random stream, so that one seed gives one result on
+//! any number of threads.
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use rayon::prelude::*;
+
+use crate::Undefined;
+
+/// How often to resample, and from which seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resampling {
+    /// The number of resamples; 1000 gives bounds to about two digits.
+    pub resamples: u32,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A 95 % percentile interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The 2.5 % point of the resampled statistic.
+    pub low: f64,
+    /// The 97.5 % point.
+    pub high: f64,
+    /// Resamples left out because the statistic is undefined in them.
+    pub undefined: usize,
+}
+
+/// The difference between two models on the same patients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// The statistic of the first model minus that of the second.
+    pub delta: f64,
+    /// The lower bound of its 95 % percentile interval.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+    /// Twice the smaller share of resamples on either side of zero, one resample being added to
+    /// each side so that it is never 0. Davison and Hinkley, Bootstrap Methods, 1997, section 4.4.
+    pub p: f64,
+    /// Resamples left out because a statistic is undefined in them.
+    pub undefined: usize,
+}
+
+/// The interval of a statistic of `patients` rows.
+///
+/// # Errors
+/// When there is no patient, or the statistic is undefined in every resample.
+pub fn interval<F>(patients: usize, plan: Resampling, statistic: F) -> Result<Interval, Undefined>
+where
+    F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+{
+    interval_within_folds(&vec![0; patients], plan, statistic)
+}
+
+/// The interval of a statistic that is computed in each fold and averaged: patients are resampled
+/// within their fold. A fold in which a resample leaves the statistic undefined is left out of
+/// that resample's average.
+///
+/// `folds` has one fold a patient; the statistic gets rows of one fold at a time.
+///
+/// # Errors
+/// When there is no patient, or the statistic is undefined in every resample.
+pub fn interval_within_folds<F>(
+    folds: &[u32],
+    plan: Resampling,
+    statistic: F,
+) -> Result<Interval, Undefined>
+where
+    F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+{
+    let drawn = resample(&rows_by_fold(folds), plan, &statistic)?;
+    Ok(Interval {
+        low: quantile(&drawn.values, 25),
+        high: quantile(&drawn.values, 975),
+        undefined: drawn.undefined,
+    })
+}
+
+/// The statistic of the rows as they are: computed in each fold and averaged over the folds in
+/// which it is defined.
+///
+/// # Errors
+/// When there is no patient, or the statistic is undefined in every fold; then the first fold's
+/// reason is given.
+pub fn mean_over_folds<F>(folds: &[u32], statistic: F) -> Result<f64, Undefined>
+where
+    F: Fn(&[usize]) -> Result<f64, Undefined>,
+{
+    mean_of_defined(rows_by_fold(folds).iter().map(|rows| statistic(rows)))
+}
+
+/// The difference between two models' statistics on the same resampled patients, computed within
+/// folds and averaged over them as [`interval_within_folds`] does.
+///
+/// # Errors
+/// When there is no patient, or the difference is undefined on the patients as they are or in
+/// every resample.
+pub fn paired_difference<A, B>(
+    folds: &[u32],
+    plan: Resampling,
+    first: A,
+    second: B,
+) -> Result<Difference, Undefined>
+where
+    A: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+    B: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+{
+    let difference = |rows: &[usize]| Ok(first(rows)? - second(rows)?);
+    let rows = rows_by_fold(folds);
+    let delta = mean_of_defined(rows.iter().map(|rows| difference(rows)))?;
+    let drawn = resample(&rows, plan, &difference)?;
+    let share = |side: fn(f64) -> bool| {
+        let count = drawn.values.iter().filter(|&&value| side(value)).count();
+        (count + 1) as f64 / (drawn.values.len() + 1) as f64
+    };
+    Ok(Difference {
+        delta,
+        low: quantile(&drawn.values, 25),
+        high: quantile(&drawn.values, 975),
+        p: (2.0 * share(|value| value <= 0.0).min(share(|value| value >= 0.0))).min(1.0),
+        undefined: drawn.undefined,
+    })
+}
+
+/// The rows of each fold, folds in order.
+fn rows_by_fold(folds: &[u32]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..folds.len()).collect();
+    order.sort_by_key(|&row| folds[row]);
+    order.chunk_by(|&a, &b| folds[a] == folds[b]).map(<[usize]>::to_vec).collect()
+}
+
+/// The defined values of all resamples, sorted.
+struct Drawn {
+    values: Vec<f64>,
+    undefined: usize,
+}
+
+fn resample<F>(folds: &[Vec<usize>], plan: Resampling, statistic: &F) -> Result<Drawn, Undefined>
+where
+    F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+{
+    if folds.is_empty() {
+        return Err(Undefined::NoPatient);
+    }
+    let results: Vec<Result<f64, Undefined>> = (0..plan.resamples)
+        .into_par_iter()
+        .map(|number| {
+            let mut generator = ChaCha8Rng::seed_from_u64(plan.seed);
+            generator.set_stream(u64::from(number));
+            mean_of_defined(folds.iter().map(|rows| {
+                let draw = |_| rows[generator.random_range(0..rows.len())];
+                let drawn: Vec<usize> = (0..rows.len()).map(draw).collect();
+                statistic(&drawn)
+            }))
+        })
+        .collect();
+    let reason = results.iter().find_map(|result| result.as_ref().err()).cloned();
+    let mut values: Vec<f64> = results.into_iter().flatten().collect();
+    let undefined = plan.resamples as usize - values.len();
+    if values.is_empty() {
+        let reason = reason.map_or_else(|| "none was drawn".to_owned(), |cause| cause.to_string());
+        return Err(Undefined::EveryResample { resamples: undefined, reason });
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    Ok(Drawn { values, undefined })
+}
+
+fn mean_of_defined(
+    results: impl Iterator<Item = Result<f64, Undefined>>,
+) -> Result<f64, Undefined> {
+    let mut reason = None;
+    let (mut sum, mut count) = (0.0, 0_u32);
+    for result in results {
+        match result {
+            Ok(value) => {
+                sum += value;
+                count += 1;
+            }
+            Err(undefined) => {
+                reason.get_or_insert(undefined);
+            }
+        }
+    }
+    if count > 0 { Ok(sum / f64::from(count)) } else { Err(reason.unwrap_or(Undefined::NoPatient)) }
+}
+
+/// A quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan, Am Stat
+/// 1996;50:361, the default of R and Python).
+fn quantile(sorted: &[f64], permille: usize) -> f64 {
+    let position = permille * (sorted.len() - 1);
+    let (below, rest) = (position / 1000, position % 1000);
+    let next = sorted[(below + 1).min(sorted.len() - 1)];
+    sorted[below] + rest as f64 / 1000.0 * (next - sorted[below])
+}

@@ -1,0 +1,90 @@
+//! Brier scores of survival probabilities under censoring.
+
+use ndarray::ArrayRef2;
+
+use crate::kaplan_meier::Censoring;
+use crate::{Survival, Undefined};
+
+/// The expected squared error of the predicted probabilities of surviving past day `time_days`,
+/// weighted by the inverse probability of being uncensored, learned from `train`; lower is
+/// better, 0.25 is a coin's. Graf et al., Stat Med 1999;18:2529.
+///
+/// `survival` has one probability a patient. Equal to scikit-survival's `brier_score`.
+///
+/// # Errors
+/// When there is no patient, nobody was followed up past that day, the training patients' own
+/// follow-up does not reach that far, or a probability is not finite.
+///
+/// # Panics
+/// When there are not as many probabilities as outcomes.
+pub fn brier_at(
+    train: &[Survival],
+    outcomes: &[Survival],
+    survival: &[f64],
+    time_days: f64,
+) -> Result<f64, Undefined> {
+    brier(&Censoring::fit(train), outcomes, survival, time_days)
+}
+
+/// The Brier score averaged over time by the trapezoidal rule from the first to the last of the
+/// given times; lower is better. Equal to scikit-survival's `integrated_brier_score`.
+///
+/// `survival` has the shape (patients, times).
+///
+/// # Errors
+/// As [`brier_at`], and when there are not two times, or they do not increase.
+///
+/// # Panics
+/// When the shape of `survival` is not (outcomes, times).
+pub fn integrated_brier(
+    train: &[Survival],
+    outcomes: &[Survival],
+    survival: &ArrayRef2<f64>,
+    times_days: &[f64],
+) -> Result<f64, Undefined> {
+    assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
+    let increasing = times_days.windows(2).all(|pair| pair[0] < pair[1]);
+    let (&[first, .., last], true) = (times_days, increasing) else {
+        return Err(Undefined::TooFewTimes { times: times_days.len() });
+    };
+    let censoring = Censoring::fit(train);
+    let mut scores = Vec::with_capacity(times_days.len());
+    for (&time_days, column) in times_days.iter().zip(survival.columns()) {
+        scores.push(brier(&censoring, outcomes, &column.to_vec(), time_days)?);
+    }
+    let area: f64 = times_days
+        .windows(2)
+        .zip(scores.windows(2))
+        .map(|(time, score)| (time[1] - time[0]) * f64::midpoint(score[0], score[1]))
+        .sum();
+    Ok(area / (last - first))
+}
+
+fn brier(
+    censoring: &Censoring,
+    outcomes: &[Survival],
+    survival: &[f64],
+    time_days: f64,
+) -> Result<f64, Undefined> {
+    assert_eq!(outcomes.len(), survival.len(), "one probability for each outcome");
+    if outcomes.is_empty() {
+        return Err(Undefined::NoPatient);
+    }
+    if let Some(row) = survival.iter().position(|value| !value.is_finite()) {
+        let value = survival[row];
+        return Err(Undefined::NotFinite { what: "a survival probability", row, value });
+    }
+    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
+    if time_days >= last_days {
+        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
+    }
+    let mut sum = 0.0;
+    for (outcome, &survival) in outcomes.iter().zip(survival) {
+        if outcome.time_days > time_days {
+            sum += (1.0 - survival).powi(2) / censoring.uncensored(time_days)?;
+        } else if outcome.event {
+            sum += survival.powi(2) / censoring.uncensored(outcome.time_days)?;
+        }
+    }
+    Ok(sum / outcomes.len() as f64)
+}

@@ -1,0 +1,189 @@
+//! Kaplan-Meier curves: of survival for people, of censoring for weights.
+
+use crate::{Survival, Undefined};
+
+// The 97.5 % point of the normal distribution.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+// Products of fractions miss one half by rounding: R uses a tolerance for the same reason.
+const HALF: f64 = 0.5 + 1e-9;
+
+/// A Kaplan-Meier curve. Kaplan and Meier, J Am Stat Assoc 1958;53:457.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KaplanMeier {
+    /// One step for each distinct time at which anybody had the event or was censored.
+    pub steps: Vec<Step>,
+}
+
+/// A Kaplan-Meier curve from one time up to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Days from the index date.
+    pub time_days: f64,
+    /// Patients under observation just before.
+    pub at_risk: usize,
+    /// Events at this time.
+    pub events: usize,
+    /// Patients censored at this time.
+    pub censored: usize,
+    /// The probability of surviving past this time.
+    pub survival: f64,
+    /// The lower bound of its pointwise 95 % interval, log-minus-log transformed.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// The median survival time; each part is `None` where the curve or its band does not fall to
+/// one half.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Median {
+    /// The first time at which survival is at most one half.
+    pub days: Option<f64>,
+    /// The lower bound of its 95 % interval: where the lower band falls to one half. Brookmeyer
+    /// and Crowley, Biometrics 1982;38:29.
+    pub low: Option<f64>,
+    /// The upper bound.
+    pub high: Option<f64>,
+}
+
+impl KaplanMeier {
+    /// Fits the curve; without patients it has no step.
+    ///
+    /// Bands are S^exp(±z s / ln S) with Greenwood's s. They are 1 until the first event, and
+    /// reach from 0 to the last upper bound where survival is 0.
+    #[must_use]
+    pub fn fit(outcomes: &[Survival]) -> Self {
+        let mut steps = Vec::new();
+        let (mut survival, mut greenwood, mut last_high) = (1.0_f64, 0.0_f64, 1.0_f64);
+        for Counts { time_days, at_risk, events, censored } in counts(outcomes) {
+            let left = at_risk - events;
+            survival *= left as f64 / at_risk as f64;
+            let (low, high) = if left == 0 {
+                (0.0, last_high)
+            } else {
+                greenwood += events as f64 / (at_risk as f64 * left as f64);
+                log_log_band(survival, greenwood)
+            };
+            last_high = high;
+            steps.push(Step { time_days, at_risk, events, censored, survival, low, high });
+        }
+        Self { steps }
+    }
+
+    /// The probability of surviving past a time; after the last follow-up it stays as it was.
+    #[must_use]
+    pub fn survival_at(&self, time_days: f64) -> f64 {
+        let passed = self.steps.partition_point(|step| step.time_days <= time_days);
+        passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival)
+    }
+
+    /// The number of patients still under observation just before each of the given times.
+    #[must_use]
+    pub fn at_risk(&self, times_days: &[f64]) -> Vec<usize> {
+        let at_risk_at = |time_days: &f64| {
+            let passed = self.steps.partition_point(|step| step.time_days < *time_days);
+            self.steps.get(passed).map_or(0, |step| step.at_risk)
+        };
+        times_days.iter().map(at_risk_at).collect()
+    }
+
+    /// The median survival time with its 95 % interval.
+    #[must_use]
+    pub fn median(&self) -> Median {
+        let first = |value: fn(&Step) -> f64| {
+            self.steps.iter().find(|step| value(step) <= HALF).map(|step| step.time_days)
+        };
+        Median {
+            days: first(|step| step.survival),
+            low: first(|step| step.low),
+            high: first(|step| step.high),
+        }
+    }
+
+    /// The median survival time alone; `None` where the curve does not fall to one half.
+    #[must_use]
+    pub fn median_days(&self) -> Option<f64> {
+        self.median().days
+    }
+
+    /// The last time anybody was observed at.
+    #[must_use]
+    pub fn last_days(&self) -> Option<f64> {
+        self.steps.last().map(|step| step.time_days)
+    }
+}
+
+fn log_log_band(survival: f64, greenwood: f64) -> (f64, f64) {
+    if survival >= 1.0 {
+        return (1.0, 1.0);
+    }
+    let width = Z_95 * greenwood.sqrt() / survival.ln().abs();
+    (survival.powf(width.exp()), survival.powf((-width).exp()))
+}
+
+/// The distribution of censoring, for inverse probability of censoring weights.
+///
+/// Where events and censorings fall on one time, events come first. The curve is taken at a time
+/// (not just before it), as in scikit-survival.
+#[derive(Clone, Debug)]
+pub struct Censoring {
+    // (time, probability of being uncensored past it), one entry for each distinct time.
+    steps: Vec<(f64, f64)>,
+}
+
+impl Censoring {
+    /// Estimates the distribution by the reversed Kaplan-Meier method.
+    #[must_use]
+    pub fn fit(train: &[Survival]) -> Self {
+        let mut uncensored = 1.0;
+        let steps = counts(train)
+            .map(|now| {
+                let at_risk = now.at_risk - now.events;
+                if now.censored > 0 {
+                    uncensored *= (at_risk - now.censored) as f64 / at_risk as f64;
+                }
+                (now.time_days, uncensored)
+            })
+            .collect();
+        Self { steps }
+    }
+
+    /// The probability G(t) of being uncensored past a time, above 0.
+    ///
+    /// # Errors
+    /// When the time is past everybody's follow-up, or all who were left by then were censored.
+    pub fn uncensored(&self, time_days: f64) -> Result<f64, Undefined> {
+        let last_days = self.steps.last().ok_or(Undefined::NoPatient)?.0;
+        let passed = self.steps.partition_point(|step| step.0 <= time_days);
+        let probability = passed.checked_sub(1).map_or(1.0, |last| self.steps[last].1);
+        if time_days <= last_days && probability > 0.0 {
+            Ok(probability)
+        } else {
+            Err(Undefined::CensoringUnknown { time_days, last_days })
+        }
+    }
+}
+
+/// What happened at one time.
+struct Counts {
+    time_days: f64,
+    at_risk: usize,
+    events: usize,
+    censored: usize,
+}
+
+/// Every distinct time in order.
+fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> {
+    let mut sorted = outcomes.to_vec();
+    sorted.sort_unstable_by(|a, b| a.time_days.total_cmp(&b.time_days));
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let first = sorted.get(start)?;
+        let now = sorted[start..].partition_point(|other| other.time_days <= first.time_days);
+        let events = sorted[start..start + now].iter().filter(|outcome| outcome.event).count();
+        let at_risk = sorted.len() - start;
+        start += now;
+        Some(Counts { time_days: first.time_days, at_risk, events, censored: now - events })
+    })
+}

@@ -1,0 +1,122 @@
+//! The log-rank test.
+
+use statrs::function::gamma::gamma_ur;
+
+use crate::{Survival, Undefined};
+
+/// A log-rank test's outcome.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogRank {
+    /// The chi-squared statistic.
+    pub statistic: f64,
+    /// One less than the number of groups with anybody at risk of an event.
+    pub degrees_of_freedom: usize,
+    /// The probability of such a statistic, or a larger one, when all groups have one hazard.
+    pub p: f64,
+}
+
+/// Tests whether groups of patients have one hazard. Mantel, Cancer Chemother Rep 1966;50:163;
+/// hypergeometric variance, for any number of groups as R's `survdiff`.
+///
+/// Groups in which nobody was under observation at any event are left out.
+///
+/// # Errors
+/// When no event was observed, or fewer than two groups are left.
+pub fn log_rank(groups: &[&[Survival]]) -> Result<LogRank, Undefined> {
+    let moments = moments(groups);
+    let patients = groups.iter().map(|group| group.len()).sum();
+    if moments.expected.iter().all(|&expected| expected <= 0.0) {
+        return Err(Undefined::NoEvent { patients });
+    }
+    let used: Vec<usize> =
+        (0..groups.len()).filter(|&group| moments.expected[group] > 0.0).collect();
+    if used.len() < 2 {
+        return Err(Undefined::TooFewGroups { groups: used.len() });
+    }
+    // The differences of all groups sum to zero, so one group carries nothing new.
+    let free = &used[..used.len() - 1];
+    let variance =
+        free.iter().map(|&a| free.iter().map(|&b| moments.variance[a][b]).collect()).collect();
+    let difference: Vec<f64> =
+        free.iter().map(|&group| moments.observed[group] - moments.expected[group]).collect();
+    let solution =
+        solve(variance, difference.clone()).ok_or(Undefined::TooFewGroups { groups: 1 })?;
+    let statistic = difference.iter().zip(&solution).map(|(a, b)| a * b).sum::<f64>().max(0.0);
+    let degrees_of_freedom = free.len();
+    // The chi-squared distribution's upper tail.
+    let p = gamma_ur(degrees_of_freedom as f64 / 2.0, statistic / 2.0);
+    Ok(LogRank { statistic, degrees_of_freedom, p })
+}
+
+struct Moments {
+    observed: Vec<f64>,
+    expected: Vec<f64>,
+    variance: Vec<Vec<f64>>,
+}
+
+fn moments(groups: &[&[Survival]]) -> Moments {
+    let count = groups.len();
+    let mut at_risk: Vec<f64> = groups.iter().map(|group| group.len() as f64).collect();
+    let mut all: Vec<(f64, usize, bool)> = groups
+        .iter()
+        .enumerate()
+        .flat_map(|(group, outcomes)| {
+            outcomes.iter().map(move |outcome| (outcome.time_days, group, outcome.event))
+        })
+        .collect();
+    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut moments = Moments {
+        observed: vec![0.0; count],
+        expected: vec![0.0; count],
+        variance: vec![vec![0.0; count]; count],
+    };
+    for now in all.chunk_by(|a, b| a.0 >= b.0) {
+        let total: f64 = at_risk.iter().sum();
+        let events = now.iter().filter(|row| row.2).count() as f64;
+        let tied = if total > 1.0 { (total - events) / (total - 1.0) } else { 0.0 };
+        let shares: Vec<f64> = at_risk.iter().map(|group| group / total).collect();
+        for (a, share) in shares.iter().enumerate() {
+            moments.expected[a] += events * share;
+            for (b, other) in shares.iter().enumerate() {
+                let same = if a == b { 1.0 } else { 0.0 };
+                moments.variance[a][b] += events * tied * share * (same - other);
+            }
+        }
+        for &(_, group, event) in now {
+            at_risk[group] -= 1.0;
+            if event {
+                moments.observed[group] += 1.0;
+            }
+        }
+    }
+    moments
+}
+
+/// Solves a symmetric, positive definite system by Gaussian elimination with pivots; `None` where
+/// it is singular.
+fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
+    let size = right.len();
+    let scale = (0..size).map(|i| matrix[i][i].abs()).fold(0.0, f64::max);
+    for column in 0..size {
+        let pivot = (column..size)
+            .max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()))?;
+        if matrix[pivot][column].abs() <= scale * 1e-12 {
+            return None;
+        }
+        matrix.swap(column, pivot);
+        right.swap(column, pivot);
+        let (done, below) = matrix.split_at_mut(column + 1);
+        for (offset, row) in below.iter_mut().enumerate() {
+            let factor = row[column] / done[column][column];
+            for (value, above) in row.iter_mut().zip(&done[column]).skip(column) {
+                *value -= factor * above;
+            }
+            right[column + 1 + offset] -= factor * right[column];
+        }
+    }
+    for row in (0..size).rev() {
+        let known: f64 = (row + 1..size).map(|column| matrix[row][column] * right[column]).sum();
+        right[row] = (right[row] - known) / matrix[row][row];
+    }
+    Some(right)
+}

@@ -1,0 +1,245 @@
+//! Cox's partial likelihood and its derivatives with respect to log-risks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Risk, Survival};
+
+/// How events at one time share their risk set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ties {
+    /// Each event sees a part of the other events at its time removed. Efron, J Am Stat Assoc
+    /// 1977;72:557.
+    #[default]
+    Efron,
+    /// Each event sees the whole risk set. Breslow, J R Stat Soc B 1972;34:216.
+    Breslow,
+}
+
+/// A log partial likelihood at given log-risks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLikelihood {
+    /// The value, 0 or below; 0 without events.
+    pub value: f64,
+    /// Its derivative by each log-risk.
+    pub gradient: Vec<f64>,
+}
+
+/// Cox's log partial likelihood of log relative hazards with its gradient, in O(n log n) for the
+/// sort and O(n) beyond. Cox, J R Stat Soc B 1972;34:187.
+///
+/// Sums of exponentials are kept relative to their largest term, so no finite risk overflows.
+///
+/// # Panics
+/// When there are not as many risks as outcomes.
+#[must_use]
+pub fn partial_log_likelihood(outcomes: &[Survival], risks: &[Risk], ties: Ties) -> LogLikelihood {
+    let log_risks: Vec<f64> = risks.iter().map(|risk| risk.0).collect();
+    let sets = RiskSets::new(outcomes, ties);
+    let at = sets.at(&log_risks);
+    LogLikelihood { value: at.value, gradient: at.gradient }
+}
+
+/// The order in which patients leave the risk set, found once for many evaluations.
+pub(crate) struct RiskSets {
+    patients: usize,
+    /// From the latest time to the earliest.
+    groups: Vec<Group>,
+    ties: Ties,
+}
+
+/// The patients whose follow-up ends at one time.
+struct Group {
+    events: Vec<usize>,
+    censored: Vec<usize>,
+}
+
+/// One term of the likelihood: the sum over a risk set that one event is set against.
+struct Term {
+    /// The share of the tied events that is taken out of the sum.
+    removed: f64,
+    /// The logarithm of the sum.
+    log_sum: f64,
+}
+
+/// The likelihood, and what its second derivative needs, at given log-risks.
+pub(crate) struct Evaluation<'a> {
+    sets: &'a RiskSets,
+    log_risks: Vec<f64>,
+    /// The terms of each group.
+    terms: Vec<Vec<Term>>,
+    /// The events that each patient would have had by the model.
+    expected: Vec<f64>,
+    pub(crate) value: f64,
+    pub(crate) gradient: Vec<f64>,
+}
+
+impl RiskSets {
+    pub(crate) fn new(outcomes: &[Survival], ties: Ties) -> Self {
+        let mut latest_first: Vec<usize> = (0..outcomes.len()).collect();
+        latest_first.sort_by(|&a, &b| outcomes[b].time_days.total_cmp(&outcomes[a].time_days));
+        let groups = latest_first
+            .chunk_by(|&a, &b| outcomes[a].time_days <= outcomes[b].time_days)
+            .map(|group| {
+                let (events, censored) = group.iter().partition(|&&row| outcomes[row].event);
+                Group { events, censored }
+            })
+            .collect();
+        Self { patients: outcomes.len(), groups, ties }
+    }
+
+    fn removed(&self, event: usize, tied: usize) -> f64 {
+        match self.ties {
+            Ties::Efron => event as f64 / tied as f64,
+            Ties::Breslow => 0.0,
+        }
+    }
+
+    /// Evaluates the likelihood at some log-risks.
+    pub(crate) fn at(&self, log_risks: &[f64]) -> Evaluation<'_> {
+        assert_eq!(self.patients, log_risks.len(), "one log-risk for each outcome");
+        let terms = self.latest_first(
+            |row| (log_risks[row], 0.0),
+            |group, at_risk, tied| {
+                let count = group.events.len();
+                let term = |event| {
+                    let removed = self.removed(event, count);
+                    Term { removed, log_sum: at_risk.without(removed, tied).log() }
+                };
+                (0..count).map(term).collect()
+            },
+        );
+        let mut evaluation = Evaluation {
+            sets: self,
+            log_risks: log_risks.to_vec(),
+            expected: Vec::new(),
+            value: -terms.iter().flatten().map(|term: &Term| term.log_sum).sum::<f64>(),
+            gradient: Vec::new(),
+            terms,
+        };
+        evaluation.expected = evaluation.earliest_first(|_, _| 1.0);
+        evaluation.gradient = evaluation.expected.iter().map(|expected| -expected).collect();
+        for &row in self.groups.iter().flat_map(|group| &group.events) {
+            evaluation.value += log_risks[row];
+            evaluation.gradient[row] += 1.0;
+        }
+        evaluation
+    }
+
+    /// Visits the groups with the sums of their risk sets and of their events alone. `entry` gives
+    /// a patient's log-risk and the value to weigh by it.
+    fn latest_first<T>(
+        &self,
+        entry: impl Fn(usize) -> (f64, f64),
+        visit: impl Fn(&Group, &LogSum, &LogSum) -> T,
+    ) -> Vec<T> {
+        let mut at_risk = LogSum::EMPTY;
+        let visit_group = |group: &Group| {
+            let mut tied = LogSum::EMPTY;
+            for &row in &group.events {
+                let (log, value) = entry(row);
+                tied.add(log, value);
+                at_risk.add(log, value);
+            }
+            for &row in &group.censored {
+                let (log, value) = entry(row);
+                at_risk.add(log, value);
+            }
+            visit(group, &at_risk, &tied)
+        };
+        self.groups.iter().map(visit_group).collect()
+    }
+}
+
+impl Evaluation<'_> {
+    pub(crate) fn events(&self) -> usize {
+        self.terms.iter().map(Vec::len).sum()
+    }
+
+    /// The negative second derivative of the likelihood times a vector of log-risks.
+    pub(crate) fn curvature(&self, direction: &[f64]) -> Vec<f64> {
+        let means = self.sets.latest_first(
+            |row| (self.log_risks[row], direction[row]),
+            |group, at_risk, tied| -> Vec<f64> {
+                let count = group.events.len();
+                (0..count)
+                    .map(|event| at_risk.without(self.sets.removed(event, count), tied).mean())
+                    .collect()
+            },
+        );
+        let shared = self.earliest_first(|group, event| means[group][event]);
+        let own = self.expected.iter().zip(direction).map(|(expected, value)| expected * value);
+        own.zip(shared).map(|(own, shared)| own - shared).collect()
+    }
+
+    /// For each patient, the sum over the terms it is at risk in of its share of the risk set
+    /// times a value of the term.
+    fn earliest_first(&self, value: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+        let mut shares = vec![0.0; self.log_risks.len()];
+        let mut passed = LogSum::EMPTY;
+        for (index, group) in self.sets.groups.iter().enumerate().rev() {
+            let mut removed = LogSum::EMPTY;
+            for (event, term) in self.terms[index].iter().enumerate() {
+                let value = value(index, event);
+                passed.add(-term.log_sum, value);
+                removed.add(-term.log_sum, term.removed * value);
+            }
+            for &row in &group.censored {
+                shares[row] = passed.weighted_times_exp(self.log_risks[row]);
+            }
+            for &row in &group.events {
+                shares[row] = passed.weighted_times_exp(self.log_risks[row])
+                    - removed.weighted_times_exp(self.log_risks[row]);
+            }
+        }
+        shares
+    }
+}
+
+/// Sums of exponentials, plain and weighted, relative to the largest one so far.
+#[derive(Clone, Copy)]
+struct LogSum {
+    shift: f64,
+    sum: f64,
+    weighted: f64,
+}
+
+impl LogSum {
+    const EMPTY: Self = Self { shift: f64::NEG_INFINITY, sum: 0.0, weighted: 0.0 };
+
+    fn add(&mut self, log: f64, weight: f64) {
+        if log > self.shift {
+            let scale = (self.shift - log).exp();
+            self.sum *= scale;
+            self.weighted *= scale;
+            self.shift = log;
+        }
+        let term = (log - self.shift).exp();
+        self.sum += term;
+        self.weighted += term * weight;
+    }
+
+    /// These sums less a share of sums over a part of the same terms.
+    fn without(&self, share: f64, part: &Self) -> Self {
+        let factor = share * (part.shift - self.shift).exp();
+        Self {
+            shift: self.shift,
+            sum: self.sum - factor * part.sum,
+            weighted: self.weighted - factor * part.weighted,
+        }
+    }
+
+    fn log(&self) -> f64 {
+        self.shift + self.sum.ln()
+    }
+
+    fn mean(&self) -> f64 {
+        self.weighted / self.sum
+    }
+
+    /// The weighted sum times the exponential of `log`.
+    fn weighted_times_exp(&self, log: f64) -> f64 {
+        // Before the first event the shift is minus infinity and the sum 0.
+        if self.sum > 0.0 { self.weighted * (log + self.shift).exp() } else { 0.0 }
+    }
+}
