@@ -1,0 +1,115 @@
+use askama::Template;
+use oncoweave_core::{Evaluation, Prediction};
+
+use crate::chart::{Figure, page_style};
+use crate::sections::summary;
+use crate::words;
+
+/// The frame of the page; its content is a list of sections.
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(crate) struct Page<'a> {
+    chart_style: String,
+    cohort: &'a str,
+    facts: Vec<(&'static str, String)>,
+    summary: Vec<String>,
+    sections: &'a [Section],
+    settings: String,
+}
+
+/// One part of the page: words, charts, and the tables with the same figures.
+#[derive(Debug, Default)]
+pub(crate) struct Section {
+    /// The id that a link can point at.
+    pub(crate) id: &'static str,
+    /// The heading.
+    pub(crate) heading: &'static str,
+    /// Paragraphs under the heading.
+    pub(crate) text: Vec<String>,
+    /// Charts.
+    pub(crate) figures: Vec<Figure>,
+    /// Tables.
+    pub(crate) tables: Vec<Table>,
+    /// A list at the end.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A table; the first cell of a row is its heading.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) caption: String,
+    pub(crate) columns: Vec<Cell>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// A column's heading, and whether its cells are figures.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) numeric: bool,
+}
+
+impl Table {
+    /// A table whose columns hold words.
+    pub(crate) fn new(caption: &str) -> Self {
+        Self { caption: caption.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn words(self, heading: &str) -> Self {
+        self.column(heading, false)
+    }
+
+    pub(crate) fn figures(self, heading: &str) -> Self {
+        self.column(heading, true)
+    }
+
+    fn column(mut self, heading: &str, numeric: bool) -> Self {
+        self.columns.push(Cell { text: heading.to_owned(), numeric });
+        self
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn numeric(&self, column: &usize) -> bool {
+        self.columns.get(*column).is_some_and(|column| column.numeric)
+    }
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(
+        evaluation: &'a Evaluation,
+        predictions: &[Prediction],
+        sections: &'a [Section],
+    ) -> Self {
+        let settings = serde_json::to_string_pretty(&evaluation.config)
+            .expect("a JSON value can be written as JSON");
+        Self {
+            chart_style: page_style(),
+            cohort: &evaluation.cohort,
+            facts: facts(evaluation),
+            summary: summary(evaluation, predictions),
+            sections,
+            settings,
+        }
+    }
+
+    pub(crate) fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}
+
+fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
+    let Evaluation { patients, events, .. } = *evaluation;
+    let share = if patients == 0 {
+        String::new()
+    } else {
+        format!(" ({} of patients)", words::percent(events as f64 / patients as f64))
+    };
+    vec![
+        ("Cohort", evaluation.cohort.clone()),
+        ("Patients with a known outcome", words::thousands(patients)),
+        ("Events", format!("{}{share}", words::thousands(events))),
+        ("How patients were held out", evaluation.design.clone()),
+        ("Program", format!("Oncoweave {}", evaluation.program_version)),
+        ("Data (SHA-256)", evaluation.data_sha256.clone()),
+    ]
+}

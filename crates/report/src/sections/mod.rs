@@ -1,0 +1,47 @@
+//! The parts of the page, one function each.
+
+mod exclusions;
+mod models;
+mod subtype;
+mod summary;
+mod survival;
+
+use oncoweave_core::{Evaluation, Prediction};
+
+pub(crate) use summary::summary;
+
+use crate::Error;
+use crate::page::Section;
+
+/// Every section in page order.
+pub(crate) fn all(
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+) -> Result<Vec<Section>, Error> {
+    let mut sections = vec![
+        survival::risk_groups(evaluation, predictions)?,
+        models::concordance(evaluation),
+        models::comparisons(evaluation),
+        models::auc_over_time(evaluation),
+        models::folds(evaluation),
+    ];
+    sections.extend(subtype::subtypes(evaluation, predictions));
+    sections.push(exclusions::exclusions(evaluation));
+    sections.push(Section {
+        id: "notes",
+        heading: "What to know about these figures",
+        text: if evaluation.notes.is_empty() {
+            vec!["The evaluation left no notes.".to_owned()]
+        } else {
+            Vec::new()
+        },
+        notes: evaluation.notes.clone(),
+        ..Section::default()
+    });
+    Ok(sections)
+}
+
+/// The name of the model that the report is about: the first.
+fn first_model(evaluation: &Evaluation) -> Option<&str> {
+    evaluation.models.first().map(|model| model.name.as_str())
+}

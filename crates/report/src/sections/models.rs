@@ -1,0 +1,248 @@
+use oncoweave_core::{Estimate, Evaluation, ModelResult};
+
+use super::summary::{Verdict, difference, verdict};
+use crate::chart::{self, DotGroup, DotSeries, ForestRow, ForestScale};
+use crate::page::{Section, Table};
+use crate::words;
+
+/// Times that differ by less are one horizon.
+const SAME_DAY: f64 = 0.5;
+
+/// C of every model: forest plot and table.
+pub(super) fn concordance(evaluation: &Evaluation) -> Section {
+    let mut section = Section {
+        id: "concordance",
+        heading: "How well each model ranks patients",
+        text: vec![
+            "C is the share of comparable pairs of patients that a model puts in the right order: \
+             1 is perfect, 0.5 is chance. All figures are from patients that the model was not \
+             trained on, with 95\u{a0}% intervals. The integrated Brier score measures how far \
+             predicted survival lies from what happened: lower is better."
+                .to_owned(),
+        ],
+        ..Section::default()
+    };
+    if evaluation.models.is_empty() {
+        section.text = vec!["The evaluation holds no model.".to_owned()];
+        return section;
+    }
+    let row = |(index, model): (usize, &ModelResult)| {
+        let estimate = words::finite(model.c_index);
+        let text = match estimate {
+            Some(_) => words::with_interval(estimate),
+            None => "not defined".to_owned(),
+        };
+        ForestRow { label: model.name.clone(), estimate, text, first: index == 0 }
+    };
+    let rows: Vec<ForestRow> = evaluation.models.iter().enumerate().map(row).collect();
+    let scale = ForestScale {
+        name: "Harrell\u{2019}s C with 95\u{a0}% interval",
+        reference: 0.5,
+        reference_name: "chance",
+        limits: (0.0, 1.0),
+    };
+    section.figures.push(chart::forest("c-index", "C of every model", &rows, scale));
+    let mut table = Table::new("Discrimination and accuracy of every model")
+        .words("Model")
+        .words("Reads")
+        .figures("Harrell\u{2019}s C (95\u{a0}%)")
+        .figures("Uno\u{2019}s C (95\u{a0}%)")
+        .figures("Integrated Brier score");
+    for model in &evaluation.models {
+        table.rows.push(vec![
+            model.name.clone(),
+            model.modalities.join(", "),
+            words::with_interval(model.c_index),
+            words::with_interval(model.c_index_uno),
+            words::optional(model.ibs),
+        ]);
+    }
+    section.tables.push(table);
+    section
+}
+
+/// The first model against the others on the same patients.
+pub(super) fn comparisons(evaluation: &Evaluation) -> Section {
+    let mut section =
+        Section { id: "comparisons", heading: "Models against one another", ..Section::default() };
+    if evaluation.comparisons.is_empty() {
+        section.text.push("The evaluation compares no two models.".to_owned());
+        return section;
+    }
+    section.text.push(
+        "Differences in C on the same patients, with paired bootstrap intervals. An interval that \
+         includes 0 leaves open which model is better. The p-values are not corrected for the \
+         number of comparisons."
+            .to_owned(),
+    );
+    let rows: Vec<ForestRow> = evaluation
+        .comparisons
+        .iter()
+        .enumerate()
+        .map(|(index, comparison)| {
+            let delta = words::finite(Some(difference(comparison)));
+            ForestRow {
+                label: format!("{} \u{2212} {}", comparison.a, comparison.b),
+                estimate: delta,
+                text: delta.map_or_else(|| words::NONE.to_owned(), words::with_signed_interval),
+                first: index == 0 && evaluation.comparisons.len() == 1,
+            }
+        })
+        .collect();
+    let scale = ForestScale {
+        name: "Difference in C; right of 0 favours the first model",
+        reference: 0.0,
+        reference_name: "no difference",
+        limits: (-1.0, 1.0),
+    };
+    section.figures.push(chart::forest("comparisons", "Differences in C", &rows, scale));
+    let mut table = Table::new("Paired comparisons")
+        .words("First model")
+        .words("Second model")
+        .figures("Difference in C (95\u{a0}%)")
+        .figures("p")
+        .words("In words");
+    for comparison in &evaluation.comparisons {
+        let delta = words::finite(Some(difference(comparison)));
+        let verdict = match delta.map(verdict) {
+            Some(Verdict::Better) => "first is better",
+            Some(Verdict::Worse) => "second is better",
+            Some(Verdict::Open) => "not told apart",
+            None => "no figure",
+        };
+        table.rows.push(vec![
+            comparison.a.clone(),
+            comparison.b.clone(),
+            delta.map_or_else(|| words::NONE.to_owned(), words::with_signed_interval),
+            words::p_value(comparison.p)
+                .trim_start_matches("p = ")
+                .trim_start_matches("p ")
+                .to_owned(),
+            verdict.to_owned(),
+        ]);
+    }
+    section.tables.push(table);
+    section
+}
+
+/// AUC at each horizon: chart and table.
+pub(super) fn auc_over_time(evaluation: &Evaluation) -> Section {
+    let mut section = Section {
+        id: "auc",
+        heading: "How well each model tells who has the event by a time",
+        ..Section::default()
+    };
+    let horizons = horizons(evaluation);
+    let reached = |horizon: f64| evaluation.models.iter().any(|m| auc_at(m, horizon).is_some());
+    if !horizons.iter().any(|&horizon| reached(horizon)) {
+        section.text.push(
+            "No model has an AUC at a horizon: follow-up reaches none of them, or nobody had the \
+             event by then."
+                .to_owned(),
+        );
+        return section;
+    }
+    section.text.push(
+        "AUC at a time is the chance that a patient who had the event by then got a higher risk \
+         than one who had not: 1 is perfect, 0.5 is chance."
+            .to_owned(),
+    );
+    let series: Vec<DotSeries> = evaluation
+        .models
+        .iter()
+        .enumerate()
+        .map(|(index, model)| DotSeries { label: model.name.clone(), first: index == 0 })
+        .collect();
+    let groups: Vec<DotGroup> = horizons
+        .iter()
+        .filter(|&&horizon| reached(horizon))
+        .map(|&horizon| DotGroup {
+            label: words::horizon(horizon),
+            estimates: evaluation
+                .models
+                .iter()
+                .enumerate()
+                .filter_map(|(index, model)| Some((index, auc_at(model, horizon)?)))
+                .collect(),
+        })
+        .collect();
+    section.figures.push(chart::dots(
+        "auc",
+        "AUC at each horizon, 95\u{a0}% intervals",
+        &series,
+        &groups,
+    ));
+    let mut table = Table::new("AUC at each horizon (95\u{a0}%)").words("Model");
+    for &horizon in &horizons {
+        table = table.figures(&words::horizon(horizon));
+    }
+    for model in &evaluation.models {
+        let mut row = vec![model.name.clone()];
+        row.extend(horizons.iter().map(|&horizon| words::with_interval(auc_at(model, horizon))));
+        table.rows.push(row);
+    }
+    section.tables.push(table);
+    if horizons.iter().any(|&horizon| !reached(horizon)) {
+        section.notes.push(format!("{} means that follow-up does not reach that time, or that nobody, or everybody, had the event by then.", words::NONE));
+    }
+    section
+}
+
+/// The evaluation's horizons and any other time that a model has an AUC at, rising.
+fn horizons(evaluation: &Evaluation) -> Vec<f64> {
+    let times = evaluation.models.iter().flat_map(|model| &model.auc).map(|auc| auc.time_days);
+    let mut horizons: Vec<f64> = evaluation
+        .horizons_days
+        .iter()
+        .copied()
+        .chain(times)
+        .filter(|days| days.is_finite())
+        .collect();
+    horizons.sort_by(f64::total_cmp);
+    horizons.dedup_by(|a, b| (*a - *b).abs() < SAME_DAY);
+    horizons
+}
+
+fn auc_at(model: &ModelResult, horizon: f64) -> Option<Estimate> {
+    let found = model.auc.iter().find(|auc| (auc.time_days - horizon).abs() < SAME_DAY);
+    words::finite(found.map(|found| found.auc))
+}
+
+/// Each held-out fold by itself.
+pub(super) fn folds(evaluation: &Evaluation) -> Section {
+    let mut section = Section { id: "folds", heading: "Each held-out part", ..Section::default() };
+    let mut numbers: Vec<u32> =
+        evaluation.models.iter().flat_map(|m| &m.folds).map(|fold| fold.fold).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.is_empty() {
+        section.text.push("The evaluation was not split into folds.".to_owned());
+        return section;
+    }
+    let mut table = Table::new("Harrell\u{2019}s C by fold")
+        .words("Fold")
+        .figures("Patients")
+        .figures("Events");
+    for model in &evaluation.models {
+        table = table.figures(&model.name);
+    }
+    for &number in &numbers {
+        let of = |model: &ModelResult| model.folds.iter().position(|fold| fold.fold == number);
+        let sizes = evaluation.models.iter().find_map(|m| of(m).map(|at| &m.folds[at]));
+        let mut row = vec![
+            number.to_string(),
+            sizes.map_or_else(String::new, |fold| words::thousands(fold.patients)),
+            sizes.map_or_else(String::new, |fold| words::thousands(fold.events)),
+        ];
+        for model in &evaluation.models {
+            let fold = of(model).map(|at| &model.folds[at]);
+            row.push(words::optional(fold.and_then(|fold| fold.c_index)));
+            if let Some(note) = fold.and_then(|fold| fold.note.as_ref()) {
+                section.notes.push(format!("{}, fold {number}: {note}", model.name));
+            }
+        }
+        table.rows.push(row);
+    }
+    section.tables.push(table);
+    section
+}

@@ -1,0 +1,199 @@
+use std::collections::HashSet;
+
+use oncoweave_core::kaplan_meier::{KaplanMeier, Median};
+use oncoweave_core::log_rank::log_rank;
+use oncoweave_core::{Evaluation, Prediction, Survival};
+
+use super::first_model;
+use crate::Error;
+use crate::chart::{self, Curve, Step};
+use crate::page::{Section, Table};
+use crate::words::{self, TimeUnit};
+
+/// Kaplan-Meier curves of the first model's risk groups.
+pub(super) fn risk_groups(
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+) -> Result<Section, Error> {
+    let mut section = Section {
+        id: "survival",
+        heading: "Survival by predicted risk group",
+        ..Section::default()
+    };
+    let Some(model) = first_model(evaluation) else {
+        section.text.push("The evaluation holds no model to make risk groups from.".to_owned());
+        return Ok(section);
+    };
+    let groups = groups(model, predictions)?;
+    let patients: usize = groups.iter().map(|group| group.outcomes.len()).sum();
+    if patients == 0 {
+        section.text.push(format!(
+            "There is no curve: no patient has both a prediction of the {model} model and a known \
+             outcome."
+        ));
+        return Ok(section);
+    }
+    section.text.push(format!(
+        "High risk means that the {model} model gave a patient, held out from training, a risk \
+         above the median risk of the patients it was trained on. The bands are pointwise 95\u{a0}% \
+         intervals (log-minus-log)."
+    ));
+    section.text.push(separation(&groups));
+    let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
+    let unit = TimeUnit::for_span(last_days);
+    let ticks = unit.ticks(last_days);
+    let curves: Vec<Curve> = groups
+        .iter()
+        .filter(|group| !group.outcomes.is_empty())
+        .map(|group| group.drawn(unit, &ticks))
+        .collect();
+    let time_name = format!("{} since the index date", capital(unit.name()));
+    let mut figure = chart::survival_curves(&curves, &ticks, &time_name);
+    "risk-groups".clone_into(&mut figure.name);
+    "Kaplan-Meier curves of the risk groups, with the number at risk".clone_into(&mut figure.title);
+    section.figures.push(figure);
+    section.tables.push(table(&groups, unit, &evaluation.horizons_days));
+    for group in groups.iter().filter(|group| group.outcomes.is_empty()) {
+        section.notes.push(format!("Nobody fell into the group \u{201c}{}\u{201d}.", group.label));
+    }
+    Ok(section)
+}
+
+struct Group {
+    label: &'static str,
+    outcomes: Vec<Survival>,
+    curve: KaplanMeier,
+}
+
+/// High risk first, then low; each patient with a known outcome once.
+fn groups(model: &str, predictions: &[Prediction]) -> Result<[Group; 2], Error> {
+    let mut seen = HashSet::new();
+    let (mut high, mut low) = (Vec::new(), Vec::new());
+    for prediction in predictions.iter().filter(|prediction| prediction.model == model) {
+        if !seen.insert(&prediction.patient_id) {
+            return Err(Error::RepeatedPatient {
+                patient: prediction.patient_id.clone(),
+                model: model.to_owned(),
+            });
+        }
+        if let Some(outcome) = prediction.observed {
+            if prediction.high_risk { &mut high } else { &mut low }.push(outcome);
+        }
+    }
+    Ok([("High risk", high), ("Low risk", low)].map(|(label, outcomes)| Group {
+        label,
+        curve: KaplanMeier::fit(&outcomes),
+        outcomes,
+    }))
+}
+
+fn separation(groups: &[Group; 2]) -> String {
+    let [high, low] = groups;
+    match log_rank(&[&high.outcomes, &low.outcomes]) {
+        Ok(test) => {
+            let verdict = if test.p < 0.05 {
+                "the groups' survival differs by more than chance explains"
+            } else {
+                "chance alone can explain the difference between the groups"
+            };
+            format!(
+                "Log-rank test: {}, \u{3c7}\u{b2} = {:.2} with {}: {verdict}.",
+                words::p_value(test.p),
+                test.statistic,
+                words::count(test.degrees_of_freedom, "degree") + " of freedom",
+            )
+        }
+        Err(reason) => format!("There is no log-rank test: {reason}."),
+    }
+}
+
+impl Group {
+    fn drawn(&self, unit: TimeUnit, ticks: &[f64]) -> Curve {
+        let days = unit.days();
+        let tick_days: Vec<f64> = ticks.iter().map(|tick| tick * days).collect();
+        let steps = &self.curve.steps;
+        Curve {
+            label: self.label.to_owned(),
+            steps: steps
+                .iter()
+                .filter(|step| step.events > 0)
+                .map(|step| Step {
+                    time: step.time_days / days,
+                    survival: step.survival,
+                    low: step.low,
+                    high: step.high,
+                })
+                .collect(),
+            censored: steps
+                .iter()
+                .filter(|step| step.censored > 0)
+                .map(|step| step.time_days / days)
+                .collect(),
+            end: self.curve.last_days().unwrap_or(0.0) / days,
+            at_risk: self.curve.at_risk(&tick_days),
+        }
+    }
+
+    /// Survival at a time with its interval; `None` after the last follow-up.
+    fn survival_at(&self, time_days: f64) -> Option<(f64, f64, f64)> {
+        if time_days > self.curve.last_days()? {
+            return None;
+        }
+        let passed = self.curve.steps.partition_point(|step| step.time_days <= time_days);
+        let step = passed.checked_sub(1).map(|last| self.curve.steps[last]);
+        Some(step.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high)))
+    }
+}
+
+fn table(groups: &[Group; 2], unit: TimeUnit, horizons_days: &[f64]) -> Table {
+    let caption = format!(
+        "Survival of the risk groups with 95\u{a0}% intervals; the median in {}",
+        unit.name()
+    );
+    let mut table =
+        Table::new(&caption).words("Group").figures("Patients").figures("Events").figures("Median");
+    for &horizon in horizons_days {
+        table = table.figures(&format!("At {}", words::horizon(horizon)));
+    }
+    for group in groups {
+        let events = group.outcomes.iter().filter(|outcome| outcome.event).count();
+        let mut row = vec![
+            group.label.to_owned(),
+            words::thousands(group.outcomes.len()),
+            words::thousands(events),
+            median(group.curve.median(), unit),
+        ];
+        for &horizon in horizons_days {
+            row.push(group.survival_at(horizon).map_or_else(
+                || words::NONE.to_owned(),
+                |(survival, low, high)| {
+                    format!(
+                        "{:.0}\u{a0}% ({:.0} to {:.0})",
+                        100.0 * survival,
+                        100.0 * low,
+                        100.0 * high
+                    )
+                },
+            ));
+        }
+        table.rows.push(row);
+    }
+    table
+}
+
+fn median(median: Median, unit: TimeUnit) -> String {
+    let text = |days: Option<f64>| {
+        days.map_or_else(|| "not reached".to_owned(), |days| format!("{:.1}", days / unit.days()))
+    };
+    if median.days.is_none() && median.low.is_none() {
+        return "not reached".to_owned();
+    }
+    format!("{} ({} to {})", text(median.days), text(median.low), text(median.high))
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

@@ -1,0 +1,240 @@
+//! The page as a whole, for full, hostile and degenerate input.
+
+mod synthetic;
+
+use oncoweave_core::{Estimate, Evaluation, Exclusion, FoldResult, Prediction, Survival};
+use oncoweave_report::{Error, figures, report_html};
+
+#[test]
+fn a_full_evaluation_has_every_part() {
+    let (evaluation, predictions) = synthetic::cohort(240);
+    let page = report_html(&evaluation, &predictions).unwrap();
+    for part in [
+        "<html lang=\"en\">",
+        "Research use only.",
+        "not a medical device",
+        "simulated-glioma",
+        "9f86d081884c7d65",
+        "5-fold cross-validation",
+        "Number at risk",
+        "Log-rank test: p &#60; 0.001",
+        "the median in years",
+        "C of every model",
+        "AUC at each horizon",
+        "0.718 (",
+        "the interval includes 0, so these data do not show that the fusion model is better",
+        "clinical alone, C = 0.655",
+        "Paired comparisons",
+        "mr alone, fold 3: no event was observed",
+        "Always answering",
+        "whole patient",
+        "12 patients have no genomics",
+        "&#34;learning_rate&#34;: 0.001",
+    ] {
+        assert!(page.contains(part), "the page lacks `{part}`");
+    }
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert_eq!(page.matches("<h1").count(), 1);
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_elsewhere() {
+    let (evaluation, predictions) = synthetic::cohort(60);
+    let page = report_html(&evaluation, &predictions).unwrap();
+    for outside in ["http:", "https:", "<script", "@import", "url(", " src=", "//"] {
+        assert!(!page.contains(outside), "the page holds `{outside}`");
+    }
+}
+
+#[test]
+fn figures_are_whole_files_named_once() {
+    let (evaluation, predictions) = synthetic::cohort(60);
+    let figures = figures(&evaluation, &predictions).unwrap();
+    let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["risk-groups.svg", "c-index.svg", "comparisons.svg", "auc.svg"]);
+    for (name, svg) in &figures {
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
+        assert!(svg.ends_with("</svg>\n"), "{name}");
+        assert!(!svg.contains("var("), "{name} needs a style sheet");
+    }
+}
+
+#[test]
+fn ten_thousand_patients_stay_a_small_page() {
+    let (evaluation, predictions) = synthetic::cohort(10_000);
+    let page = report_html(&evaluation, &predictions).unwrap();
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+}
+
+#[test]
+fn text_from_outside_stays_text() {
+    let hostile = "<script>alert(1)</script>\"'&";
+    let (mut evaluation, mut predictions) = synthetic::cohort(60);
+    for text in [
+        &mut evaluation.cohort,
+        &mut evaluation.design,
+        &mut evaluation.program_version,
+        &mut evaluation.data_sha256,
+    ] {
+        hostile.clone_into(text);
+    }
+    for model in &mut evaluation.models {
+        model.name = format!("{} {hostile}", model.name);
+        model.modalities = vec![hostile.to_owned()];
+        if let Some(subtype) = &mut model.subtype {
+            subtype.classes[0] = hostile.to_owned();
+        }
+        model.folds[0].note = Some(hostile.to_owned());
+    }
+    for comparison in &mut evaluation.comparisons {
+        comparison.a = format!("{} {hostile}", comparison.a);
+        hostile.clone_into(&mut comparison.b);
+    }
+    for prediction in &mut predictions {
+        prediction.model = format!("{} {hostile}", prediction.model);
+        prediction.label = Some(hostile.to_owned());
+    }
+    evaluation.notes = vec![hostile.to_owned()];
+    evaluation.exclusions = vec![Exclusion {
+        patient_id: hostile.to_owned(),
+        modality: hostile.to_owned(),
+        step: hostile.to_owned(),
+        reason: hostile.to_owned(),
+    }];
+    evaluation.config = serde_json::json!({ hostile: hostile });
+    let page = report_html(&evaluation, &predictions).unwrap();
+    assert!(!page.contains("<script") && !page.contains("</script"));
+    for (name, svg) in figures(&evaluation, &predictions).unwrap() {
+        assert!(!svg.contains("<script"), "{name}");
+    }
+}
+
+/// What is changed, and what the page then says.
+type Case = (&'static str, fn(&mut Evaluation, &mut Vec<Prediction>), &'static str);
+
+fn check(cases: &[Case]) {
+    for (name, change, expected) in cases {
+        let (mut evaluation, mut predictions) = synthetic::cohort(60);
+        change(&mut evaluation, &mut predictions);
+        let page = report_html(&evaluation, &predictions).expect("a page");
+        assert!(page.contains(expected), "{name}: the page lacks `{expected}`");
+        assert!(!page.contains("NaN") && !page.contains("inf "), "{name}");
+        figures(&evaluation, &predictions).expect("figures");
+    }
+}
+
+fn everybody(predictions: &mut [Prediction], time_days: f64, event: bool) {
+    for one in predictions {
+        one.observed = Some(Survival { time_days, event });
+    }
+}
+
+#[test]
+fn degenerate_predictions_still_make_a_page() {
+    check(&[
+        ("no predictions", |_, p| p.clear(), "There is no curve"),
+        (
+            "outcomes unknown",
+            |_, p| p.iter_mut().for_each(|one| one.observed = None),
+            "There is no curve",
+        ),
+        (
+            "nobody at high risk",
+            |_, p| p.iter_mut().for_each(|one| one.high_risk = false),
+            "There is no log-rank test",
+        ),
+        (
+            "no events",
+            |_, p| everybody(p, 30.0, false),
+            "There is no log-rank test: no event was observed",
+        ),
+        (
+            "everybody dies on the index date",
+            |_, p| everybody(p, 0.0, true),
+            "Survival by predicted risk group",
+        ),
+        (
+            "an empty cohort",
+            |e, p| {
+                p.clear();
+                (e.patients, e.events) = (0, 0);
+            },
+            "There are only 0 events",
+        ),
+    ]);
+}
+
+fn without_figures(evaluation: &mut Evaluation) {
+    evaluation.models.truncate(1);
+    let fusion = &mut evaluation.models[0];
+    fusion.c_index = None;
+    fusion.c_index_uno = Some(Estimate { value: f64::NAN, low: 0.0, high: 1.0 });
+    fusion.folds = vec![FoldResult { fold: 0, patients: 0, events: 0, c_index: None, note: None }];
+    evaluation.comparisons.clear();
+    evaluation.exclusions.clear();
+    evaluation.notes.clear();
+    evaluation.config = serde_json::Value::Null;
+}
+
+#[test]
+fn degenerate_evaluations_still_make_a_page() {
+    check(&[
+        (
+            "no horizon",
+            |e, _| {
+                e.horizons_days.clear();
+                e.models.iter_mut().for_each(|model| model.auc.clear());
+            },
+            "No model has an AUC at a horizon",
+        ),
+        (
+            "no model",
+            |e, _| {
+                e.models.clear();
+                e.comparisons.clear();
+            },
+            "This evaluation holds no model",
+        ),
+        ("fusion alone without figures", |e, _| without_figures(e), "is not defined here"),
+        (
+            "the best single modality is a ridge Cox model",
+            |e, _| "ridge Cox, clinical alone".clone_into(&mut e.models[5].name),
+            "Best single modality: ridge Cox, clinical alone, C = 0.655",
+        ),
+    ]);
+}
+
+#[test]
+fn verdicts_follow_the_interval() {
+    for (low, high, expected) in [
+        (0.001, 0.1, "so the fusion model is better on these patients"),
+        (-0.1, -0.001, "so the fusion model is worse on these patients"),
+        (0.0, 0.1, "so these data do not show that the fusion model is better"),
+        (-0.1, 0.1, "so these data do not show that the fusion model is better"),
+    ] {
+        let (mut evaluation, predictions) = synthetic::cohort(60);
+        for comparison in &mut evaluation.comparisons {
+            (comparison.low, comparison.high) = (low, high);
+        }
+        let page = report_html(&evaluation, &predictions).unwrap();
+        assert!(page.contains(expected), "{low} to {high}");
+    }
+}
+
+#[test]
+fn a_patient_never_counts_twice() {
+    let (evaluation, mut predictions) = synthetic::cohort(20);
+    predictions.push(predictions[3].clone());
+    let error = report_html(&evaluation, &predictions).unwrap_err();
+    assert!(matches!(error, Error::RepeatedPatient { .. }));
+    assert!(error.to_string().contains("P00003"));
+}
+
+#[test]
+fn predictions_of_other_models_make_no_curve() {
+    let (evaluation, mut predictions) = synthetic::cohort(20);
+    for prediction in &mut predictions {
+        "ridge Cox".clone_into(&mut prediction.model);
+    }
+    assert!(report_html(&evaluation, &predictions).unwrap().contains("There is no curve"));
+}

@@ -1,0 +1,166 @@
+//! An evaluation of made-up patients, for the tests and for looking at the page.
+
+use oncoweave_core::{
+    AucAt, Comparison, Estimate, Evaluation, Exclusion, FoldResult, ModelResult, PatientId,
+    Prediction, Risk, SubtypeResult, Survival,
+};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+/// The models, fusion first, with a C that a cohort like this would have.
+const MODELS: [(&str, &[&str], f64); 6] = [
+    ("fusion", &["genomics", "ct", "mr", "clinical"], 0.718),
+    ("ridge Cox", &["genomics", "ct", "mr", "clinical"], 0.702),
+    ("genomics alone", &["genomics"], 0.641),
+    ("ct alone", &["ct"], 0.603),
+    ("mr alone", &["mr"], 0.498),
+    ("clinical alone", &["clinical"], 0.655),
+];
+
+const CLASSES: [&str; 3] = ["luminal", "basal", "mesenchymal"];
+
+/// An evaluation with every part filled in, and the predictions behind it.
+pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let predictions: Vec<Prediction> =
+        (0..patients).map(|index| prediction(index, &mut rng)).collect();
+    let events =
+        predictions.iter().filter(|one| one.observed.is_some_and(|seen| seen.event)).count();
+    let width = 0.9 / (events.max(1) as f64).sqrt();
+    let models = MODELS.iter().enumerate().map(|(index, model)| result(index, *model, width));
+    let evaluation = Evaluation {
+        schema_version: 1,
+        program_version: "0.1.0".to_owned(),
+        cohort: "simulated-glioma".to_owned(),
+        data_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+        design: "5-fold cross-validation, stratified by event and time, seed 7".to_owned(),
+        patients,
+        events,
+        horizons_days: vec![365.25, 730.5, 1826.25],
+        models: models.collect(),
+        comparisons: comparisons(width),
+        exclusions: exclusions(),
+        notes: vec![
+            "Harrell's C is the mean over folds; its interval resamples patients within folds."
+                .to_owned(),
+            "12 patients have no genomics; the networks saw the training mean in its place."
+                .to_owned(),
+        ],
+        config: serde_json::json!({
+            "model": { "kind": "early-fusion", "hidden": 64, "dropout": 0.3 },
+            "training": { "learning_rate": 0.001, "epochs": 200, "patience": 20, "seed": 7 },
+        }),
+    };
+    (evaluation, predictions)
+}
+
+fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {
+    let risk: f64 = (0..6).map(|_| rng.random_range(-0.7..0.7)).sum();
+    let uniform: f64 = rng.random_range(1e-9..1.0);
+    let time = 1500.0 * (-uniform.ln()) * (-risk * 0.8).exp();
+    let censored: f64 = rng.random_range(100.0..2600.0);
+    let observed = Survival::new(time.min(censored), time <= censored).expect("positive times");
+    let class = rng.random_range(0..3_usize);
+    let mut probabilities = [0.2; 3];
+    probabilities[if rng.random_bool(0.7) { class } else { (class + 1) % 3 }] = 0.6;
+    Prediction {
+        patient_id: PatientId::new(&format!("P{index:05}")).expect("a valid id"),
+        model: "fusion".to_owned(),
+        fold: u32::try_from(index % 5).ok(),
+        risk: Risk(risk),
+        high_risk: risk > 0.0,
+        survival: vec![0.8, 0.6, 0.3],
+        class_probabilities: probabilities.to_vec(),
+        missing_modalities: if index.is_multiple_of(17) {
+            vec!["genomics".to_owned()]
+        } else {
+            vec![]
+        },
+        observed: Some(observed),
+        label: Some(CLASSES[class].to_owned()),
+    }
+}
+
+fn around(value: f64, width: f64) -> Estimate {
+    Estimate { value, low: (value - width).max(0.0), high: (value + width).min(1.0) }
+}
+
+fn result(index: usize, (name, modalities, c): (&str, &[&str], f64), width: f64) -> ModelResult {
+    let auc = [(365.25, 0.03), (730.5, 0.02), (1826.25, -0.02)].map(|(time_days, more)| AucAt {
+        time_days,
+        auc: around(c + more, width * if time_days > 1000.0 { 1.9 } else { 1.2 }),
+    });
+    let fold = |fold: u32| FoldResult {
+        fold,
+        patients: 48,
+        events: 27 + fold as usize,
+        c_index: (index != 4 || fold != 3).then(|| c + (f64::from(fold) - 2.0) * 0.013),
+        note: (index == 4 && fold == 3)
+            .then(|| "no event was observed among these 48 patients".to_owned()),
+    };
+    ModelResult {
+        name: name.to_owned(),
+        modalities: modalities.iter().map(|&name| name.to_owned()).collect(),
+        c_index: Some(around(c, width)),
+        c_index_uno: Some(around(c - 0.012, width * 1.1)),
+        auc: auc.to_vec(),
+        ibs: Some(0.31 - c / 5.0),
+        subtype: (index == 0).then(|| SubtypeResult {
+            classes: CLASSES.map(str::to_owned).to_vec(),
+            auc_macro: Some(around(0.812, width)),
+            accuracy: around(0.694, width),
+        }),
+        folds: (0..5).map(fold).collect(),
+    }
+}
+
+fn comparisons(width: f64) -> Vec<Comparison> {
+    MODELS[1..]
+        .iter()
+        .map(|&(name, _, c)| {
+            let delta = MODELS[0].2 - c;
+            Comparison {
+                a: "fusion".to_owned(),
+                b: name.to_owned(),
+                delta_c_index: delta,
+                low: delta - width * 0.7,
+                high: delta + width * 0.75,
+                p: if delta > width {
+                    0.0004
+                } else if delta > width * 0.7 {
+                    0.021
+                } else {
+                    0.31
+                },
+            }
+        })
+        .collect()
+}
+
+fn exclusions() -> Vec<Exclusion> {
+    let row = |id: &str, modality: &str, step: &str, reason: String| Exclusion {
+        patient_id: id.to_owned(),
+        modality: modality.to_owned(),
+        step: step.to_owned(),
+        reason,
+    };
+    let mut rows: Vec<Exclusion> = (0..14)
+        .map(|index| {
+            let reason = format!(
+                "dicom/P{index:05}/ct: the slices leave a gap of {}.0 mm where 3.0 mm was \
+                 expected, fetch the missing slice",
+                index + 6
+            );
+            row(&format!("P{index:05}"), "ct", "extract", reason)
+        })
+        .collect();
+    rows.push(row(
+        "P00044",
+        "genomics",
+        "extract",
+        "vcf/P00044.vcf.gz:118: the file ends inside a block, copy it again".to_owned(),
+    ));
+    rows.push(row("p0071", "", "align", "differs from patient `P0071` only in case".to_owned()));
+    rows.push(row("P00090", "", "align", "no follow-up time, fill in `follow_up`".to_owned()));
+    rows
+}
