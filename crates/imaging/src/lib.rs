@@ -9,11 +9,15 @@ use std::path::Path;
 use oncoweave_core::Feature;
 
 mod error;
+mod nifti;
+mod radiomics;
 mod settings;
 mod vector;
 mod volume;
 
 pub use error::Error;
+pub use nifti::{read_nifti, read_nifti_mask};
+pub use radiomics::features;
 pub use settings::{Binning, ImagingSettings};
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -73,32 +77,4 @@ pub fn read_rtstruct(path: &Path, volume: &Volume, roi: Option<&str>) -> Result<
 /// x
 pub fn read_seg(path: &Path, volume: &Volume, segment: Option<&str>) -> Result<Mask, Error> {
     todo!("{path:?} {segment:?} {volume:?}")
-}
-
-/// x
-///
-/// # Errors
-/// x
-pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
-    todo!("{path:?}")
-}
-
-/// x
-///
-/// # Errors
-/// x
-pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
-    todo!("{path:?} {label:?}")
-}
-
-/// x
-///
-/// # Errors
-/// x
-pub fn features(
-    volume: &Volume,
-    mask: &Mask,
-    settings: &ImagingSettings,
-) -> Result<Vec<Feature>, Error> {
-    todo!("{volume:?} {mask:?} {settings:?}")
 }

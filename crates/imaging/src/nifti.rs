@@ -1,0 +1,212 @@
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use fs_err::File;
+use ndarray::Array3;
+use nifti::volume::NiftiVolume;
+use nifti::{DataElement, InMemNiftiVolume, NiftiHeader, NiftiType};
+
+use crate::{Error, Geometry, Mask, Volume, vector};
+
+/// Reads a NIfTI-1 image, `.nii` or `.nii.gz` by content: slope and intercept applied, the sform
+/// or else the qform brought from RAS to LPS. A file with neither keeps its axes as stored.
+///
+/// # Errors
+/// When the file is no single-file NIfTI-1, is cut off, has more than one volume, colors or complex
+/// numbers, or axes that are not at right angles.
+pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
+    let (geometry, values) = read(path)?;
+    let voxels = into_grid(values.into_iter().map(single).collect(), &geometry);
+    Ok(Volume {
+        voxels,
+        geometry,
+        modality: String::new(),
+        unit: String::new(),
+        frame_of_reference: None,
+    })
+}
+
+/// Reads a NIfTI label image as a mask: the voxels of one label, or every voxel that is not
+/// background. Values are rounded to whole labels.
+///
+/// # Errors
+/// As [`read_nifti`], and when the label does not occur, or no value rounds to a label.
+pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
+    let (geometry, values) = read(path)?;
+    let chosen = label.map(f64::from);
+    let inside: Vec<bool> = values
+        .iter()
+        .map(|value| {
+            let rounded = value.round();
+            chosen.map_or(rounded != 0.0 && rounded.is_finite(), |label| rounded == label)
+        })
+        .collect();
+    if !inside.contains(&true)
+        && let Some(problem) = explain_absence(&values, label)
+    {
+        return Err(Error::Region { path: path.to_owned(), problem });
+    }
+    Ok(Mask { voxels: into_grid(inside, &geometry), geometry })
+}
+
+/// Why no voxel is chosen; `None` where the whole image is background.
+fn explain_absence(values: &[f64], label: Option<u32>) -> Option<String> {
+    let mut found: Vec<f64> = values.iter().copied().filter(|&value| value != 0.0).collect();
+    found.sort_unstable_by(f64::total_cmp);
+    found.dedup();
+    let (first, last) = (found.first()?, found.last()?);
+    if found.iter().all(|value| value.round() == 0.0) {
+        return Some(format!(
+            "expected a label image of whole numbers, found values from {first} to {last} that all \
+             round to the background: multiply or threshold them first"
+        ));
+    }
+    let label = label?;
+    let listed: Vec<String> = found.iter().take(20).map(f64::to_string).collect();
+    let more = if found.len() > 20 { ", ..." } else { "" };
+    Some(format!("label {label} does not occur; the image has {}{more}", listed.join(", ")))
+}
+
+fn into_grid<T>(values: Vec<T>, geometry: &Geometry) -> Array3<T> {
+    Array3::from_shape_vec(geometry.shape(), values).expect("the reader checked the length")
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "intensities are stored as float32")]
+fn single(value: f64) -> f32 {
+    value as f32
+}
+
+/// The grid and the values, x fastest.
+fn read(path: &Path) -> Result<(Geometry, Vec<f64>), Error> {
+    let mut file = BufReader::new(File::open(path)?);
+    if file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        parse(path, MultiGzDecoder::new(file))
+    } else {
+        parse(path, file)
+    }
+}
+
+fn parse(path: &Path, mut input: impl Read) -> Result<(Geometry, Vec<f64>), Error> {
+    let fault = |problem: String| Error::Nifti { path: path.to_owned(), problem };
+    let header = NiftiHeader::from_reader(&mut input)
+        .map_err(|error| fault(format!("expected a NIfTI-1 header of 348 bytes: {error}")))?;
+    if header.sizeof_hdr == 540 || header.sizeof_hdr.swap_bytes() == 540 {
+        return Err(fault("is NIfTI-2, expected NIfTI-1: convert it first".to_owned()));
+    }
+    if header.sizeof_hdr != 348 || &header.magic != b"n+1\0" {
+        return Err(fault(
+            "is no NIfTI-1 image in a single file: expected a header of 348 bytes that ends with \
+             `n+1`"
+                .to_owned(),
+        ));
+    }
+    let size = size_of(&header).map_err(fault)?;
+    let geometry = geometry_of(&header, size).map_err(fault)?;
+    let offset = f64::from(header.vox_offset);
+    if !(352.0..=1e9).contains(&offset) {
+        return Err(fault(format!("the voxels must start at byte 352 or later, got {offset}")));
+    }
+    let skipped = header.vox_offset as u64 - 348;
+    std::io::copy(&mut (&mut input).take(skipped), &mut std::io::sink())
+        .map_err(|error| fault(format!("is cut off before the voxels: {error}")))?;
+    // The crate knows the four-dimensional case too; here the dimensions beyond three are 1.
+    let volume = InMemNiftiVolume::from_reader(input, &header)
+        .map_err(|error| fault(format!("the voxels are cut off or unreadable: {error}")))?;
+    Ok((geometry, rescaled(volume, &header).map_err(fault)?))
+}
+
+/// Voxels along x, y and z.
+fn size_of(header: &NiftiHeader) -> Result<[usize; 3], String> {
+    let dim = header.dim().map_err(|error| format!("has broken dimensions: {error}"))?;
+    let volumes: usize = dim.iter().skip(3).map(|&count| usize::from(count)).product();
+    if volumes != 1 {
+        return Err(format!("expected one volume, found {volumes}: split the file first"));
+    }
+    Ok(std::array::from_fn(|axis| dim.get(axis).map_or(1, |&count| usize::from(count))))
+}
+
+/// The grid in LPS: x and y of NIfTI's RAS change sign.
+fn geometry_of(header: &NiftiHeader, size: [usize; 3]) -> Result<Geometry, String> {
+    // Bits 0 to 2 give the unit of length: 1 is a metre, 3 a micrometre, 2 and unknown millimetres.
+    let to_mm = match header.xyzt_units & 0b111 {
+        1 => 1000.0,
+        3 => 0.001,
+        _ => 1.0,
+    };
+    let rows = if header.sform_code > 0 {
+        [header.srow_x, header.srow_y, header.srow_z].map(|row| row.map(f64::from))
+    } else if header.qform_code > 0 {
+        quaternion_rows(header)
+    } else {
+        let [x, y, z] = [1, 2, 3].map(|axis| f64::from(header.pixdim[axis]).abs());
+        [[-x, 0.0, 0.0, 0.0], [0.0, -y, 0.0, 0.0], [0.0, 0.0, z, 0.0]]
+    };
+    let lps = [-to_mm, -to_mm, to_mm];
+    let column = |column: usize| std::array::from_fn(|row| lps[row] * rows[row][column]);
+    let axes: [vector::Vector; 3] = [column(0), column(1), column(2)];
+    let spacing_mm = axes.map(vector::norm);
+    if spacing_mm.iter().any(|spacing| !spacing.is_finite() || *spacing <= 0.0) {
+        return Err(format!("voxel edges must be positive, found {spacing_mm:?} mm"));
+    }
+    let direction: [vector::Vector; 3] =
+        std::array::from_fn(|axis| vector::scale(axes[axis], 1.0 / spacing_mm[axis]));
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        let cosine = vector::dot(direction[a], direction[b]);
+        if cosine.abs() > 1e-3 {
+            return Err(format!(
+                "axes {a} and {b} must be at right angles, found a cosine of {cosine:.4}: resample \
+                 the image first"
+            ));
+        }
+    }
+    Ok(Geometry { size, spacing_mm, origin_mm: column(3), direction })
+}
+
+/// The affine of the qform (`nifti1.h`, method 2).
+fn quaternion_rows(header: &NiftiHeader) -> [[f64; 4]; 3] {
+    let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
+    let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
+    let rotation = [
+        [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
+        [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
+        [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
+    ];
+    let handedness = if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+    let [x, y, z] = [1, 2, 3].map(|axis| f64::from(header.pixdim[axis]));
+    let shift = [header.quatern_x, header.quatern_y, header.quatern_z].map(f64::from);
+    std::array::from_fn(|row| {
+        let [i, j, k] = rotation[row];
+        [i * x, j * y, k * z * handedness, shift[row]]
+    })
+}
+
+/// The values with slope and intercept applied in double precision; a slope of 0 means none.
+fn rescaled(volume: InMemNiftiVolume, header: &NiftiHeader) -> Result<Vec<f64>, String> {
+    let (slope, intercept) = match (header.scl_slope, header.scl_inter) {
+        (slope, _) if slope == 0.0 || !slope.is_finite() => (1.0, 0.0),
+        (slope, intercept) => (f64::from(slope), f64::from(intercept)),
+    };
+    let scale = move |value: f64| slope * value + intercept;
+    match volume.data_type() {
+        NiftiType::Uint8 => typed::<u8>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int8 => typed::<i8>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint16 => typed::<u16>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int16 => typed::<i16>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint32 => typed::<u32>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int32 => typed::<i32>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint64 => typed::<u64>(volume, |value| scale(value as f64)),
+        NiftiType::Int64 => typed::<i64>(volume, |value| scale(value as f64)),
+        NiftiType::Float32 => typed::<f32>(volume, |value| scale(f64::from(value))),
+        NiftiType::Float64 => typed::<f64>(volume, scale),
+        other => Err(format!("holds {other:?} voxels, expected whole or real numbers")),
+    }
+}
+
+fn typed<T: DataElement>(
+    volume: InMemNiftiVolume,
+    scale: impl Fn(T) -> f64,
+) -> Result<Vec<f64>, String> {
+    let values = volume.into_nifti_typed_data::<T>().map_err(|error| error.to_string())?;
+    Ok(values.into_iter().map(scale).collect())
+}

@@ -1,0 +1,186 @@
+//! The surface of a region: marching cubes (Lorensen and Cline, SIGGRAPH 1987) at the level halfway
+//! between inside and outside, so that every vertex is the midpoint of a cube's edge.
+//!
+//! A cube's part of the surface depends on which of its eight corners are inside and on nothing
+//! else. So the cubes of each of the 256 kinds are counted, with the sum of their positions, and
+//! area and volume follow from 256 small meshes.
+
+use super::region::Region;
+use crate::vector::{self, Vector};
+
+/// The area and the volume inside a region's surface.
+pub(crate) struct Surface {
+    pub(crate) area_mm2: f64,
+    pub(crate) volume_mm3: f64,
+}
+
+/// Measures the surface of a region.
+pub(crate) fn measure(region: &Region) -> Surface {
+    let cubes = count_cubes(region);
+    let mut surface = Surface { area_mm2: 0.0, volume_mm3: 0.0 };
+    for (kind, cubes) in (0_u8..=255).zip(cubes) {
+        if cubes.count == 0 {
+            continue;
+        }
+        let count = cubes.count as f64;
+        let positions: Vector =
+            std::array::from_fn(|axis| cubes.positions[axis] as f64 * region.spacing_mm[axis]);
+        for polygon in polygons(kind) {
+            let corners: Vec<Vector> = polygon
+                .iter()
+                .map(|corner| {
+                    std::array::from_fn(|axis| {
+                        f64::from(corner[axis]) / 2.0 * region.spacing_mm[axis]
+                    })
+                })
+                .collect();
+            for [a, b, c] in triangulate(&corners, kind) {
+                let normal = area_vector(a, b, c);
+                surface.area_mm2 += count * vector::norm(normal);
+                // Divergence theorem: a triangle spans the third part of (position · area vector).
+                let offset = vector::add(positions, vector::scale(a, count));
+                surface.volume_mm3 += vector::dot(offset, normal) / 3.0;
+            }
+        }
+    }
+    surface
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cubes {
+    count: u64,
+    /// The sum of the cubes' positions along x, y and z.
+    positions: [u64; 3],
+}
+
+/// Counts the cubes between voxel centres by the corners inside: bit 0 is the corner at
+/// (0, 0, 0), bit 1 at x + 1, bit 2 at y + 1, bit 4 at z + 1.
+fn count_cubes(region: &Region) -> [Cubes; 256] {
+    let [width, height, depth] = region.size;
+    let mut cubes = [Cubes::default(); 256];
+    for z in 0..depth - 1 {
+        for y in 0..height - 1 {
+            let row = |y: usize, z: usize| {
+                let start = (z * height + y) * width;
+                &region.inside[start..start + width]
+            };
+            let rows = [row(y, z), row(y + 1, z), row(y, z + 1), row(y + 1, z + 1)];
+            let column =
+                |x: usize| rows[0][x] | rows[1][x] << 2 | rows[2][x] << 4 | rows[3][x] << 6;
+            let mut left = column(0);
+            for x in 0..width - 1 {
+                let right = column(x + 1);
+                let kind = left | right << 1;
+                left = right;
+                if kind != 0 && kind != 255 {
+                    let cubes = &mut cubes[usize::from(kind)];
+                    cubes.count += 1;
+                    for (sum, position) in cubes.positions.iter_mut().zip([x, y, z]) {
+                        *sum += position as u64;
+                    }
+                }
+            }
+        }
+    }
+    cubes
+}
+
+/// The corners of a cube's faces, counter-clockwise when seen from outside.
+const FACES: [[u8; 4]; 6] =
+    [[0, 4, 6, 2], [1, 3, 7, 5], [0, 1, 5, 4], [2, 6, 7, 3], [0, 2, 3, 1], [4, 5, 7, 6]];
+
+/// The closed polygons that separate a cube's inner from its outer corners. Vertices are in half
+/// edges from the corner (0, 0, 0), in an order that makes the normal point outwards.
+///
+/// Where a face has two inner corners on its diagonal, each is cut off by itself. The neighbouring
+/// cube sees the same face and cuts it likewise, so that the surface has no holes.
+fn polygons(kind: u8) -> Vec<Vec<[u8; 3]>> {
+    let inside = |corner: u8| kind >> corner & 1 == 1;
+    // On each face the surface runs from the edge where the rim leaves the inside to the edge
+    // where it entered it.
+    let mut segments: Vec<([u8; 3], [u8; 3])> = Vec::new();
+    for face in FACES {
+        for start in 0..4 {
+            let entered = [face[(start + 3) % 4], face[start]];
+            if inside(entered[0]) || !inside(entered[1]) {
+                continue;
+            }
+            // Backwards over the outside to where the rim left the inside before.
+            let outside = (2..4).find(|&step| inside(face[(start + 4 - step) % 4])).unwrap_or(4);
+            let left = [face[(start + 4 - outside) % 4], face[(start + 5 - outside) % 4]];
+            segments.push((midpoint(entered), midpoint(left)));
+        }
+    }
+    let mut polygons = Vec::new();
+    while let Some((first, mut end)) = segments.pop() {
+        let mut polygon = vec![first];
+        while end != first {
+            polygon.push(end);
+            let next = segments.iter().position(|segment| segment.0 == end);
+            end = segments.swap_remove(next.expect("every edge is left as often as entered")).1;
+        }
+        polygons.push(polygon);
+    }
+    polygons
+}
+
+/// The midpoint of the edge between two corners, in half edges.
+fn midpoint(corners: [u8; 2]) -> [u8; 3] {
+    std::array::from_fn(|axis| (corners[0] >> axis & 1) + (corners[1] >> axis & 1))
+}
+
+/// Cuts a polygon into triangles that share one corner. A polygon need not be flat: it is cut so
+/// that the part of the cube with fewer voxels is convex, whichever part that is. The usual tables
+/// do so too, and the reference volume of the IBSI's digital phantom is met only this way.
+fn triangulate(polygon: &[Vector], kind: u8) -> Vec<[Vector; 3]> {
+    let corners = polygon.len();
+    let fan = |apex: usize| -> Vec<[Vector; 3]> {
+        let corner = |step: usize| polygon[(apex + step) % corners];
+        (1..corners - 1).map(|step| [corner(0), corner(step), corner(step + 1)]).collect()
+    };
+    let sign = if kind.count_ones() <= 4 { 1.0 } else { -1.0 };
+    let volume = |triangles: &[[Vector; 3]]| -> f64 {
+        triangles.iter().map(|&[a, b, c]| sign * vector::dot(a, area_vector(a, b, c))).sum()
+    };
+    (0..corners)
+        .map(fan)
+        .max_by(|a, b| volume(a).total_cmp(&volume(b)))
+        .expect("a polygon has corners")
+}
+
+/// Half the cross product of two sides: the triangle's area along its normal.
+fn area_vector(a: Vector, b: Vector, c: Vector) -> Vector {
+    vector::scale(vector::cross(vector::subtract(b, a), vector::subtract(c, a)), 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_cube_has_closed_polygons_and_its_complement_the_same_cut_edges() {
+        for kind in 0_u8..=255 {
+            let mut cut: Vec<[u8; 3]> = polygons(kind).concat();
+            let mut complement: Vec<[u8; 3]> = polygons(!kind).concat();
+            cut.sort_unstable();
+            complement.sort_unstable();
+            assert_eq!(cut, complement, "kind {kind}");
+            assert!(polygons(kind).iter().all(|polygon| polygon.len() >= 3), "kind {kind}");
+        }
+    }
+
+    #[test]
+    fn one_voxel_is_an_octahedron() {
+        let mut region = Region {
+            size: [3, 3, 3],
+            spacing_mm: [2.0, 2.0, 2.0],
+            inside: vec![0; 27],
+            indices: vec![13],
+            values: vec![0.0],
+        };
+        region.inside[13] = 1;
+        let surface = measure(&region);
+        assert!((surface.volume_mm3 - 4.0 / 3.0).abs() < 1e-12);
+        assert!((surface.area_mm2 - 4.0 * 3.0_f64.sqrt()).abs() < 1e-12);
+    }
+}
