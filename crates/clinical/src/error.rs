@@ -59,6 +59,28 @@ pub enum Error {
         /// The names that there are.
         columns: String,
     },
+    /// The first line looks like a row of data.
+    #[error(
+        "{}: no column `{column}`, and the first line looks like data; \
+         put a line with the column names first",
+        .path.display()
+    )]
+    NoHeader {
+        /// The table.
+        path: PathBuf,
+        /// The column that was looked for.
+        column: String,
+    },
+    /// A zip archive or spreadsheet.
+    #[error(
+        "{}: expected a text table, found a zip archive or spreadsheet; \
+         unpack it, or export it as CSV",
+        .path.display()
+    )]
+    Archive {
+        /// The file.
+        path: PathBuf,
+    },
     /// Two columns have the name that the settings ask for.
     #[error("{}: two columns are named `{column}`; rename one of them", .path.display())]
     DuplicateColumn {

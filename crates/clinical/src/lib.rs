@@ -5,9 +5,14 @@
 //! says where and why ([`RejectedRow`]) and read on; what makes the whole table useless is an
 //! [`Error`]. Messages never hold a cell of an identifier or date column.
 
+mod cell;
+mod check;
 mod clinical;
+mod column;
 mod error;
+mod scan;
 mod settings;
+mod source;
 mod table;
 
 pub use clinical::{ClinicalPatient, ClinicalTable, read_clinical};

@@ -1,0 +1,136 @@
+//! Whether settings make sense by themselves, before any file is opened.
+
+use std::collections::BTreeMap;
+
+use crate::{ClinicalSettings, ColumnSettings, Error, OutcomeSettings, cell};
+
+impl ClinicalSettings {
+    /// Finds settings that contradict themselves.
+    ///
+    /// # Errors
+    /// When `min` is above `max`, a level or value is declared twice, a list is empty, or a factor
+    /// of `convert` is zero or not finite.
+    pub fn check(&self) -> Result<(), Error> {
+        for (name, column) in &self.columns {
+            column.check().map_err(|fault| {
+                Error::Settings(format!("[clinical.columns] `{name}`: {fault}"))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl ColumnSettings {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Number { convert, min, max, .. } => check_number(convert, *min, *max),
+            Self::Category { levels: None } => Ok(()),
+            Self::Category { levels: Some(levels) } | Self::Ordinal { levels } => {
+                check_list("levels", levels)
+            }
+            Self::Boolean { true_values, false_values } => {
+                check_list("true_values", true_values)?;
+                check_list("false_values", false_values)?;
+                check_apart(("true_values", true_values), ("false_values", false_values))
+            }
+        }
+    }
+}
+
+impl OutcomeSettings {
+    /// Finds settings that contradict themselves.
+    ///
+    /// # Errors
+    /// When nothing is named, `time` comes without `event` or the reverse, or `event_values` and
+    /// `censored_values` are empty or share a value.
+    pub fn check(&self) -> Result<(), Error> {
+        let events = ("event_values", self.event_values.as_slice());
+        let censored = ("censored_values", self.censored_values.as_slice());
+        let checked = match (&self.time, &self.event, &self.label) {
+            (None, None, Some(_)) => Ok(()),
+            (Some(_), Some(_), _) => check_list(events.0, events.1)
+                .and_then(|()| check_list(censored.0, censored.1))
+                .and_then(|()| check_apart(events, censored)),
+            (None, None, None) => {
+                Err("expected `time` and `event`, or `label`, found neither; name the columns"
+                    .to_owned())
+            }
+            _ => Err("expected `time` and `event` together, found one alone; name both".to_owned()),
+        };
+        checked.map_err(|fault| Error::Settings(format!("[outcome]: {fault}")))
+    }
+}
+
+fn check_number(
+    convert: &BTreeMap<String, f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+) -> Result<(), String> {
+    if let Some((unit, factor)) = convert.iter().find(|(_, factor)| !factor.is_normal()) {
+        return Err(format!(
+            "expected a factor for `{unit}` that is not 0, found {factor}; correct it"
+        ));
+    }
+    match (min, max) {
+        (Some(min), Some(max)) if min > max => {
+            Err(format!("expected `min` below `max`, found {min} and {max}; swap them"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_list(name: &str, values: &[String]) -> Result<(), String> {
+    if values.is_empty() {
+        return Err(format!("expected values in `{name}`, found none; list them"));
+    }
+    let repeated = (1..values.len()).find(|&place| values[..place].contains(&values[place]));
+    match repeated {
+        Some(place) => Err(format!("`{}` stands twice in `{name}`; leave one out", values[place])),
+        None => Ok(()),
+    }
+}
+
+fn check_apart(a: (&str, &[String]), b: (&str, &[String])) -> Result<(), String> {
+    match a.1.iter().find(|value| b.1.iter().any(|other| cell::is_value(value.trim(), other))) {
+        Some(value) => Err(format!(
+            "`{value}` stands in `{}` and in `{}`; it can mean only one thing",
+            a.0, b.0
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_contradict_themselves() {
+        for (column, expected) in [
+            ("type = 'number', min = 2, max = 1", "expected `min` below `max`"),
+            ("type = 'number', convert = { kg = 0 }", "expected a factor for `kg`"),
+            ("type = 'ordinal', levels = []", "expected values in `levels`"),
+            ("type = 'category', levels = ['a', 'a']", "`a` stands twice"),
+            ("type = 'boolean', true_values = ['Y'], false_values = ['y']", "only one thing"),
+        ] {
+            let text = format!("table = 't'\npatient_id = 'p'\ncolumns.x = {{ {column} }}");
+            let settings: ClinicalSettings = toml::from_str(&text).unwrap();
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.starts_with("[clinical.columns] `x`: "), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
+        for (outcome, expected) in [
+            ("", "found neither"),
+            ("time = 't'", "found one alone"),
+            ("time = 't'\nevent = 'e'\ncensored_values = [0]", "`event_values`, found none"),
+            (
+                "time = 't'\nevent = 'e'\nevent_values = ['1.0']\ncensored_values = [1]",
+                "only one thing",
+            ),
+        ] {
+            let outcome: OutcomeSettings = toml::from_str(outcome).unwrap();
+            let message = outcome.check().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
