@@ -8,6 +8,7 @@ use std::path::Path;
 
 use oncoweave_core::Feature;
 
+mod dicom;
 mod error;
 mod nifti;
 mod radiomics;
@@ -15,6 +16,7 @@ mod settings;
 mod vector;
 mod volume;
 
+pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
 pub use radiomics::features;
@@ -47,34 +49,5 @@ pub fn nifti_features(
     features(&volume, &mask, settings)
 }
 
-/// Reads the image series of a folder and the mask that its RTSTRUCT or SEG draws on it.
-///
-/// # Errors
-/// See [`dicom_features`].
-pub fn read_dicom_folder(folder: &Path, roi: Option<&str>) -> Result<(Volume, Mask), Error> {
-    todo!("{folder:?} {roi:?}")
-}
-
-/// Reads the one image series of a folder.
-///
-/// # Errors
-/// x
-pub fn read_series(folder: &Path) -> Result<Volume, Error> {
-    todo!("{folder:?}")
-}
-
-/// x
-///
-/// # Errors
-/// x
-pub fn read_rtstruct(path: &Path, volume: &Volume, roi: Option<&str>) -> Result<Mask, Error> {
-    todo!("{path:?} {roi:?} {volume:?}")
-}
-
-/// x
-///
-/// # Errors
-/// x
-pub fn read_seg(path: &Path, volume: &Volume, segment: Option<&str>) -> Result<Mask, Error> {
-    todo!("{path:?} {segment:?} {volume:?}")
-}
+#[cfg(test)]
+mod real_data;

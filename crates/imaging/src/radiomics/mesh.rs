@@ -25,22 +25,15 @@ pub(crate) fn measure(region: &Region) -> Surface {
         let count = cubes.count as f64;
         let positions: Vector =
             std::array::from_fn(|axis| cubes.positions[axis] as f64 * region.spacing_mm[axis]);
-        for polygon in polygons(kind) {
-            let corners: Vec<Vector> = polygon
-                .iter()
-                .map(|corner| {
-                    std::array::from_fn(|axis| {
-                        f64::from(corner[axis]) / 2.0 * region.spacing_mm[axis]
-                    })
-                })
-                .collect();
-            for [a, b, c] in triangulate(&corners, kind) {
-                let normal = area_vector(a, b, c);
-                surface.area_mm2 += count * vector::norm(normal);
-                // Divergence theorem: a triangle spans the third part of (position · area vector).
-                let offset = vector::add(positions, vector::scale(a, count));
-                surface.volume_mm3 += vector::dot(offset, normal) / 3.0;
-            }
+        for triangle in polygons(kind).iter().flat_map(|polygon| triangulate(polygon, kind)) {
+            let [a, b, c] = triangle.map(|corner| -> Vector {
+                std::array::from_fn(|axis| corner[axis] * region.spacing_mm[axis])
+            });
+            let normal = area_vector(a, b, c);
+            surface.area_mm2 += count * vector::norm(normal);
+            // Divergence theorem: a triangle spans the third part of (position · area vector).
+            let offset = vector::add(positions, vector::scale(a, count));
+            surface.volume_mm3 += vector::dot(offset, normal) / 3.0;
         }
     }
     surface
@@ -129,23 +122,30 @@ fn midpoint(corners: [u8; 2]) -> [u8; 3] {
     std::array::from_fn(|axis| (corners[0] >> axis & 1) + (corners[1] >> axis & 1))
 }
 
-/// Cuts a polygon into triangles that share one corner. A polygon need not be flat: it is cut so
-/// that the part of the cube with fewer voxels is convex, whichever part that is. The usual tables
-/// do so too, and the reference volume of the IBSI's digital phantom is met only this way.
-fn triangulate(polygon: &[Vector], kind: u8) -> Vec<[Vector; 3]> {
+/// Cuts a polygon into triangles that share one corner, in cube edges. A polygon need not be flat:
+/// it is cut so that the part of the cube with fewer voxels is convex, whichever part that is. The
+/// usual tables do so too, and the reference volume of the IBSI's digital phantom is met only this
+/// way. Between cuts that enclose the same the smaller area decides. The choice is made in a cube
+/// of unit edges, so that it does not hang on the last digit of the spacing.
+fn triangulate(polygon: &[[u8; 3]], kind: u8) -> Vec<[Vector; 3]> {
     let corners = polygon.len();
     let fan = |apex: usize| -> Vec<[Vector; 3]> {
-        let corner = |step: usize| polygon[(apex + step) % corners];
+        let corner =
+            |step: usize| polygon[(apex + step) % corners].map(|half| f64::from(half) / 2.0);
         (1..corners - 1).map(|step| [corner(0), corner(step), corner(step + 1)]).collect()
     };
     let sign = if kind.count_ones() <= 4 { 1.0 } else { -1.0 };
     let volume = |triangles: &[[Vector; 3]]| -> f64 {
         triangles.iter().map(|&[a, b, c]| sign * vector::dot(a, area_vector(a, b, c))).sum()
     };
-    (0..corners)
-        .map(fan)
-        .max_by(|a, b| volume(a).total_cmp(&volume(b)))
-        .expect("a polygon has corners")
+    let area = |triangles: &[[Vector; 3]]| -> f64 {
+        triangles.iter().map(|&[a, b, c]| vector::norm(area_vector(a, b, c))).sum()
+    };
+    // Volumes are sums of eighths and exact.
+    let better = |a: &Vec<[Vector; 3]>, b: &Vec<[Vector; 3]>| {
+        volume(a).total_cmp(&volume(b)).then_with(|| area(b).total_cmp(&area(a)))
+    };
+    (0..corners).map(fan).max_by(better).expect("a polygon has corners")
 }
 
 /// Half the cross product of two sides: the triangle's area along its normal.

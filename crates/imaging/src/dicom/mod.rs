@@ -1,0 +1,93 @@
+//! DICOM: a folder's image series, and the masks that an RTSTRUCT or a SEG draws on it.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Mask, Volume};
+
+mod attributes;
+mod contours;
+mod folder;
+mod frames;
+mod pixels;
+mod rtstruct;
+mod seg;
+mod series;
+
+#[cfg(test)]
+mod tests;
+
+pub use rtstruct::read_rtstruct;
+pub use seg::read_seg;
+
+use folder::{Contents, MaskFile, MaskKind};
+
+/// Reads the image series of a folder and the mask that its RTSTRUCT or SEG draws on it.
+///
+/// The folder is searched with its subfolders, by content and not by file name. Where it holds
+/// several image series, the one that the mask refers to is taken.
+///
+/// # Errors
+/// As [`read_series`] and [`read_rtstruct`] or [`read_seg`], and when the folder does not hold
+/// exactly one RTSTRUCT or SEG.
+pub fn read_dicom_folder(folder: &Path, roi: Option<&str>) -> Result<(Volume, Mask), Error> {
+    let contents = Contents::of(folder)?;
+    let mask = the_only_mask(folder, &contents.masks)?;
+    let volume = series::read(folder, &contents)?;
+    let mask = match mask.kind {
+        MaskKind::RtStruct => read_rtstruct(&mask.path, &volume, roi)?,
+        MaskKind::Seg => read_seg(&mask.path, &volume, roi)?,
+    };
+    Ok((volume, mask))
+}
+
+/// Reads the image series of a folder and its subfolders: CT in HU, PET and MR as the file's
+/// rescale gives them. Slices are sorted by their position along the normal of the image plane.
+///
+/// `MONOCHROME1` says how an image is shown, not what its values mean, and changes nothing.
+///
+/// # Errors
+/// Names the file or the slice's position when a file is broken, cut off or compressed in a way
+/// that cannot be decoded; when slices are missing, doubled, unevenly spaced, shifted, or differ in
+/// size, spacing or orientation; and when the folder holds no series, or several and no RTSTRUCT or
+/// SEG that refers to one of them.
+pub fn read_series(folder: &Path) -> Result<Volume, Error> {
+    series::read(folder, &Contents::of(folder)?)
+}
+
+fn the_only_mask<'a>(folder: &Path, masks: &'a [MaskFile]) -> Result<&'a MaskFile, Error> {
+    match masks {
+        [mask] => Ok(mask),
+        [] => Err(in_folder(folder, "holds no RTSTRUCT and no SEG, expected one".to_owned())),
+        several => Err(in_folder(
+            folder,
+            format!(
+                "expected one RTSTRUCT or SEG, found {}: {}; keep one",
+                several.len(),
+                listed(several.iter().map(|mask| mask.path.as_path()))
+            ),
+        )),
+    }
+}
+
+/// Up to ten names of files, then how many more there are.
+fn listed<'a>(paths: impl ExactSizeIterator<Item = &'a Path>) -> String {
+    let more = paths.len().saturating_sub(10);
+    let names: Vec<String> = paths
+        .take(10)
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    let names = names.join(", ");
+    if more > 0 { format!("{names} and {more} more") } else { names }
+}
+
+fn in_folder(folder: &Path, problem: String) -> Error {
+    Error::Series { folder: folder.to_owned(), problem }
+}
+
+fn in_file(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Dicom { path: PathBuf::from(path), problem: problem.into() }
+}
+
+fn in_region(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Region { path: PathBuf::from(path), problem: problem.into() }
+}

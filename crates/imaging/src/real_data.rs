@@ -1,0 +1,127 @@
+//! Checks on real images, which are not part of the repository. `ONCOWEAVE_SHARED` names the folder
+//! that holds them; without it these tests say so and pass.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+
+/// The IBSI's data sets (`theibsi/data_sets`).
+fn ibsi() -> Option<PathBuf> {
+    let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let folder = shared.join("data/imaging/ibsi");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: {} is not there", folder.display());
+    None
+}
+
+/// Voxels inside one mask and outside the other.
+fn differing(a: &Mask, b: &Mask) -> usize {
+    a.voxels.iter().zip(&b.voxels).filter(|(a, b)| a != b).count()
+}
+
+/// The soft-tissue sarcoma patient STS_002: the mask that the RTSTRUCT draws against the NIfTI mask
+/// of the same region. Every voxel agrees, so that the Dice coefficient is 1.
+#[test]
+fn sarcoma_masks_equal_their_nifti_twins() {
+    let Some(ibsi) = ibsi() else { return };
+    for (series, inside) in [("CT", 17_090), ("MR_T1", 17_090), ("PET", 555)] {
+        let folder = ibsi.join("validation/dicom/STS_002").join(series);
+        let (volume, mask) = read_dicom_folder(&folder, None).unwrap();
+        let nifti = ibsi.join("validation/nifti/STS_002");
+        let twin = read_nifti_mask(&nifti.join(format!("{series}_mask.nii.gz")), None).unwrap();
+        assert!(volume.geometry.matches(&twin.geometry), "{series}");
+        assert_eq!((mask.count(), twin.count()), (inside, inside), "{series}");
+        assert_eq!(differing(&mask, &twin), 0, "{series}");
+    }
+}
+
+/// CT is stored as HU and PET as SUV in both forms; the MR of the NIfTI form was corrected for its
+/// bias field and scaled, so that it has no twin.
+#[test]
+fn sarcoma_images_equal_their_nifti_twins() {
+    let Some(ibsi) = ibsi() else { return };
+    for (series, unit, tolerance) in [("CT", "HU", 0.0), ("PET", "GML", 1e-4)] {
+        let folder = ibsi.join("validation/dicom/STS_002").join(series);
+        let volume = read_dicom_folder(&folder, None).unwrap().0;
+        let nifti = ibsi.join("validation/nifti/STS_002");
+        let twin = read_nifti(&nifti.join(format!("{series}_image.nii.gz"))).unwrap();
+        let pairs = volume.voxels.iter().zip(&twin.voxels);
+        let greatest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(greatest <= tolerance, "{series}: {greatest}");
+        assert_eq!(volume.unit, unit);
+    }
+}
+
+#[test]
+fn ct_phantom_is_the_same_from_dicom_and_from_nifti() {
+    let Some(ibsi) = ibsi() else { return };
+    let phantom = ibsi.join("ibsi_1_ct_radiomics_phantom");
+    let settings = ImagingSettings { bin_width: Some(25.0), ..ImagingSettings::default() };
+    let (volume, mask) = read_dicom_folder(&phantom.join("dicom"), Some("gtv-1")).unwrap();
+    let image = phantom.join("nifti/image/phantom.nii.gz");
+    let label = phantom.join("nifti/mask/mask.nii.gz");
+    let twin = read_nifti(&image).unwrap();
+    assert!(volume.geometry.matches(&twin.geometry), "{}\n{}", volume.geometry, twin.geometry);
+    assert!(volume.voxels == twin.voxels);
+    assert_eq!(mask.count(), 125_256);
+    assert_eq!(differing(&mask, &read_nifti_mask(&label, Some(1)).unwrap()), 0);
+    let from_dicom = features(&volume, &mask, &settings).unwrap();
+    let from_nifti = nifti_features(&image, &label, &settings).unwrap();
+    for (a, b) in from_dicom.iter().zip(&from_nifti) {
+        let (a_value, b_value) = (a.value.unwrap(), b.value.unwrap());
+        // The headers give the spacing to different numbers of digits.
+        assert!((a_value - b_value).abs() <= 1e-5 * a_value.abs(), "{}", a.info.name);
+    }
+}
+
+/// Configuration A uses the image as it is and re-segments the mask to [-500, 400] HU: its
+/// intensity statistics and histogram do not depend on the configuration's 2D textures.
+#[test]
+fn ct_phantom_statistics_meet_configuration_a() {
+    let Some(ibsi) = ibsi() else { return };
+    let phantom = ibsi.join("ibsi_1_ct_radiomics_phantom/nifti");
+    let volume = read_nifti(&phantom.join("image/phantom.nii.gz")).unwrap();
+    let shape = read_nifti_mask(&phantom.join("mask/mask.nii.gz"), None).unwrap();
+    let mut intensity = shape.clone();
+    ndarray::Zip::from(&mut intensity.voxels).and(&volume.voxels).for_each(|inside, value| {
+        *inside &= (-500.0..=400.0).contains(value);
+    });
+    let settings = ImagingSettings {
+        bin_width: Some(25.0),
+        bin_start: Some(-500.0),
+        ..ImagingSettings::default()
+    };
+    let mut found = BTreeMap::new();
+    for (mask, families) in [(&shape, ["morph_", "none"]), (&intensity, ["stat_", "ih_"])] {
+        for feature in features(&volume, mask, &settings).unwrap() {
+            if families.iter().any(|family| feature.info.name.starts_with(family)) {
+                found.insert(feature.info.name, feature.value.unwrap());
+            }
+        }
+    }
+    // These two take intensities from the re-segmented mask and the shape from the whole one.
+    found.retain(|name, _| name != "morph_com" && name != "morph_integ_int");
+    let path = ibsi.join("reference_values/ibsi_1_chest_config_a.csv");
+    let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_path(path).unwrap();
+    let mut compared = 0;
+    let mut outside = Vec::new();
+    for row in reader.deserialize() {
+        let (value, tolerance, name): (Option<f64>, Option<f64>, String) = row.unwrap();
+        let (Some(value), Some(tolerance)) = (value, tolerance) else { continue };
+        let Some(&own) = found.get(&name.to_lowercase()) else { continue };
+        compared += 1;
+        // The reference values have three digits.
+        let digits = 0.5 * 10_f64.powf(value.abs().log10().floor() - 2.0);
+        if (f64::from(own) - value).abs() > tolerance.max(digits) {
+            outside.push(format!("{name}: {own}, expected {value} +- {tolerance}"));
+        }
+    }
+    assert!(outside.is_empty(), "{outside:#?}");
+    assert_eq!(compared, found.len());
+}
