@@ -73,3 +73,71 @@ impl Baseline {
         if hazard <= 0.0 { 1.0 } else { (-hazard * (risk.0 - self.reference.0).exp()).exp() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn equal_risks_give_the_nelson_aalen_estimate() {
+        let all = outcomes(&[(1.0, true), (2.0, false), (3.0, true), (3.0, true), (4.0, false)]);
+        let baseline = Baseline::breslow(&all, &[Risk(7.0); 5]).unwrap();
+        assert_eq!(baseline.reference, Risk(7.0));
+        assert_eq!(baseline.times_days, [1.0, 3.0]);
+        for (time, hazard) in [
+            (0.0, 0.0),
+            (0.9, 0.0),
+            (1.0, 0.2),
+            (2.9, 0.2),
+            (3.0, 0.2 + 2.0 / 3.0),
+            (99.0, 0.2 + 2.0 / 3.0),
+        ] {
+            assert!((baseline.hazard_at(time) - hazard).abs() < 1e-15, "day {time}");
+        }
+        assert!((baseline.survival(Risk(7.0), 1.0) - (-0.2_f64).exp()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn adding_a_constant_to_all_risks_changes_no_probability() {
+        let all = outcomes(&[(1.0, true), (2.0, true), (3.0, false)]);
+        let risks = [0.5, -0.25, 1.0];
+        let near = Baseline::breslow(&all, &risks.map(Risk)).unwrap();
+        let far = Baseline::breslow(&all, &risks.map(|risk| Risk(risk + 1000.0))).unwrap();
+        for risk in risks {
+            let difference =
+                near.survival(Risk(risk), 2.0) - far.survival(Risk(risk + 1000.0), 2.0);
+            assert!(difference.abs() < 1e-10, "{difference}");
+        }
+    }
+
+    #[test]
+    fn higher_risks_survive_less_and_extremes_stay_probabilities() {
+        let all = outcomes(&[(1.0, true), (2.0, true), (3.0, false)]);
+        let baseline = Baseline::breslow(&all, &[Risk(0.0); 3]).unwrap();
+        assert!(baseline.survival(Risk(1.0), 2.0) < baseline.survival(Risk(0.0), 2.0));
+        assert_eq!(baseline.survival(Risk(1e6), 2.0), 0.0);
+        assert_eq!(baseline.survival(Risk(-1e6), 2.0), 1.0);
+        assert_eq!(baseline.survival(Risk(1e6), 0.5), 1.0);
+    }
+
+    #[test]
+    fn needs_an_event_and_finite_risks() {
+        let censored = outcomes(&[(1.0, false)]);
+        let none = Err(Undefined::NoEvent { patients: 1 });
+        assert_eq!(Baseline::breslow(&censored, &[Risk(0.0)]), none);
+        assert_eq!(Baseline::breslow(&[], &[]), Err(Undefined::NoEvent { patients: 0 }));
+        assert!(Baseline::breslow(&censored, &[Risk(f64::INFINITY)]).is_err());
+    }
+
+    #[test]
+    fn survives_json() {
+        let all = outcomes(&[(1.0, true), (2.0, true), (3.0, false)]);
+        let baseline = Baseline::breslow(&all, &[Risk(0.1), Risk(0.3), Risk(-0.7)]).unwrap();
+        let text = serde_json::to_string(&baseline).unwrap();
+        assert_eq!(serde_json::from_str::<Baseline>(&text).unwrap(), baseline);
+    }
+}

@@ -198,3 +198,114 @@ fn quantile(sorted: &[f64], permille: usize) -> f64 {
     let next = sorted[(below + 1).min(sorted.len() - 1)];
     sorted[below] + rest as f64 / 1000.0 * (next - sorted[below])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: Resampling = Resampling { resamples: 500, seed: 1 };
+
+    fn mean(values: &[f64]) -> impl Fn(&[usize]) -> Result<f64, Undefined> + Sync + '_ {
+        |rows| Ok(rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64)
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_about_two_standard_errors() {
+        let values: Vec<f64> = (0..400).map(f64::from).collect();
+        let found = interval(400, PLAN, mean(&values)).unwrap();
+        // Mean 199.5, standard deviation 115.5, standard error 5.77.
+        assert!((found.low - 188.2).abs() < 2.0, "{found:?}");
+        assert!((found.high - 210.8).abs() < 2.0, "{found:?}");
+        assert_eq!(found.undefined, 0);
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_one_result() {
+        let values: Vec<f64> = (0..50).map(f64::from).collect();
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| interval(50, PLAN, mean(&values)).unwrap())
+        };
+        assert_eq!(on(1), on(4));
+        let other = Resampling { seed: 2, ..PLAN };
+        assert_ne!(on(1), interval(50, other, mean(&values)).unwrap());
+    }
+
+    #[test]
+    fn patients_are_resampled_within_their_fold() {
+        let folds = [3, 1, 3, 1, 1];
+        let found = interval_within_folds(&folds, PLAN, |rows| {
+            let fold = folds[rows[0]];
+            assert!(rows.iter().all(|&row| folds[row] == fold));
+            assert_eq!(rows.len(), if fold == 3 { 2 } else { 3 });
+            Ok(f64::from(fold))
+        });
+        assert_eq!(found, Ok(Interval { low: 2.0, high: 2.0, undefined: 0 }));
+    }
+
+    #[test]
+    fn undefined_resamples_are_left_out_and_counted() {
+        let statistic = |rows: &[usize]| {
+            if rows.contains(&0) { Ok(1.0) } else { Err(Undefined::NoEvent { patients: 3 }) }
+        };
+        let found = interval(3, PLAN, statistic).unwrap();
+        assert_eq!((found.low, found.high), (1.0, 1.0));
+        // The first of three is missing in 8 of 27.
+        assert!((100..200).contains(&found.undefined), "{found:?}");
+    }
+
+    #[test]
+    fn a_fold_without_a_figure_is_left_out_of_the_mean() {
+        let statistic = |rows: &[usize]| match rows[0] {
+            0 | 1 => Err(Undefined::NoEvent { patients: 2 }),
+            row => Ok(row as f64),
+        };
+        assert_eq!(mean_over_folds(&[0, 0, 1, 2], statistic), Ok(2.5));
+        assert_eq!(mean_over_folds(&[0, 0], statistic), Err(Undefined::NoEvent { patients: 2 }));
+    }
+
+    #[test]
+    fn says_why_there_is_no_interval() {
+        let never = |_: &[usize]| Err(Undefined::NoEvent { patients: 2 });
+        let found = interval(2, PLAN, never).unwrap_err().to_string();
+        let expected = "the figure is undefined in all 500 bootstrap resamples, the first time \
+                        because no event was observed among these 2 patients";
+        assert_eq!(found, expected);
+        assert_eq!(interval(0, PLAN, never), Err(Undefined::NoPatient));
+    }
+
+    #[test]
+    fn a_model_does_not_differ_from_itself() {
+        let values: Vec<f64> = (0..30).map(f64::from).collect();
+        let found = paired_difference(&[0; 30], PLAN, mean(&values), mean(&values)).unwrap();
+        let expected = Difference { delta: 0.0, low: 0.0, high: 0.0, p: 1.0, undefined: 0 };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn differences_are_paired() {
+        // Two models far from steady, one always better by about one.
+        let worse: Vec<f64> = (0..60).map(|row| f64::from(row * row)).collect();
+        let better: Vec<f64> = worse
+            .iter()
+            .enumerate()
+            .map(|(row, value)| value + 0.5 + (row % 3) as f64 / 2.0)
+            .collect();
+        let folds: Vec<u32> = (0..60).map(|row| row % 4).collect();
+        let found = paired_difference(&folds, PLAN, mean(&better), mean(&worse)).unwrap();
+        assert!((found.delta - 1.0).abs() < 1e-9, "{found:?}");
+        assert!(found.low > 0.8 && found.high < 1.2, "{found:?}");
+        assert!((found.p - 2.0 / 501.0).abs() < 1e-12, "{found:?}");
+        let swapped = paired_difference(&folds, PLAN, mean(&worse), mean(&better)).unwrap();
+        assert!((swapped.delta + found.delta).abs() < 1e-9 && swapped.p == found.p);
+    }
+
+    #[test]
+    fn quantiles_are_linear_between_neighbours() {
+        for (permille, expected) in [(0, 1.0), (25, 1.1), (500, 3.0), (975, 4.9), (1000, 5.0)] {
+            let found = quantile(&[1.0, 2.0, 3.0, 4.0, 5.0], permille);
+            assert!((found - expected).abs() < 1e-12, "{permille}");
+        }
+        assert_eq!(quantile(&[7.0], 975), 7.0);
+    }
+}

@@ -88,3 +88,51 @@ fn brier(
     }
     Ok(sum / outcomes.len() as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ndarray::array;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn without_censoring_it_is_the_mean_squared_error() {
+        let all = outcomes(&[(1.0, true), (2.0, true), (3.0, true), (4.0, true)]);
+        assert_eq!(brier_at(&all, &all, &[0.0, 0.0, 1.0, 1.0], 2.0), Ok(0.0));
+        assert_eq!(brier_at(&all, &all, &[0.5; 4], 2.0), Ok(0.25));
+        assert_eq!(brier_at(&all, &all, &[1.0, 1.0, 0.0, 0.0], 2.0), Ok(1.0));
+    }
+
+    #[test]
+    fn the_censored_give_their_weight_to_the_rest() {
+        let all = outcomes(&[(1.0, false), (2.0, true), (3.0, true), (4.0, true)]);
+        // Three patients of weight 4/3 each, all wrong by one half.
+        assert_eq!(brier_at(&all, &all, &[0.5; 4], 2.5), Ok(0.25));
+    }
+
+    #[test]
+    fn integrates_by_trapezoids() {
+        let all = outcomes(&[(1.0, true), (2.0, true), (3.0, true), (4.0, true)]);
+        let survival = array![[0.0, 0.5], [0.5, 0.5], [1.0, 0.5], [1.0, 0.5]];
+        // 1/16 on day 1, 1/4 on day 3.
+        assert_eq!(integrated_brier(&all, &all, &survival, &[1.0, 3.0]), Ok(0.15625));
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        let all = outcomes(&[(1.0, true), (2.0, false)]);
+        let past = Undefined::HorizonPastFollowUp { time_days: 2.0, last_days: 2.0 };
+        assert_eq!(brier_at(&all, &all, &[0.5; 2], 2.0), Err(past));
+        assert_eq!(brier_at(&all, &[], &[], 1.0), Err(Undefined::NoPatient));
+        let unknown = Undefined::CensoringUnknown { time_days: 1.5, last_days: 1.0 };
+        assert_eq!(brier_at(&all[..1], &all, &[0.5; 2], 1.5), Err(unknown));
+        assert!(brier_at(&all, &all, &[0.5, f64::NAN], 1.0).is_err());
+        let survival = array![[0.5, 0.5], [0.5, 0.5]];
+        let times = Err(Undefined::TooFewTimes { times: 2 });
+        assert_eq!(integrated_brier(&all, &all, &survival, &[1.0, 1.0]), times);
+    }
+}

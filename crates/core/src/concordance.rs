@@ -223,3 +223,126 @@ fn order_key(value: f64) -> u64 {
     let bits = (value + 0.0).to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    fn cohort(rows: &[(f64, bool, f64)]) -> (Vec<Survival>, Vec<Risk>) {
+        rows.iter()
+            .map(|&(time_days, event, risk)| (Survival { time_days, event }, Risk(risk)))
+            .unzip()
+    }
+
+    /// Every pair by the definition.
+    fn brute_force(outcomes: &[Survival], risks: &[Risk]) -> Pairs {
+        let mut pairs = Pairs::default();
+        for (first, risk) in outcomes.iter().zip(risks).filter(|(outcome, _)| outcome.event) {
+            for (other, other_risk) in outcomes.iter().zip(risks) {
+                let now = first.time_days == other.time_days && !other.event;
+                if first.time_days < other.time_days || now {
+                    pairs.tied_time += u64::from(now);
+                    pairs.concordant += u64::from(risk > other_risk);
+                    pairs.discordant += u64::from(risk < other_risk);
+                    pairs.tied_risk += u64::from(risk == other_risk);
+                }
+            }
+        }
+        pairs
+    }
+
+    #[test]
+    fn counts_pairs_of_named_edge_cases() {
+        type Case = (&'static str, Vec<(f64, bool, f64)>, [u64; 4]);
+        let cases: [Case; 9] = [
+            ("nobody", vec![], [0, 0, 0, 0]),
+            ("one patient", vec![(1.0, true, 1.0)], [0, 0, 0, 0]),
+            (
+                "perfect order",
+                vec![(1.0, true, 3.0), (2.0, true, 2.0), (3.0, false, 1.0)],
+                [3, 0, 0, 0],
+            ),
+            (
+                "reversed order",
+                vec![(1.0, true, 1.0), (2.0, true, 2.0), (3.0, false, 3.0)],
+                [0, 3, 0, 0],
+            ),
+            (
+                "censored before the first event is not comparable",
+                vec![(1.0, false, 3.0), (2.0, true, 2.0), (3.0, true, 1.0)],
+                [1, 0, 0, 0],
+            ),
+            (
+                "two events at one time are no pair",
+                vec![(1.0, true, 1.0), (1.0, true, 2.0)],
+                [0; 4],
+            ),
+            (
+                "a censoring at the time of an event outlives it",
+                vec![(1.0, false, 1.0), (1.0, true, 2.0)],
+                [1, 0, 0, 1],
+            ),
+            ("equal risks", vec![(1.0, true, 2.0), (2.0, false, 2.0)], [0, 0, 1, 0]),
+            ("both zeros are equal", vec![(1.0, true, 0.0), (2.0, false, -0.0)], [0, 0, 1, 0]),
+        ];
+        for (name, rows, [concordant, discordant, tied_risk, tied_time]) in cases {
+            let (outcomes, risks) = cohort(&rows);
+            let expected = Pairs { concordant, discordant, tied_risk, tied_time };
+            assert_eq!(count_pairs(&outcomes, &risks), expected, "{name}");
+            assert_eq!(brute_force(&outcomes, &risks), expected, "{name}, by brute force");
+        }
+    }
+
+    #[test]
+    fn counts_as_brute_force_does_on_random_cohorts_with_ties() {
+        let mut generator = ChaCha8Rng::seed_from_u64(7);
+        for round in 0..300 {
+            let patients = generator.random_range(0..60);
+            let (times, levels) = (generator.random_range(1..40), generator.random_range(1..20));
+            let rows: Vec<(f64, bool, f64)> = (0..patients)
+                .map(|_| {
+                    let time = f64::from(generator.random_range(0..times));
+                    let risk = f64::from(generator.random_range(-levels..levels));
+                    (time, generator.random_bool(0.6), risk)
+                })
+                .collect();
+            let (outcomes, risks) = cohort(&rows);
+            assert_eq!(
+                count_pairs(&outcomes, &risks),
+                brute_force(&outcomes, &risks),
+                "round {round}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_why_there_is_no_concordance() {
+        let (outcomes, risks) = cohort(&[(1.0, false, 1.0), (2.0, false, 2.0)]);
+        let none = Err(Undefined::NoComparablePair { patients: 2 });
+        assert_eq!(harrell_c(&outcomes, &risks), none);
+        assert_eq!(uno_c(&outcomes, &outcomes, &risks, None), none);
+        let (outcomes, risks) = cohort(&[(1.0, true, 1.0), (2.0, false, f64::NAN)]);
+        let found = harrell_c(&outcomes, &risks).unwrap_err().to_string();
+        assert_eq!(found, "a risk must be finite, found NaN in row 1");
+    }
+
+    #[test]
+    fn without_censoring_uno_is_harrell() {
+        let (outcomes, risks) =
+            cohort(&[(1.0, true, 5.0), (2.0, true, 1.0), (3.0, true, 3.0), (4.0, true, 3.0)]);
+        let harrell = harrell_c(&outcomes, &risks).unwrap();
+        assert_eq!(uno_c(&outcomes, &outcomes, &risks, None), Ok(harrell));
+    }
+
+    #[test]
+    fn uno_leaves_out_events_past_tau_and_past_the_training_follow_up() {
+        let (outcomes, risks) = cohort(&[(1.0, true, 2.0), (3.0, true, 1.0), (5.0, false, 4.0)]);
+        // The first event is right once of twice, the second is wrong.
+        assert_eq!(uno_c(&outcomes, &outcomes, &risks, Some(3.0)), Ok(0.5));
+        let (short, _) = cohort(&[(1.0, true, 0.0), (2.0, true, 0.0)]);
+        assert_eq!(uno_c(&short, &outcomes, &risks, None), Ok(0.5));
+    }
+}

@@ -161,3 +161,164 @@ fn check(x: &ArrayRef2<f64>, outcomes: &[Survival], penalty: f64) -> Result<(), 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ndarray::{Array2, array};
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    /// Two columns that matter, and others that do not.
+    fn cohort(patients: usize, columns: usize) -> (Array2<f64>, Vec<Survival>) {
+        let mut generator = ChaCha8Rng::seed_from_u64(5);
+        let x = Array2::from_shape_fn((patients, columns), |_| {
+            generator.random_range(-1.7..1.7_f64) + 0.3
+        });
+        let outcomes = x
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let rate = (row[0] - row[1]).exp() / 500.0;
+                let time = (-generator.random_range(0.0..1.0_f64).ln_1p() / rate).abs();
+                Survival { time_days: (time * 1.4).ceil(), event: generator.random_bool(0.7) }
+            })
+            .collect();
+        (x, outcomes)
+    }
+
+    /// The largest slope of the objective, which is 0 at its minimum.
+    fn slope(x: &Array2<f64>, outcomes: &[Survival], model: &CoxModel) -> f64 {
+        let at = partial_log_likelihood(outcomes, &model.log_risks(x), Ties::Efron);
+        let by_column = x.t().dot(&Array1::from(at.gradient));
+        by_column
+            .iter()
+            .zip(&model.coefficients)
+            .map(|(slope, coefficient)| (slope - model.penalty * coefficient).abs())
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn the_slope_is_zero_at_the_fit_in_both_spaces() {
+        for (patients, columns) in [(80, 5), (40, 39), (40, 41), (30, 300)] {
+            let (x, outcomes) = cohort(patients, columns);
+            for penalty in [0.5, 5.0, 500.0] {
+                let model = fit_ridge(&x, &outcomes, penalty).unwrap();
+                let found = slope(&x, &outcomes, &model);
+                assert!(found < 1e-6, "{patients} {columns} {penalty}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_column_by_hand() {
+        // l(b) = b - ln(e^b + 1), so the slope of the objective is e^b/(e^b + 1) - 1 + b.
+        let outcomes =
+            [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+        let model = fit_ridge(&array![[1.0], [0.0]], &outcomes, 1.0).unwrap();
+        let b = model.coefficients[0];
+        assert!((b.exp() / (b.exp() + 1.0) - 1.0 + b).abs() < 1e-10, "{b}");
+    }
+
+    #[test]
+    fn layout_and_means_do_not_matter() {
+        let (x, outcomes) = cohort(50, 4);
+        let model = fit_ridge(&x, &outcomes, 2.0).unwrap();
+        let moved = fit_ridge(&(&x + 1000.0), &outcomes, 2.0).unwrap();
+        let columnwise = x.t().as_standard_layout().into_owned();
+        let turned = fit_ridge(&columnwise.t(), &outcomes, 2.0).unwrap();
+        for (column, coefficient) in model.coefficients.iter().enumerate() {
+            assert!((coefficient - moved.coefficients[column]).abs() < 1e-8);
+            assert!((coefficient - turned.coefficients[column]).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_penalty_is_chosen_on_the_given_rows_and_the_same_every_time() {
+        for columns in [6, 200] {
+            let (x, outcomes) = cohort(90, columns);
+            let model = fit_ridge_cv(&x, &outcomes, 5, 1).unwrap();
+            assert_eq!(fit_ridge_cv(&x, &outcomes, 5, 1).unwrap(), model);
+            let again = fit_ridge(&x, &outcomes, model.penalty).unwrap();
+            for (a, b) in again.coefficients.iter().zip(&model.coefficients) {
+                assert!((a - b).abs() < 1e-12);
+            }
+            // Both columns that matter are found, on the right side.
+            assert!(model.coefficients[0] > 0.05, "{columns}: {:?}", &model.coefficients[..2]);
+            assert!(model.coefficients[1] < -0.05, "{columns}: {:?}", &model.coefficients[..2]);
+        }
+    }
+
+    #[test]
+    fn the_chosen_penalty_has_the_largest_cross_validated_likelihood() {
+        let (x, outcomes) = cohort(60, 3);
+        let model = fit_ridge_cv(&x, &outcomes, 3, 2).unwrap();
+        let strata: Vec<Stratum> = outcomes
+            .iter()
+            .map(|&outcome| Stratum { survival: Some(outcome), label: None })
+            .collect();
+        let fold_of = stratified_folds(&strata, 3, 2).unwrap();
+        // Anew, by the definition.
+        let criterion = |penalty: f64| -> f64 {
+            (0..3)
+                .map(|fold| {
+                    let inside: Vec<usize> = (0..60).filter(|&row| fold_of[row] != fold).collect();
+                    let training: Vec<Survival> = inside.iter().map(|&row| outcomes[row]).collect();
+                    let part = x.select(ndarray::Axis(0), &inside);
+                    let model = fit_ridge(&part, &training, penalty).unwrap();
+                    partial_log_likelihood(&outcomes, &model.log_risks(&x), Ties::Efron).value
+                        - partial_log_likelihood(&training, &model.log_risks(&part), Ties::Efron)
+                            .value
+                })
+                .sum()
+        };
+        let best = criterion(model.penalty);
+        for factor in [10_f64.powf(-1.0 / 3.0), 10_f64.powf(1.0 / 3.0)] {
+            assert!(criterion(model.penalty * factor) <= best + 1e-9);
+        }
+    }
+
+    #[test]
+    fn constant_and_repeated_columns_do_no_harm() {
+        let (x, outcomes) = cohort(60, 2);
+        let repeated = ndarray::stack![
+            ndarray::Axis(1),
+            x.column(0),
+            x.column(0),
+            x.column(1),
+            ndarray::Array1::from_elem(60, 3.0)
+        ];
+        let model = fit_ridge(&repeated, &outcomes, 1.0).unwrap();
+        assert!((model.coefficients[0] - model.coefficients[1]).abs() < 1e-9);
+        assert!(model.coefficients[3].abs() < 1e-9);
+    }
+
+    #[test]
+    fn says_why_there_is_no_fit() {
+        let (x, outcomes) = cohort(20, 2);
+        let fit = |x: &Array2<f64>, outcomes: &[Survival], penalty| {
+            fit_ridge(x, outcomes, penalty).map(|_| ())
+        };
+        let mut broken = x.clone();
+        broken[[3, 1]] = f64::NAN;
+        assert!(matches!(fit(&broken, &outcomes, 1.0), Err(Undefined::NotFinite { row: 3, .. })));
+        let none = Array2::zeros((20, 0));
+        assert_eq!(fit(&none, &outcomes, 1.0), Err(Undefined::NoColumn));
+        assert_eq!(fit(&x, &outcomes, -1.0), Err(Undefined::InvalidPenalty { penalty: -1.0 }));
+        let censored: Vec<Survival> =
+            outcomes.iter().map(|outcome| Survival { event: false, ..*outcome }).collect();
+        assert_eq!(fit(&x, &censored, 1.0), Err(Undefined::NoEvent { patients: 20 }));
+        assert_eq!(fit(&Array2::zeros((0, 2)), &[], 1.0), Err(Undefined::NoPatient));
+    }
+
+    #[test]
+    fn a_perfect_order_needs_a_penalty() {
+        let outcomes: Vec<Survival> =
+            (0..10).map(|day| Survival { time_days: f64::from(day), event: true }).collect();
+        let x = Array2::from_shape_fn((10, 1), |(row, _)| 10.0 - row as f64);
+        let found = fit_ridge(&x, &outcomes, 0.0);
+        assert_eq!(found, Err(Undefined::NoConvergence { penalty: 0.0 }));
+        assert!(fit_ridge(&x, &outcomes, 0.1).unwrap().coefficients[0] > 0.0);
+    }
+}

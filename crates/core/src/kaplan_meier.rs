@@ -187,3 +187,101 @@ fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> {
         Some(Counts { time_days: first.time_days, at_risk, events, censored: now - events })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn no_patient_gives_no_step() {
+        let curve = KaplanMeier::fit(&[]);
+        assert!(curve.steps.is_empty());
+        assert_eq!(curve.survival_at(10.0), 1.0);
+        assert_eq!(curve.at_risk(&[0.0]), [0]);
+        assert_eq!(curve.median(), Median::default());
+        assert_eq!(curve.last_days(), None);
+    }
+
+    #[test]
+    fn steps_down_at_events_alone() {
+        let curve =
+            KaplanMeier::fit(&outcomes(&[(4.0, true), (1.0, true), (2.0, false), (2.0, true)]));
+        let steps: Vec<_> = curve
+            .steps
+            .iter()
+            .map(|step| (step.time_days, step.at_risk, step.events, step.censored, step.survival))
+            .collect();
+        assert_eq!(steps, [(1.0, 4, 1, 0, 0.75), (2.0, 3, 1, 1, 0.5), (4.0, 1, 1, 0, 0.0)]);
+        for (time, survival) in [(0.0, 1.0), (1.0, 0.75), (1.9, 0.75), (2.0, 0.5), (9.0, 0.0)] {
+            assert_eq!(curve.survival_at(time), survival, "day {time}");
+        }
+        assert_eq!(curve.median_days(), Some(2.0));
+    }
+
+    #[test]
+    fn at_risk_counts_those_who_leave_at_that_time() {
+        let curve =
+            KaplanMeier::fit(&outcomes(&[(1.0, true), (2.0, false), (2.0, true), (4.0, true)]));
+        assert_eq!(curve.at_risk(&[0.0, 1.0, 1.5, 2.0, 2.1, 4.0, 4.1]), [4, 4, 3, 3, 1, 1, 0]);
+    }
+
+    #[test]
+    fn bands_hold_the_curve_and_stay_between_0_and_1() {
+        let curve = KaplanMeier::fit(&outcomes(&[
+            (1.0, false),
+            (2.0, true),
+            (3.0, true),
+            (4.0, false),
+            (5.0, true),
+            (6.0, true),
+        ]));
+        for step in &curve.steps {
+            assert!(0.0 <= step.low && step.low <= step.survival, "{step:?}");
+            assert!(step.survival <= step.high && step.high <= 1.0, "{step:?}");
+        }
+        assert_eq!((curve.steps[0].low, curve.steps[0].high), (1.0, 1.0));
+        let last = curve.steps[5];
+        assert_eq!((last.survival, last.low), (0.0, 0.0));
+        assert_eq!(last.high, curve.steps[4].high);
+    }
+
+    #[test]
+    fn a_median_that_is_not_reached_has_none() {
+        let curve = KaplanMeier::fit(&outcomes(&[(1.0, true), (2.0, false), (3.0, false)]));
+        assert_eq!(curve.median_days(), None);
+        // Three patients leave the lower band below one half all the same.
+        assert_eq!(curve.median().low, Some(1.0));
+    }
+
+    #[test]
+    fn one_half_is_reached_in_spite_of_rounding() {
+        // 4/6 · 3/4 is 0.5 on paper.
+        let rows: Vec<_> = (1..=6).map(|day| (f64::from(day).max(2.0), true)).collect();
+        let curve = KaplanMeier::fit(&outcomes(&rows));
+        assert_eq!(curve.median_days(), Some(3.0));
+    }
+
+    #[test]
+    fn events_come_before_censorings_at_one_time() {
+        let censoring =
+            Censoring::fit(&outcomes(&[(1.0, true), (1.0, false), (2.0, false), (3.0, true)]));
+        assert_eq!(censoring.uncensored(0.5), Ok(1.0));
+        // Three were still there when one of them was censored.
+        assert_eq!(censoring.uncensored(1.0), Ok(2.0 / 3.0));
+        assert_eq!(censoring.uncensored(3.0), Ok(1.0 / 3.0));
+    }
+
+    #[test]
+    fn censoring_is_unknown_past_follow_up_and_when_all_are_censored() {
+        let censoring = Censoring::fit(&outcomes(&[(1.0, true), (2.0, false)]));
+        for time_days in [2.0, 3.0] {
+            let unknown = Undefined::CensoringUnknown { time_days, last_days: 2.0 };
+            assert_eq!(censoring.uncensored(time_days), Err(unknown));
+        }
+        assert_eq!(Censoring::fit(&[]).uncensored(1.0), Err(Undefined::NoPatient));
+    }
+}

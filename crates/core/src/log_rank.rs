@@ -43,8 +43,12 @@ pub fn log_rank(groups: &[&[Survival]]) -> Result<LogRank, Undefined> {
         solve(variance, difference.clone()).ok_or(Undefined::TooFewGroups { groups: 1 })?;
     let statistic = difference.iter().zip(&solution).map(|(a, b)| a * b).sum::<f64>().max(0.0);
     let degrees_of_freedom = free.len();
-    // The chi-squared distribution's upper tail.
-    let p = gamma_ur(degrees_of_freedom as f64 / 2.0, statistic / 2.0);
+    // The upper tail of the chi-squared distribution; the function does not take 0.
+    let p = if statistic > 0.0 {
+        gamma_ur(degrees_of_freedom as f64 / 2.0, statistic / 2.0)
+    } else {
+        1.0
+    };
     Ok(LogRank { statistic, degrees_of_freedom, p })
 }
 
@@ -119,4 +123,48 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
         right[row] = (right[row] - known) / matrix[row][row];
     }
     Some(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn equal_groups_do_not_differ() {
+        let group = outcomes(&[(1.0, true), (2.0, true), (3.0, false)]);
+        let test = log_rank(&[&group, &group]).unwrap();
+        assert_eq!((test.statistic, test.degrees_of_freedom, test.p), (0.0, 1, 1.0));
+    }
+
+    #[test]
+    fn a_statistic_by_hand() {
+        // Events at days 1 (1 of 4), 2 (1 of 3) and 3 (1 of 2), the first two in the first group:
+        // expected 1/2 + 1/3 + 0, variance 1/4 + 2/9 + 0.
+        let early = outcomes(&[(1.0, true), (2.0, true)]);
+        let late = outcomes(&[(3.0, true), (4.0, false)]);
+        let test = log_rank(&[&early, &late]).unwrap();
+        let expected = (2.0 - 5.0 / 6.0_f64).powi(2) / (17.0 / 36.0);
+        assert!((test.statistic - expected).abs() < 1e-12, "{test:?}");
+    }
+
+    #[test]
+    fn groups_without_anybody_at_risk_do_not_count() {
+        let early = outcomes(&[(1.0, true), (2.0, true)]);
+        let late = outcomes(&[(3.0, true), (4.0, false)]);
+        let gone = outcomes(&[(0.5, false)]);
+        assert_eq!(log_rank(&[&early, &gone, &[], &late]), log_rank(&[&early, &late]));
+    }
+
+    #[test]
+    fn says_why_there_is_no_test() {
+        let events = outcomes(&[(1.0, true), (2.0, true)]);
+        let censored = outcomes(&[(1.0, false), (2.0, false)]);
+        assert_eq!(log_rank(&[&censored, &censored]), Err(Undefined::NoEvent { patients: 4 }));
+        assert_eq!(log_rank(&[&events]), Err(Undefined::TooFewGroups { groups: 1 }));
+        assert_eq!(log_rank(&[]), Err(Undefined::NoEvent { patients: 0 }));
+    }
 }

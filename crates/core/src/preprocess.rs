@@ -352,3 +352,241 @@ fn missing_columns(missing: &[&str]) -> Undefined {
     }
     Undefined::MissingColumns { count: missing.len(), columns }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FeatureInfo, PatientId};
+
+    fn cohort(columns: &[(&str, &[Option<f32>])]) -> Cohort {
+        let patients = columns.first().map_or(0, |(_, values)| values.len());
+        let column = |(name, values): &(&str, &[Option<f32>])| {
+            let (modality, feature) = name.split_once('.').unwrap();
+            CohortColumn {
+                modality: modality.to_owned(),
+                info: FeatureInfo {
+                    name: feature.to_owned(),
+                    unit: String::new(),
+                    meaning: String::new(),
+                    standard: String::new(),
+                },
+                values: values.iter().copied().collect(),
+            }
+        };
+        Cohort {
+            patients: (0..patients)
+                .map(|row| PatientId::new(&format!("P{row}")).unwrap())
+                .collect(),
+            sites: vec![None; patients],
+            index_dates: vec![None; patients],
+            survival: vec![None; patients],
+            labels: vec![None; patients],
+            folds: vec![None; patients],
+            columns: columns.iter().map(column).collect(),
+        }
+    }
+
+    fn names(modalities: &[&str]) -> Vec<String> {
+        modalities.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn fit(cohort: &Cohort, modalities: &[&str]) -> Result<Preprocessing, Undefined> {
+        let rows: Vec<usize> = (0..cohort.len()).collect();
+        Preprocessing::fit(cohort, &rows, &names(modalities))
+    }
+
+    #[test]
+    fn standardizes_and_imputes_the_mean() {
+        let cohort = cohort(&[
+            ("c.age", &[Some(1.0), Some(3.0), None, Some(5.0), Some(7.0)]),
+            ("c.sex", &[Some(0.0), Some(1.0), Some(1.0), Some(0.0), None]),
+        ]);
+        let preprocessing = fit(&cohort, &["c"]).unwrap();
+        let scale = preprocessing.modalities[0].kept[0].scale;
+        assert_eq!((scale.mean, scale.sd), (4.0, 5.0_f64.sqrt()));
+        let design = preprocessing.apply(&cohort, &[0, 1, 2, 3, 4]).unwrap();
+        let block = &design.blocks[0];
+        assert_eq!(block.names, ["c.age", "c.sex"]);
+        let expected = [-3.0, -1.0, 0.0, 1.0, 3.0].map(|value| (value / 5.0_f64.sqrt()) as f32);
+        assert_eq!(block.x.column(0).to_vec(), expected);
+        assert_eq!(block.x.column(1).to_vec(), [-1.0, 1.0, 1.0, -1.0, 0.0]);
+        assert_eq!(block.present, [true; 5]);
+        assert_eq!(design.concatenated()[[1, 1]], 1.0);
+        assert_eq!(design.names(), ["c.age", "c.sex"]);
+    }
+
+    #[test]
+    fn columns_that_tell_nothing_are_dropped_with_a_reason() {
+        let cohort = cohort(&[
+            ("c.good", &[Some(1.0), Some(2.0), Some(3.0)]),
+            ("c.constant", &[Some(5.0), None, Some(5.0)]),
+            ("c.empty", &[None, None, None]),
+            ("c.single", &[None, Some(9.0), None]),
+            ("c.noise", &[Some(1.0e6), Some(1.0e6 + 0.0625), Some(1.0e6)]),
+        ]);
+        let modality = fit(&cohort, &["c"]).unwrap().modalities.remove(0);
+        assert_eq!(modality.names(), ["c.good"]);
+        let dropped: Vec<(&str, &str)> =
+            modality.dropped.iter().map(|dropped| (&*dropped.name, &*dropped.reason)).collect();
+        assert_eq!(
+            dropped,
+            [
+                ("c.constant", "constant: all 2 training patients with a value have 5"),
+                ("c.empty", "no training patient has a value"),
+                ("c.single", "one training patient alone has a value, 9"),
+                ("c.noise", "constant: all 3 training patients with a value have 1000000"),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_absent_modality_is_zeros_and_a_flag() {
+        let cohort = cohort(&[
+            ("c.age", &[Some(1.0), Some(3.0), Some(1.0), Some(3.0)]),
+            ("ct.volume", &[Some(1.0), None, Some(2.0), Some(3.0)]),
+            ("ct.mean", &[None, None, Some(2.0), Some(3.0)]),
+        ]);
+        let preprocessing = fit(&cohort, &["ct", "c"]).unwrap();
+        assert_eq!(preprocessing.widths(), [("ct", 3), ("c", 1)]);
+        let design = preprocessing.apply(&cohort, &[0, 1, 2, 3]).unwrap();
+        let block = &design.blocks[0];
+        assert_eq!(block.modality, "ct");
+        assert_eq!(block.names, ["ct.volume", "ct.mean", "ct.present"]);
+        assert_eq!(block.present, [true, false, true, true]);
+        let flag = |present: f64| ((present - 0.75) / 0.1875_f64.sqrt()) as f32;
+        assert_eq!(block.x.row(1).to_vec(), [0.0, 0.0, flag(0.0)]);
+        assert_eq!(block.x[[0, 2]], flag(1.0));
+        // Nobody lacks the other modality, so it needs no flag.
+        assert_eq!(design.blocks[1].names, ["c.age"]);
+    }
+
+    #[test]
+    fn held_out_rows_change_nothing_by_a_bit() {
+        let values: Vec<Option<f32>> =
+            (0..20_u8).map(|row| (row % 7 != 3).then_some(f32::from(row).sqrt())).collect();
+        let mut changed = values.clone();
+        changed[12..].fill(Some(-1.0e30));
+        changed[15] = None;
+        let other: Vec<Option<f32>> = (0..20_u8).map(|row| Some(f32::from(row % 3))).collect();
+        let training: Vec<usize> = (0..12).rev().collect();
+        let fit = |values: &[Option<f32>]| {
+            let cohort = cohort(&[("a.x", values), ("b.x", &other), ("b.y", values)]);
+            Preprocessing::fit(&cohort, &training, &names(&["a", "b"])).unwrap()
+        };
+        let (before, after) = (fit(&values), fit(&changed));
+        let bytes = |fitted: &Preprocessing| serde_json::to_vec(fitted).unwrap();
+        assert_eq!(bytes(&before), bytes(&after));
+        assert_eq!(before, after);
+        // A change in a training row does show.
+        let mut trained = values.clone();
+        trained[0] = Some(0.5);
+        assert_ne!(before, fit(&trained));
+    }
+
+    #[test]
+    fn a_slip_of_the_decimal_point_is_cut_off() {
+        let training = cohort(&[("c.age", &[Some(50.0), Some(60.0), Some(70.0)])]);
+        let slipped = cohort(&[("c.age", &[Some(6.0e7), Some(-6.0e7)])]);
+        let design = fit(&training, &["c"]).unwrap().apply(&slipped, &[0, 1]).unwrap();
+        assert_eq!(design.blocks[0].x.column(0).to_vec(), [10.0, -10.0]);
+    }
+
+    #[test]
+    fn an_absent_level_counts_as_zero_beside_its_siblings() {
+        let training = cohort(&[
+            ("c.stage=I", &[Some(1.0), Some(0.0), Some(0.0), Some(0.0)]),
+            ("c.stage=II", &[Some(0.0), Some(1.0), Some(1.0), Some(0.0)]),
+            ("c.stage=IV", &[Some(0.0), Some(0.0), Some(0.0), Some(1.0)]),
+        ]);
+        let preprocessing = fit(&training, &["c"]).unwrap();
+        let cohort =
+            cohort(&[("c.stage=I", &[Some(1.0), None]), ("c.stage=II", &[Some(0.0), None])]);
+        let design = preprocessing.apply(&cohort, &[0, 1]).unwrap();
+        let fourth = preprocessing.modalities[0].kept[2].scale;
+        assert_eq!(design.blocks[0].x[[0, 2]], fourth.standardize(0.0));
+        // An unknown stage is unknown in all levels.
+        assert_eq!(design.blocks[0].x.row(1).to_vec(), [0.0; 3]);
+    }
+
+    #[test]
+    fn missing_columns_are_named_up_to_five() {
+        let values: &[Option<f32>] = &[Some(1.0), Some(2.0)];
+        let all: Vec<String> = (0..7).map(|column| format!("g.f{column}")).collect();
+        let columns: Vec<(&str, &[Option<f32>])> =
+            all.iter().map(|name| (name.as_str(), values)).collect();
+        let preprocessing = fit(&cohort(&columns), &["g"]).unwrap();
+        let found = preprocessing.apply(&cohort(&columns[6..]), &[0]).unwrap_err().to_string();
+        assert_eq!(
+            found,
+            "the model was trained on 6 columns that the cohort lacks: `g.f0`, `g.f1`, `g.f2`, \
+             `g.f3`, `g.f4`, ...; extract them with the settings of the training cohort, or leave \
+             out the whole modality"
+        );
+        let found = preprocessing.apply(&cohort(&columns[1..]), &[0]).unwrap_err().to_string();
+        assert!(found.contains("1 column that the cohort lacks: `g.f0`;"), "{found}");
+    }
+
+    #[test]
+    fn a_cohort_without_the_modality_has_it_absent_in_all() {
+        let training = cohort(&[
+            ("c.age", &[Some(1.0), Some(2.0), Some(3.0)]),
+            ("ct.volume", &[Some(1.0), Some(2.0), None]),
+        ]);
+        let preprocessing = fit(&training, &["c", "ct"]).unwrap();
+        let cohort = cohort(&[("c.age", &[Some(2.0)])]);
+        let design = preprocessing.apply(&cohort, &[0]).unwrap();
+        assert_eq!(design.blocks[1].present, [false]);
+        assert_eq!(design.blocks[1].x[[0, 0]], 0.0);
+        assert!(design.blocks[1].x[[0, 1]] < 0.0);
+    }
+
+    #[test]
+    fn columns_the_model_does_not_know_are_listed() {
+        let training =
+            cohort(&[("c.age", &[Some(1.0), Some(2.0)]), ("c.same", &[Some(1.0), Some(1.0)])]);
+        let preprocessing = fit(&training, &["c"]).unwrap();
+        let cohort = cohort(&[
+            ("c.age", &[Some(1.0)]),
+            ("c.same", &[Some(4.0)]),
+            ("c.new", &[Some(1.0)]),
+            ("ct.volume", &[Some(1.0)]),
+        ]);
+        let design = preprocessing.apply(&cohort, &[0]).unwrap();
+        assert_eq!(design.unknown, ["c.new"]);
+        assert_eq!(design.names(), ["c.age"]);
+    }
+
+    #[test]
+    fn says_why_it_cannot_be_fitted() {
+        let empty = cohort(&[("c.age", &[None, None]), ("ct.volume", &[Some(1.0), Some(1.0)])]);
+        assert_eq!(fit(&empty, &["c", "ct"]), Err(Undefined::NoColumn));
+        let found = fit(&empty, &["mr"]).unwrap_err().to_string();
+        assert_eq!(found, "the cohort has no column of modality `mr`, it has: c, ct");
+        assert_eq!(Preprocessing::fit(&empty, &[], &names(&["c"])), Err(Undefined::NoPatient));
+        let reserved = cohort(&[("c.present", &[Some(1.0), Some(2.0)])]);
+        let column = "c.present".to_owned();
+        assert_eq!(fit(&reserved, &["c"]), Err(Undefined::ReservedColumn { column }));
+    }
+
+    #[test]
+    fn a_modality_without_a_column_in_use_has_no_block() {
+        let cohort = cohort(&[("c.age", &[Some(1.0), Some(2.0)]), ("ct.volume", &[None, None])]);
+        let preprocessing = fit(&cohort, &["c", "ct"]).unwrap();
+        assert_eq!(preprocessing.widths(), [("c", 1)]);
+        let design = preprocessing.apply(&cohort, &[1, 0]).unwrap();
+        assert_eq!(design.blocks.len(), 1);
+        assert_eq!(design.concatenated().dim(), (2, 1));
+    }
+
+    #[test]
+    fn survives_json() {
+        let cohort = cohort(&[
+            ("c.age", &[Some(1.0), Some(2.0), Some(4.0)]),
+            ("ct.volume", &[Some(0.1), Some(0.7), None]),
+            ("ct.empty", &[None, None, None]),
+        ]);
+        let preprocessing = fit(&cohort, &["c", "ct"]).unwrap();
+        let text = serde_json::to_string(&preprocessing).unwrap();
+        assert_eq!(serde_json::from_str::<Preprocessing>(&text).unwrap(), preprocessing);
+    }
+}

@@ -145,3 +145,79 @@ fn weighted_auc(mut rows: Vec<Weighted>) -> Option<f64> {
     }
     (cases > 0.0 && controls > 0.0).then(|| right / (cases * controls))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ndarray::array;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn auc_of_named_cases() {
+        let cases: [(&str, &[bool], &[f64], f64); 5] = [
+            ("perfect", &[true, false], &[2.0, 1.0], 1.0),
+            ("reversed", &[true, false], &[1.0, 2.0], 0.0),
+            ("all tied", &[true, false, false], &[1.0, 1.0, 1.0], 0.5),
+            ("zeros of both signs are tied", &[true, false], &[-0.0, 0.0], 0.5),
+            (
+                "one of two pairs, and a tie",
+                &[true, false, true, false],
+                &[3.0, 2.0, 2.0, 2.5],
+                0.625,
+            ),
+        ];
+        for (name, positive, scores, expected) in cases {
+            assert_eq!(auc(positive, scores), Ok(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn auc_needs_two_classes_and_numbers() {
+        assert_eq!(auc(&[true, true], &[1.0, 2.0]), Err(Undefined::OneClass { patients: 2 }));
+        assert_eq!(auc(&[], &[]), Err(Undefined::OneClass { patients: 0 }));
+        assert!(matches!(
+            auc(&[true, false], &[1.0, f64::NAN]),
+            Err(Undefined::NotFinite { row: 1, .. })
+        ));
+    }
+
+    #[test]
+    fn auc_at_leaves_out_those_censored_before() {
+        let all = outcomes(&[(1.0, true), (2.0, false), (3.0, true), (4.0, false)]);
+        let risks = [4.0, 9.0, 1.0, 2.0].map(Risk);
+        assert_eq!(auc_at(&all, &all, &risks, 2.5), Ok(1.0));
+        // At day 3 the second case, weighted by 3/2, is below the control.
+        let found = auc_at(&all, &all, &risks, 3.0).unwrap();
+        assert!((found - 1.0 / 2.5).abs() < 1e-12, "{found}");
+    }
+
+    #[test]
+    fn auc_at_says_what_is_missing() {
+        let all = outcomes(&[(1.0, true), (2.0, false), (3.0, true), (4.0, false)]);
+        let risks = [1.0, 2.0, 3.0, 4.0].map(Risk);
+        assert_eq!(auc_at(&all, &all, &risks, 0.5), Err(Undefined::NoCase { time_days: 0.5 }));
+        let past = Undefined::HorizonPastFollowUp { time_days: 4.0, last_days: 4.0 };
+        assert_eq!(auc_at(&all, &all, &risks, 4.0), Err(past));
+        let unknown = Undefined::CensoringUnknown { time_days: 3.0, last_days: 2.0 };
+        assert_eq!(auc_at(&all[..2], &all, &risks, 3.5), Err(unknown));
+        assert!(auc_at(&all, &[], &[], 1.0).is_err());
+    }
+
+    #[test]
+    fn macro_auc_averages_over_classes_that_occur() {
+        let probabilities = array![[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]];
+        assert_eq!(macro_auc(&[0, 0, 1], &probabilities), Ok(1.0));
+        assert_eq!(macro_auc(&[0, 0, 0], &probabilities), Err(Undefined::OneClass { patients: 3 }));
+        assert_eq!(macro_auc(&[], &ndarray::Array2::zeros((0, 3))), Err(Undefined::NoPatient));
+    }
+
+    #[test]
+    fn accuracy_takes_the_first_of_equal_classes() {
+        let probabilities = array![[0.5, 0.5], [0.1, 0.9], [0.8, 0.2], [0.5, 0.5]];
+        assert_eq!(accuracy(&[0, 1, 1, 1], &probabilities), Ok(0.5));
+    }
+}

@@ -142,8 +142,9 @@ pub enum Undefined {
     },
     /// Columns that a model was trained on and the cohort lacks.
     #[error(
-        "the model was trained on {count} columns that the cohort lacks: {columns}; \
-         extract them with the settings of the training cohort, or leave out the whole modality"
+        "the model was trained on {count} {} that the cohort lacks: {columns}; \
+         extract them with the settings of the training cohort, or leave out the whole modality",
+        if *count == 1 { "column" } else { "columns" }
     )]
     MissingColumns {
         /// How many are missing.
