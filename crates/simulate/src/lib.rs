@@ -5,11 +5,38 @@
 //! VCF, DICOM, NIfTI and a clinical table, the mess of real cohorts included, and beside them the
 //! truth in `oracle.csv`.
 
+mod ct;
+mod dicom;
+mod documents;
 mod error;
+mod examination;
+mod genes;
+mod genome;
+mod hazard;
+mod lesion;
+mod mess;
+mod mr;
+mod random;
+mod rtstruct;
+mod seg;
+mod tables;
+mod truth;
+mod vcf;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
 
 pub use error::Error;
+use examination::{Place, Written, write_patient};
+pub use genes::Driver;
+pub use hazard::LogHazard;
+use tables::Row;
+pub use truth::{Clinical, Genome, Measured, Patient, Subtype, Tumor, draw_patient};
+
+/// Stands in the folder until the cohort is whole, and shows that its files are ours to replace.
+const UNFINISHED: &str = ".simulate-unfinished";
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +94,90 @@ pub fn simulate(
     if !(1..=99_999).contains(&settings.patients) {
         return Err(Error::Patients { patients: settings.patients });
     }
+    prepare(out)?;
+    let patients: Vec<Patient> = (0..settings.patients)
+        .into_par_iter()
+        .map(|index| draw_patient(settings.seed, index))
+        .collect();
+    let plan = if settings.mess {
+        mess::plan(settings.seed, &patients)
+    } else {
+        vec![None; patients.len()]
+    };
+
+    let finished = AtomicUsize::new(0);
+    let written: Vec<Written> = patients
+        .par_iter()
+        .zip(&plan)
+        .enumerate()
+        .map(|(index, (patient, &mess))| {
+            let place = Place { out, seed: settings.seed, index };
+            let written = write_patient(&place, patient, mess)?;
+            progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
+            Ok(written)
+        })
+        .collect::<Result<_, Error>>()?;
+
+    let rows: Vec<Row> = patients
+        .iter()
+        .zip(&plan)
+        .zip(&written)
+        .enumerate()
+        .map(|(index, ((patient, &mess), written))| Row { index, patient, mess, written })
+        .collect();
+    tables::write_clinical(&out.join("clinical.csv"), settings.seed, &rows)?;
+    tables::write_files(&out.join("files.csv"), &rows)?;
+    tables::write_oracle(&out.join("oracle.csv"), &rows)?;
+    tables::write_mess(&out.join("mess.csv"), &rows)?;
+    fs_err::write(out.join("README.md"), documents::readme(settings, &rows))?;
+    finish(out, &documents::manifest(settings))?;
+    Ok(summary(out, &rows))
+}
+
+/// Makes the folders, after clearing what an interrupted simulation left.
+fn prepare(out: &Path) -> Result<(), Error> {
     fs_err::create_dir_all(out)?;
-    progress(0);
-    Err(Error::NotEmpty { path: out.to_path_buf() })
+    let marker = out.join(UNFINISHED);
+    if marker.exists() {
+        for name in ["genomics", "ct", "mr"] {
+            let folder = out.join(name);
+            if folder.exists() {
+                fs_err::remove_dir_all(folder)?;
+            }
+        }
+    } else if fs_err::read_dir(out)?.next().is_some() {
+        return Err(Error::NotEmpty { path: out.to_path_buf() });
+    }
+    fs_err::write(marker, "")?;
+    for name in ["genomics", "ct", "mr"] {
+        fs_err::create_dir_all(out.join(name))?;
+    }
+    Ok(())
+}
+
+/// Puts the manifest in place under its name at once, then takes the marker away.
+fn finish(out: &Path, manifest: &str) -> Result<(), Error> {
+    let temporary = out.join("cohort.toml.tmp");
+    fs_err::write(&temporary, manifest)?;
+    fs_err::rename(&temporary, out.join("cohort.toml"))?;
+    fs_err::remove_file(out.join(UNFINISHED))?;
+    Ok(())
+}
+
+fn summary(out: &Path, rows: &[Row]) -> Simulated {
+    let count = |keep: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| keep(row)).count();
+    let holds = |row: &Row, modality: &str| {
+        row.written.rows.iter().any(|file| file.modality == modality)
+    };
+    Simulated {
+        manifest: out.join("cohort.toml"),
+        oracle: out.join("oracle.csv"),
+        mess: out.join("mess.csv"),
+        patients: rows.len(),
+        genomes: count(&|row| row.written.altered_megabases.is_some()),
+        ct_series: count(&|row| holds(row, "ct")),
+        mr_images: count(&|row| holds(row, "mr")),
+        messed: count(&|row| row.mess.is_some()),
+        events: count(&|row| row.patient.survival.event),
+    }
 }

@@ -1,0 +1,45 @@
+use std::fmt::Write as _;
+
+use crate::SimulateSettings;
+use crate::genes::DRIVERS;
+use crate::hazard;
+use crate::mess::FEWEST_PATIENTS;
+use crate::tables::{MISSING, Row};
+
+/// The text of `cohort.toml`.
+pub(crate) fn manifest(settings: &SimulateSettings) -> String {
+    let list = |texts: &[&str]| {
+        let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+        format!("[{}]", quoted.join(", "))
+    };
+    let genes = DRIVERS.map(super::genes::Driver::symbol);
+    include_str!("cohort.template.toml")
+        .replace("@SEED@", &settings.seed.to_string())
+        .replace("@PATIENTS@", &settings.patients.to_string())
+        .replace("@MISSING@", &list(&MISSING))
+        .replace("@GENES@", &list(&genes))
+}
+
+/// The text of `README.md`.
+pub(crate) fn readme(settings: &SimulateSettings, rows: &[Row]) -> String {
+    include_str!("readme.template.md")
+        .replace("@SEED@", &settings.seed.to_string())
+        .replace("@PATIENTS@", &settings.patients.to_string())
+        .replace("@FORMULA@", hazard::FORMULA)
+        .replace("@SHAPE@", &hazard::SHAPE.to_string())
+        .replace("@SCALE@", &hazard::SCALE_DAYS.to_string())
+        .replace("@MESS@", &mess_list(rows))
+}
+
+fn mess_list(rows: &[Row]) -> String {
+    let mut list = String::new();
+    for row in rows {
+        if let Some(mess) = row.mess {
+            let _ = writeln!(list, "- {}: {}", row.patient.id, mess.name().replace('_', " "));
+        }
+    }
+    if list.is_empty() {
+        list = format!("None: it was not asked for, or there are fewer than {FEWEST_PATIENTS}.\n");
+    }
+    list
+}

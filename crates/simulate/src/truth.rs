@@ -1,0 +1,225 @@
+use chrono::{Days, NaiveDate};
+use oncoweave_core::Survival;
+use rand::RngExt;
+use rand::rngs::ChaCha12Rng;
+
+use crate::genes::{DRIVERS, Driver};
+use crate::hazard::{self, LogHazard};
+use crate::random::{self, Purpose, bounded_normal, choose};
+
+/// Everything true about one simulated patient, whether or not a file shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patient {
+    /// `SIM-0001` and so on.
+    pub id: String,
+    /// The somatic genome.
+    pub genome: Genome,
+    /// The tumor.
+    pub tumor: Tumor,
+    /// The clinical picture at diagnosis.
+    pub clinical: Clinical,
+    /// The true risk; higher is worse.
+    pub log_hazard: LogHazard,
+    /// The observed follow-up.
+    pub survival: Survival,
+    /// The true class.
+    pub subtype: Subtype,
+    /// Which examinations the patient had.
+    pub measured: Measured,
+}
+
+/// What a perfect caller would find.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Genome {
+    /// Mutated driver genes: at least one nonsynonymous somatic variant. In the order of
+    /// TP53, KRAS, STK11, EGFR, KEAP1, PIK3CA, PTEN, BRAF.
+    pub drivers: Vec<Driver>,
+    /// Nonsynonymous somatic variants, drivers included.
+    pub nonsynonymous: usize,
+}
+
+impl Genome {
+    /// Whether the gene is mutated.
+    #[must_use]
+    pub fn has(&self, driver: Driver) -> bool {
+        self.drivers.contains(&driver)
+    }
+}
+
+/// The tumor's true size and substance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tumor {
+    /// Diameter of the sphere of the tumor's volume, in mm.
+    pub diameter_mm: f64,
+    /// Mean CT number inside, in HU.
+    pub mean_hu: f64,
+    /// Standard deviation of the CT number inside, without the scanner's noise, in HU.
+    pub texture_hu: f64,
+    /// The dead core's share of the volume, seen on MR alone.
+    pub necrotic_fraction: f64,
+}
+
+impl Tumor {
+    /// Volume in mm³.
+    #[must_use]
+    pub fn volume_mm3(&self) -> f64 {
+        std::f64::consts::PI / 6.0 * self.diameter_mm.powi(3)
+    }
+}
+
+/// The clinical picture at diagnosis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clinical {
+    /// Age in whole years.
+    pub age_years: u32,
+    /// Recorded sex.
+    pub female: bool,
+    /// 0 is stage I, 3 is stage IV.
+    pub stage: usize,
+    /// Whether the patient ever smoked.
+    pub smoker: bool,
+    /// ECOG performance status, 0 to 2; higher is worse.
+    pub ecog: usize,
+    /// Hemoglobin in tenths of g/dL.
+    pub hemoglobin_tenths: u32,
+    /// Lactate dehydrogenase in U/L.
+    pub ldh: u32,
+    /// The hospital, 0 to 2; scanners differ between them.
+    pub hospital: usize,
+    /// The index date.
+    pub diagnosis: NaiveDate,
+}
+
+/// Molecular subtype, decided by genome and CT texture together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subtype {
+    /// Likelier with KRAS and STK11.
+    ProximalProliferative,
+    /// Likelier with TP53 and a heterogeneous tumor.
+    ProximalInflammatory,
+    /// Likelier with EGFR and a homogeneous tumor.
+    TerminalRespiratory,
+}
+
+impl Subtype {
+    /// The class as tables name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProximalProliferative => "proximal_proliferative",
+            Self::ProximalInflammatory => "proximal_inflammatory",
+            Self::TerminalRespiratory => "terminal_respiratory",
+        }
+    }
+}
+
+/// Which examinations a patient had; missing at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// A sequenced tumor and normal.
+    pub genome: bool,
+    /// A CT at diagnosis.
+    pub ct: bool,
+    /// A second CT after the index date, which a baseline model must not see.
+    pub follow_up_ct: bool,
+    /// An MR at diagnosis.
+    pub mr: bool,
+}
+
+/// Draws the patient number `index` (from 0) of a seed; a pure function.
+#[must_use]
+pub fn draw_patient(seed: u64, index: usize) -> Patient {
+    let mut random = random::stream(seed, index, Purpose::Truth);
+    let genome = draw_genome(&mut random);
+    let tumor = draw_tumor(&mut random, &genome);
+    let clinical = draw_clinical(&mut random, &tumor);
+    let log_hazard = LogHazard::of(&genome, &tumor, &clinical);
+    let survival = draw_survival(&mut random, log_hazard.total());
+    let subtype = draw_subtype(&mut random, &genome, &tumor);
+    let measured = draw_measured(&mut random);
+    let id = format!("SIM-{:04}", index + 1);
+    Patient { id, genome, tumor, clinical, log_hazard, survival, subtype, measured }
+}
+
+fn draw_genome(random: &mut ChaCha12Rng) -> Genome {
+    let drivers: Vec<Driver> =
+        DRIVERS.into_iter().filter(|driver| random.random_bool(driver.frequency())).collect();
+    let count = (hazard::LOG_COUNT_MEAN + hazard::LOG_COUNT_SD * bounded_normal(random)).exp();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "23 to 211")]
+    let nonsynonymous = count.round() as usize;
+    Genome { drivers, nonsynonymous }
+}
+
+/// Size leans on STK11 and texture on TP53, as radiogenomic studies find: correlation 0.25.
+fn draw_tumor(random: &mut ChaCha12Rng, genome: &Genome) -> Tumor {
+    let mut lean = |driver: Driver| {
+        let frequency = driver.frequency();
+        let mutated = if genome.has(driver) { 1.0 } else { 0.0 };
+        let standard = (mutated - frequency) / (frequency * (1.0 - frequency)).sqrt();
+        let noise = bounded_normal(random);
+        (0.25 * standard + (1.0 - 0.25_f64.powi(2)).sqrt() * noise).clamp(-2.2, 2.2)
+    };
+    let size = lean(Driver::Stk11);
+    let texture = lean(Driver::Tp53);
+    Tumor {
+        diameter_mm: hazard::DIAMETER_MEAN + hazard::DIAMETER_SD * size,
+        texture_hu: hazard::TEXTURE_MEAN + hazard::TEXTURE_SD * texture,
+        mean_hu: 35.0 + 12.0 * bounded_normal(random),
+        necrotic_fraction: hazard::NECROSIS_MEAN + hazard::NECROSIS_SD * bounded_normal(random),
+    }
+}
+
+/// Stage leans on size (correlation about 0.3): larger tumors are found later.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all clamped")]
+fn draw_clinical(random: &mut ChaCha12Rng, tumor: &Tumor) -> Clinical {
+    let size = (tumor.diameter_mm - hazard::DIAMETER_MEAN) / hazard::DIAMETER_SD;
+    let spread = 0.3 * size + (1.0 - 0.3_f64.powi(2)).sqrt() * random::normal(random);
+    let stage = [-0.52, 0.13, 0.84].iter().filter(|&&bound| spread > bound).count();
+    let age = hazard::AGE_MEAN + hazard::AGE_SD * bounded_normal(random);
+    let hemoglobin = hazard::HEMOGLOBIN_MEAN + hazard::HEMOGLOBIN_SD * bounded_normal(random);
+    let ldh = (5.4 + 0.3 * bounded_normal(random)).exp();
+    let first_day = NaiveDate::from_ymd_opt(2012, 1, 1).expect("a day of the calendar");
+    Clinical {
+        age_years: age.round() as u32,
+        female: random.random_bool(0.48),
+        stage,
+        smoker: random.random_bool(0.7),
+        ecog: choose(random, &[0.4, 0.45, 0.15]),
+        hemoglobin_tenths: (10.0 * hemoglobin).round() as u32,
+        ldh: ldh.round() as u32,
+        hospital: choose(random, &[0.45, 0.35, 0.2]),
+        diagnosis: first_day + Days::new(random.random_range(0..2192)),
+    }
+}
+
+/// Weibull proportional hazards, cut off by the study's end and by patients who leave.
+fn draw_survival(random: &mut ChaCha12Rng, log_hazard: f64) -> Survival {
+    let exponential = -(1.0 - random.random::<f64>()).ln();
+    let scaled = exponential * (-log_hazard).exp();
+    let death = hazard::SCALE_DAYS * scaled.powf(1.0 / hazard::SHAPE);
+    let study_end = 365.0 * (1.0 + 6.0 * random.random::<f64>());
+    let leaves = -(1.0 - random.random::<f64>()).ln() * 365.0 * 15.0;
+    let last_contact = study_end.min(leaves);
+    let time_days = death.min(last_contact).ceil().max(1.0);
+    Survival { time_days, event: death <= last_contact }
+}
+
+fn draw_subtype(random: &mut ChaCha12Rng, genome: &Genome, tumor: &Tumor) -> Subtype {
+    let mutated = |driver| if genome.has(driver) { 1.0 } else { 0.0 };
+    let texture = (tumor.texture_hu - hazard::TEXTURE_MEAN) / hazard::TEXTURE_SD;
+    let proliferative = 2.0 * mutated(Driver::Kras) + 1.5 * mutated(Driver::Stk11);
+    let inflammatory = 1.8 * mutated(Driver::Tp53) + 1.2 * texture;
+    let terminal = 0.5 + 2.2 * mutated(Driver::Egfr) - 1.2 * texture;
+    let weights = [proliferative, inflammatory, terminal].map(f64::exp);
+    [Subtype::ProximalProliferative, Subtype::ProximalInflammatory, Subtype::TerminalRespiratory]
+        [choose(random, &weights)]
+}
+
+/// About 15 % have no image at all and 10 % no genome; nobody lacks both.
+fn draw_measured(random: &mut ChaCha12Rng) -> Measured {
+    let (ct, mr) = [(true, false), (true, true), (false, true), (false, false)]
+        [choose(random, &[0.52, 0.27, 0.06, 0.15])];
+    let genome = (!ct && !mr) || !random.random_bool(0.118);
+    let follow_up_ct = ct && random.random_bool(0.08);
+    Measured { genome, ct, follow_up_ct, mr }
+}
