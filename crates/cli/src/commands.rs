@@ -1,0 +1,9 @@
+pub(crate) mod align;
+pub(crate) mod concordance;
+pub(crate) mod cv;
+pub(crate) mod demo;
+pub(crate) mod evaluate;
+pub(crate) mod extract;
+pub(crate) mod predict;
+pub(crate) mod simulate;
+pub(crate) mod train;

@@ -1,0 +1,138 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+use oncoweave_cohort::{
+    Manifest, ModalityTable, Window, align, read_exclusions, read_feature_table, read_outcomes,
+    write_atomically, write_cohort, write_exclusions,
+};
+use oncoweave_core::{Cohort, Exclusion};
+use serde_json::json;
+
+use super::extract::read_cohort_id;
+use crate::{Outcome, output};
+
+/// Join the feature tables to one row a patient
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The cohort's manifest, cohort.toml
+    pub(crate) manifest: PathBuf,
+    /// The folder that extract wrote
+    #[arg(long, value_name = "DIR")]
+    pub(crate) features: PathBuf,
+    /// The aligned table to write; lineage.parquet and exclusions.csv go beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let manifest = Manifest::read(&args.manifest)?;
+    check_folder(&args.features, &manifest)?;
+    let outcomes = read_outcomes(&args.features.join("outcomes.parquet"))?;
+    let tables = read_tables(&args.features, &manifest)?;
+    let earlier: Vec<Exclusion> = read_exclusions(&args.features.join("exclusions.csv"))?
+        .into_iter()
+        // The folder may hold the list of an earlier alignment.
+        .filter(|one| one.step != "align")
+        .collect();
+    let lineage = fs::read(args.features.join("lineage.parquet"))?;
+
+    let (cohort, left_out) = align(&outcomes, &tables);
+    tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "aligned the cohort");
+    let excluded = [earlier, left_out.clone()].concat();
+    let beside = |name: &str| args.out.with_file_name(name);
+    write_exclusions(&beside("exclusions.csv"), &excluded)?;
+    write_atomically(&beside("lineage.parquet"), |file| file.write_all(&lineage))?;
+    write_cohort(&args.out, &manifest.id, &cohort)?;
+    let summary = summary(&manifest, &cohort, excluded.len(), left_out.len());
+    output::data(&if args.json { json_text(&summary) } else { text(&summary, &args.out) })?;
+    Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::SetAside })
+}
+
+fn check_folder(features: &Path, manifest: &Manifest) -> Result<()> {
+    match read_cohort_id(features)? {
+        Some(cohort) if cohort == manifest.id => Ok(()),
+        Some(cohort) => bail!(
+            "{} holds the features of cohort `{cohort}`, but {} is `{}`",
+            features.display(),
+            manifest.path.display(),
+            manifest.id
+        ),
+        None => bail!(
+            "{} was not made by extract; run `oncoweave extract {} --out {}` first",
+            features.display(),
+            manifest.path.display(),
+            features.display()
+        ),
+    }
+}
+
+/// The tables in the order of the manifest, the clinical one first.
+fn read_tables(features: &Path, manifest: &Manifest) -> Result<Vec<ModalityTable>> {
+    let clinical = ("clinical", Window::default());
+    let others = manifest.modalities.iter().map(|one| (one.name.as_str(), one.window));
+    let read = |(name, window): (&str, Window)| {
+        let path = features.join("features").join(format!("{name}.parquet"));
+        let table = read_feature_table(&path).with_context(|| {
+            format!("could not read the features of `{name}`; extract writes them")
+        })?;
+        Ok(ModalityTable { name: name.to_owned(), window, table })
+    };
+    std::iter::once(clinical).chain(others).map(read).collect()
+}
+
+/// The figures of an alignment; `left_out` are those of `excluded` that this step added.
+fn summary(
+    manifest: &Manifest,
+    cohort: &Cohort,
+    excluded: usize,
+    left_out: usize,
+) -> serde_json::Value {
+    let modality = |name: &str| {
+        let columns: Vec<_> = cohort.columns.iter().filter(|one| one.modality == name).collect();
+        let present = |row: &usize| columns.iter().any(|column| column.values.get(*row).is_some());
+        let patients = (0..cohort.len()).filter(present).count();
+        json!({ "name": name, "columns": columns.len(), "patients": patients })
+    };
+    let names = std::iter::once("clinical").chain(manifest.modalities.iter().map(|m| &*m.name));
+    json!({
+        "cohort": manifest.id,
+        "patients": cohort.len(),
+        "events": cohort.survival.iter().flatten().filter(|survival| survival.event).count(),
+        "modalities": names.map(modality).collect::<Vec<_>>(),
+        "excluded": excluded,
+        "left_out": left_out,
+    })
+}
+
+fn json_text(summary: &serde_json::Value) -> String {
+    format!("{summary:#}")
+}
+
+fn text(summary: &serde_json::Value, out: &Path) -> String {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let modality = |one: &serde_json::Value| {
+        format!(
+            "  {}: {} columns, {} patients have any\n",
+            text(&one["name"]),
+            one["columns"],
+            one["patients"]
+        )
+    };
+    let modalities: String =
+        summary["modalities"].as_array().into_iter().flatten().map(modality).collect();
+    format!(
+        "cohort `{}`: {} patients, {} events\n{modalities}{} exclusions in all, {} by this step, \
+         listed in {}\nwrote {}",
+        text(&summary["cohort"]),
+        summary["patients"],
+        summary["events"],
+        summary["excluded"],
+        summary["left_out"],
+        out.with_file_name("exclusions.csv").display(),
+        out.display()
+    )
+}

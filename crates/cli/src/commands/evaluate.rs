@@ -1,0 +1,42 @@
+//! `oncoweave evaluate`: a trained model on a cohort that it has not seen.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use oncoweave_model::{Model, evaluate};
+
+use crate::{Outcome, aligned::Aligned, evaluation_folder, output};
+
+/// Judge a trained model on an aligned table, beside the baselines it was trained with
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The model folder
+    pub(crate) model: PathBuf,
+    /// The aligned table, of patients that the model was not trained on
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// The evaluation folder to write
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Print evaluation.json instead of a summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let model = Model::load(&args.model)?;
+    let aligned = Aligned::read(&args.data)?;
+    let (mut evaluation, predictions) = evaluate(&model, &aligned.dataset(), &aligned.rows())
+        .with_context(|| {
+            format!("could not evaluate {} on {}", args.model.display(), args.data.display())
+        })?;
+    evaluation.exclusions.extend(aligned.exclusions);
+    evaluation_folder::write(&args.out, &evaluation, &predictions)?;
+    if args.json {
+        output::data(&serde_json::to_string_pretty(&evaluation)?)?;
+    } else {
+        output::data(&evaluation_folder::summary(&evaluation))?;
+        output::data(&format!("wrote {}", args.out.join("report.html").display()))?;
+    }
+    Ok(Outcome::Complete)
+}

@@ -1,0 +1,99 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+use oncoweave_cohort::{Manifest, TEMPORARY_PREFIX, remove_leftovers, write_atomically};
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+
+/// The file that marks a folder as made by extract, and says from what.
+const MARK: &str = "extract.json";
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    program_version: String,
+    cohort: String,
+    /// The manifest's text.
+    manifest: String,
+}
+
+/// Where the results of single files are kept.
+pub(super) fn parts(out: &Path) -> PathBuf {
+    out.join(".parts")
+}
+
+/// Where the feature tables go.
+pub(super) fn features(out: &Path) -> PathBuf {
+    out.join("features")
+}
+
+/// Marks the folder as ours, or refuses it: nothing of anybody else is overwritten.
+pub(super) fn claim(out: &Path, manifest: &Manifest) -> Result<()> {
+    match read_cohort_id(out)? {
+        Some(cohort) if cohort != manifest.id => bail!(
+            "{} holds the features of cohort `{cohort}`, this one is `{}`; name another folder \
+             with --out",
+            out.display(),
+            manifest.id
+        ),
+        Some(_) => {}
+        None if !is_empty(out)? => bail!(
+            "{} is not empty and was not made by extract; name another folder with --out",
+            out.display()
+        ),
+        None => {}
+    }
+    let mark = Mark {
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        cohort: manifest.id.clone(),
+        manifest: fs::read_to_string(&manifest.path)?,
+    };
+    let json = serde_json::to_string_pretty(&mark).expect("a mark has text keys");
+    write_atomically(&out.join(MARK), |file| file.write_all(json.as_bytes()))
+        .with_context(|| format!("could not write into {}", out.display()))
+}
+
+/// The id of the cohort whose features a folder holds; `None` where extract did not make it.
+pub(crate) fn read_cohort_id(out: &Path) -> Result<Option<String>> {
+    let path = out.join(MARK);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mark: Mark = serde_json::from_slice(&fs::read(&path)?)
+        .with_context(|| format!("{} is damaged", path.display()))?;
+    Ok(Some(mark.cohort))
+}
+
+/// Removes what a killed run left, and tables of modalities that the manifest no longer has.
+pub(super) fn tidy(out: &Path, plan: &Plan) -> Result<()> {
+    let mut folders = vec![out.to_owned(), features(out)];
+    folders.extend(plan.modalities.iter().map(|modality| parts(out).join(&modality.name)));
+    for folder in &folders {
+        remove_leftovers(folder)?;
+    }
+    if !features(out).is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(features(out))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let wanted = name == "clinical" || plan.manifest.modality(&name).is_some();
+        if !wanted && path.extension().is_some_and(|extension| extension == "parquet") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> Result<bool> {
+    if !folder.exists() {
+        return Ok(true);
+    }
+    for entry in fs::read_dir(folder)? {
+        if !entry?.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

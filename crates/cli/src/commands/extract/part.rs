@@ -1,0 +1,210 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use chrono::NaiveDate;
+use oncoweave_cohort::{
+    SourceFile, SourceHash, hash_source, merge_tables, sha256_bytes, single_row, write_atomically,
+};
+use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
+use oncoweave_genomics::{Maf, Segments, cnv_features, maf_features, vcf_features};
+use oncoweave_imaging::{dicom_features, nifti_features};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    folder,
+    plan::{Plan, Task},
+    settings::Settings,
+};
+
+/// What one task gave, as it is kept for a later run.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Part {
+    /// `None` where a source could not be read; such a part is never reused.
+    pub(super) fingerprint: Option<Fingerprint>,
+    features: Vec<FeatureInfo>,
+    rows: Vec<PartRow>,
+    pub(super) set_aside: Vec<SetAside>,
+}
+
+/// Everything that a result depends on.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct Fingerprint {
+    tool_version: String,
+    settings_sha256: String,
+    pub(super) sources: Vec<SourceHash>,
+    rows: Vec<Request>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Request {
+    patient_id: PatientId,
+    sample_id: Option<String>,
+    date: Option<NaiveDate>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartRow {
+    patient_id: PatientId,
+    date: Option<NaiveDate>,
+    /// As float64, whose decimal text gives the same float32 back whatever the reader's rounding.
+    values: Vec<Option<f64>>,
+}
+
+/// A row of the files list that gave no features.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SetAside {
+    pub(super) patient_id: PatientId,
+    pub(super) date: Option<NaiveDate>,
+    pub(super) reason: String,
+}
+
+/// Where the part of a task is kept: a name that people can read, made unique by a hash.
+pub(super) fn path(out: &Path, plan: &Plan, task: &Task) -> PathBuf {
+    let sources = task.sources().into_iter().map(|path| plan.manifest.relative(path));
+    let mut key: Vec<String> = sources.collect();
+    let readable = match &plan.modalities[task.modality].settings {
+        Settings::Maf(_) | Settings::Cnv(_) => {
+            task.files[0].path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        }
+        _ => {
+            let file = &task.files[0];
+            key.extend([file.patient_id.to_string(), format!("{:?}", file.date)]);
+            file.patient_id.to_string()
+        }
+    };
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let readable: String = readable.chars().take(40).map(safe).collect();
+    let hash = sha256_bytes(key.join("\0").as_bytes());
+    let name = format!("{readable}-{}.json", &hash[..16]);
+    folder::parts(out).join(&plan.modalities[task.modality].name).join(name)
+}
+
+/// Hashes the sources of a task.
+pub(super) fn fingerprint(plan: &Plan, task: &Task) -> Result<Fingerprint, String> {
+    let sources = task.sources().into_iter().map(hash_source).collect::<Result<_, _>>();
+    let request = |file: &SourceFile| Request {
+        patient_id: file.patient_id.clone(),
+        sample_id: file.sample_id.clone(),
+        date: file.date,
+    };
+    Ok(Fingerprint {
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings_sha256: plan.modalities[task.modality].settings_sha256.clone(),
+        sources: sources.map_err(|error| error.to_string())?,
+        rows: task.files.iter().map(request).collect(),
+    })
+}
+
+/// The part of an earlier run, if it was made from the same. A part that cannot be read counts as
+/// not there.
+pub(super) fn read_kept(path: &Path, fingerprint: &Fingerprint) -> Option<Part> {
+    let part: Part = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
+    (part.fingerprint.as_ref() == Some(fingerprint)).then_some(part)
+}
+
+/// Reads the sources of a task. Whatever is wrong with them ends as a reason, a fault of the
+/// parsers included.
+pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint, String>) -> Part {
+    let settings = &plan.modalities[task.modality].settings;
+    let (fingerprint, results) = match fingerprint {
+        Ok(fingerprint) => {
+            let results = catch_unwind(AssertUnwindSafe(|| parse(settings, task)))
+                .unwrap_or_else(|_| Err(INTERNAL.to_owned()));
+            (Some(fingerprint), results)
+        }
+        Err(reason) => (None, Err(reason)),
+    };
+    let mut tables = Vec::new();
+    let mut set_aside = Vec::new();
+    match results {
+        Ok(features) => {
+            for (file, features) in task.files.iter().zip(features) {
+                tables.push(single_row(file.patient_id.clone(), file.date, features));
+            }
+        }
+        Err(reason) => set_aside.extend(task.files.iter().map(|file| SetAside {
+            patient_id: file.patient_id.clone(),
+            date: file.date,
+            reason: reason.clone(),
+        })),
+    }
+    let table = merge_tables(tables);
+    let row = |row: FeatureRow| PartRow {
+        patient_id: row.patient_id,
+        date: row.date,
+        values: row.values.into_iter().map(|value| value.map(f64::from)).collect(),
+    };
+    Part {
+        fingerprint,
+        features: table.features,
+        rows: table.rows.into_iter().map(row).collect(),
+        set_aside,
+    }
+}
+
+const INTERNAL: &str = "internal error, please report it with the message on stderr";
+
+/// The features of each row of a task, in order.
+fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> {
+    let file = &task.files[0];
+    let sample =
+        |file: &SourceFile| file.sample_id.clone().unwrap_or_else(|| file.patient_id.to_string());
+    let single = |features: Vec<Feature>| vec![features];
+    match settings {
+        Settings::Vcf(settings) => vcf_features(&file.path, file.sample_id.as_deref(), settings)
+            .map(single)
+            .map_err(reason),
+        Settings::Maf(settings) => {
+            let maf = Maf::read(&file.path).map_err(reason)?;
+            Ok(task.files.iter().map(|file| maf_features(&maf, &sample(file), settings)).collect())
+        }
+        Settings::Cnv(settings) => {
+            let segments = Segments::read(&file.path).map_err(reason)?;
+            let features = |file| cnv_features(&segments, &sample(file), settings);
+            Ok(task.files.iter().map(features).collect())
+        }
+        Settings::Dicom(settings) => {
+            dicom_features(&file.path, settings).map(single).map_err(reason)
+        }
+        Settings::Nifti(settings) => {
+            let mask = file.mask.as_ref().expect("the files list was checked for masks");
+            nifti_features(&file.path, mask, settings).map(single).map_err(reason)
+        }
+        Settings::Table { .. } => unreachable!("tables have no rows in the files list"),
+    }
+}
+
+/// An error with its causes, in one line.
+fn reason(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    format!("{:#}", anyhow::Error::new(error))
+}
+
+impl Part {
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_vec(self).expect("a part has text keys and finite numbers");
+        write_atomically(path, |file| file.write_all(&json))
+            .with_context(|| "could not keep an intermediate result")
+    }
+
+    /// The rows that were measured.
+    pub(super) fn table(&self) -> FeatureTable {
+        #[expect(clippy::cast_possible_truncation, reason = "the values came from float32")]
+        let row = |row: &PartRow| FeatureRow {
+            patient_id: row.patient_id.clone(),
+            date: row.date,
+            values: row.values.iter().map(|value| value.map(|value| value as f32)).collect(),
+        };
+        FeatureTable { features: self.features.clone(), rows: self.rows.iter().map(row).collect() }
+    }
+
+    /// Why a row of the files list was set aside; `None` where it was not.
+    pub(super) fn reason(&self, file: &SourceFile) -> Option<&str> {
+        self.set_aside
+            .iter()
+            .find(|one| one.patient_id == file.patient_id && one.date == file.date)
+            .map(|one| one.reason.as_str())
+    }
+}

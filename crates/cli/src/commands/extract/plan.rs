@@ -1,0 +1,178 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use oncoweave_clinical::{ClinicalTable, RejectedRow, Table, read_clinical, read_table};
+use oncoweave_cohort::{KnownPatients, Manifest, SourceFile, SourceHash, hash_source, read_files};
+use oncoweave_core::{Exclusion, PatientId};
+
+use super::settings::{Settings, read_clinical_settings, settings_sha256};
+
+/// What is to be done, all of it checked.
+pub(super) struct Plan {
+    pub(super) manifest: Manifest,
+    pub(super) clinical: Clinical,
+    pub(super) modalities: Vec<ModalityPlan>,
+    /// Sorted by modality, then by patient.
+    pub(super) tasks: Vec<Task>,
+    /// Rows of the files list and of tables that were set aside before any file was opened.
+    pub(super) rejected: Vec<Exclusion>,
+}
+
+/// The clinical table, read.
+pub(super) struct Clinical {
+    pub(super) table: ClinicalTable,
+    pub(super) path: PathBuf,
+    pub(super) source: SourceHash,
+    pub(super) settings_sha256: String,
+}
+
+/// One modality with its settings.
+pub(super) struct ModalityPlan {
+    pub(super) name: String,
+    pub(super) settings: Settings,
+    pub(super) settings_sha256: String,
+    /// The table of a modality that is one, read.
+    pub(super) table: Option<(Table, SourceHash)>,
+}
+
+/// Sources that are read once, and the rows of the files list that they serve.
+pub(super) struct Task {
+    /// Index in [`Plan::modalities`].
+    pub(super) modality: usize,
+    /// At least one; all name the same source.
+    pub(super) files: Vec<SourceFile>,
+}
+
+impl Task {
+    /// The source, and the mask of an image.
+    pub(super) fn sources(&self) -> Vec<&Path> {
+        let file = &self.files[0];
+        [Some(&file.path), file.mask.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+}
+
+impl Plan {
+    /// Reads the manifest, every setting, the files list and the tables.
+    pub(super) fn make(manifest_path: &Path) -> Result<Self> {
+        let manifest = Manifest::read(manifest_path)?;
+        let (clinical_settings, outcome) = read_clinical_settings(&manifest)?;
+        let settings = manifest
+            .modalities
+            .iter()
+            .map(|modality| Settings::read(&manifest, modality))
+            .collect::<Result<Vec<_>>>()?;
+        let files = read_files(&manifest)?;
+        let path = manifest.resolve(clinical_settings.table.as_ref());
+        let table = read_clinical(&path, &clinical_settings, outcome.as_ref())
+            .context("could not read the clinical table")?;
+        let clinical = Clinical {
+            table,
+            source: hash_source(&path)?,
+            settings_sha256: settings_sha256(&(&clinical_settings, &outcome)),
+            path,
+        };
+        let mut rejected = files.rejected;
+        rejected.extend(clinical.table.rejected.iter().map(|row| exclusion(row, "clinical")));
+        let known = known_files(&clinical, files.files, &manifest, &mut rejected)?;
+        let mut modalities = Vec::new();
+        for (modality, settings) in manifest.modalities.iter().zip(settings) {
+            let table = read_modality_table(&modality.name, &settings)?;
+            let rows = table.iter().flat_map(|(table, _)| &table.rejected);
+            rejected.extend(rows.map(|row| exclusion(row, &modality.name)));
+            modalities.push(ModalityPlan {
+                name: modality.name.clone(),
+                settings_sha256: settings_sha256(&settings),
+                settings,
+                table,
+            });
+        }
+        let tasks = tasks(&modalities, known);
+        Ok(Self { manifest, clinical, modalities, tasks, rejected })
+    }
+}
+
+fn exclusion(row: &RejectedRow, modality: &str) -> Exclusion {
+    Exclusion {
+        patient_id: row.patient_id.clone().unwrap_or_default(),
+        // Without a clinical row the patient is not in the cohort at all.
+        modality: if modality == "clinical" { String::new() } else { modality.to_owned() },
+        step: "extract".to_owned(),
+        reason: row.reason.clone(),
+    }
+}
+
+fn read_modality_table(name: &str, settings: &Settings) -> Result<Option<(Table, SourceHash)>> {
+    let Settings::Table { path, settings } = settings else { return Ok(None) };
+    let table = read_table(path, settings)
+        .with_context(|| format!("could not read the table of modality `{name}`"))?;
+    for column in &table.skipped {
+        tracing::warn!("modality `{name}`: column `{}` left out: {}", column.name, column.reason);
+    }
+    Ok(Some((table, hash_source(path)?)))
+}
+
+/// The files whose patients the clinical table knows; the others are set aside unread.
+fn known_files(
+    clinical: &Clinical,
+    files: Vec<SourceFile>,
+    manifest: &Manifest,
+    rejected: &mut Vec<Exclusion>,
+) -> Result<Vec<SourceFile>> {
+    let ids: Vec<PatientId> =
+        clinical.table.patients.iter().map(|patient| patient.patient_id.clone()).collect();
+    let known = KnownPatients::new(&ids);
+    let set_aside: HashMap<&str, u64> = clinical
+        .table
+        .rejected
+        .iter()
+        .filter_map(|row| Some((row.patient_id.as_deref()?, row.line)))
+        .collect();
+    let (here, strangers): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| known.row(&file.patient_id).is_some());
+    if here.is_empty() && !strangers.is_empty() {
+        bail!(
+            "no patient of {} is in {}; the first are `{}` and `{}`: check `patient_id` in the \
+             section [clinical] of {}",
+            manifest.files.display(),
+            clinical.path.display(),
+            strangers[0].patient_id,
+            ids.first().map_or("(none)", |id| id.as_str()),
+            manifest.path.display()
+        );
+    }
+    let table = clinical.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    rejected.extend(strangers.iter().map(|file| Exclusion {
+        patient_id: file.patient_id.to_string(),
+        modality: file.modality.clone(),
+        step: "extract".to_owned(),
+        reason: match set_aside.get(file.patient_id.as_str()) {
+            Some(line) => format!("not read, for the row at {table}:{line} was set aside"),
+            None => known.why_unknown(&file.patient_id),
+        },
+    }));
+    Ok(here)
+}
+
+/// One task for each file; one for all rows of a path where a file serves many patients.
+fn tasks(modalities: &[ModalityPlan], files: Vec<SourceFile>) -> Vec<Task> {
+    let mut groups: BTreeMap<(usize, String, PathBuf), Vec<SourceFile>> = BTreeMap::new();
+    for file in files {
+        let modality = modalities
+            .iter()
+            .position(|modality| modality.name == file.modality)
+            .expect("the files list was checked against the manifest");
+        let shared = matches!(modalities[modality].settings, Settings::Maf(_) | Settings::Cnv(_));
+        // An undated row has an empty text, which sorts before any date.
+        let date = file.date.map(|date| date.to_string()).unwrap_or_default();
+        let own = if shared { String::new() } else { format!("{}\0{date}", file.patient_id) };
+        groups.entry((modality, own, file.path.clone())).or_default().push(file);
+    }
+    let task = |((modality, ..), mut files): ((usize, String, PathBuf), Vec<SourceFile>)| {
+        files.sort_by(|a, b| (&a.patient_id, a.date).cmp(&(&b.patient_id, b.date)));
+        Task { modality, files }
+    };
+    groups.into_iter().map(task).collect()
+}

@@ -1,0 +1,77 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use oncoweave_clinical::{ClinicalSettings, OutcomeSettings, TableSettings};
+use oncoweave_cohort::{Kind, Manifest, Modality, sha256_bytes};
+use oncoweave_genomics::{CnvSettings, MafSettings, VcfSettings};
+use oncoweave_imaging::ImagingSettings;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The settings of one modality as its parser takes them.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Settings {
+    Vcf(VcfSettings),
+    Maf(MafSettings),
+    Cnv(CnvSettings),
+    Dicom(ImagingSettings),
+    Nifti(ImagingSettings),
+    Table {
+        /// Resolved; not hashed, for it may be spelled in several ways.
+        #[serde(skip)]
+        path: PathBuf,
+        settings: TableSettings,
+    },
+}
+
+impl Settings {
+    pub(super) fn read(manifest: &Manifest, modality: &Modality) -> Result<Self> {
+        let place = format!("{}: modality `{}`", manifest.path.display(), modality.name);
+        let mut options = modality.options.clone();
+        let settings = match modality.kind {
+            Kind::Vcf => Self::Vcf(read(options, &place)?),
+            Kind::Maf => Self::Maf(read(options, &place)?),
+            Kind::Cnv => Self::Cnv(read(options, &place)?),
+            Kind::Dicom => Self::Dicom(read_imaging(options, &place)?),
+            Kind::Nifti => Self::Nifti(read_imaging(options, &place)?),
+            Kind::Table => {
+                let path = options.remove("path").ok_or_else(|| {
+                    anyhow!("{place}: `path` is missing: the table with a row for each patient")
+                })?;
+                let path = path.as_str().ok_or_else(|| anyhow!("{place}: `path` must be text"))?;
+                let path = manifest.resolve(path.as_ref());
+                Self::Table { path, settings: read(options, &place)? }
+            }
+        };
+        Ok(settings)
+    }
+}
+
+/// The settings of the clinical table and its outcome.
+pub(super) fn read_clinical_settings(
+    manifest: &Manifest,
+) -> Result<(ClinicalSettings, Option<OutcomeSettings>)> {
+    let place = |section: &str| format!("{}: [{section}]", manifest.path.display());
+    let clinical = read(manifest.clinical.clone(), &place("clinical"))?;
+    let outcome = manifest.outcome.clone().map(|table| read(table, &place("outcome")));
+    Ok((clinical, outcome.transpose()?))
+}
+
+/// What tells whether a result was made with the same settings, defaults spelled out.
+pub(super) fn settings_sha256(settings: &impl Serialize) -> String {
+    let json = serde_json::to_vec(settings).expect("settings have text keys and finite numbers");
+    sha256_bytes(&json)
+}
+
+fn read_imaging(options: toml::Table, place: &str) -> Result<ImagingSettings> {
+    let settings: ImagingSettings = read(options, place)?;
+    settings.binning().with_context(|| place.to_owned())?;
+    Ok(settings)
+}
+
+fn read<T: DeserializeOwned>(options: toml::Table, place: &str) -> Result<T> {
+    options.try_into().map_err(|error: toml::de::Error| {
+        let message = error.to_string().trim().replace('\n', ", ");
+        anyhow!("{place}: {message}")
+    })
+}

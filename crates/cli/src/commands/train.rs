@@ -1,0 +1,77 @@
+//! `oncoweave train`: an aligned table to a model folder.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use oncoweave_model::{EpochReport, TrainConfig, train};
+
+use crate::{Outcome, aligned::Aligned, output, progress::progress};
+
+/// Train the fusion network and its baselines on an aligned table
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The settings, such as models/early-fusion/train.toml
+    pub(crate) config: PathBuf,
+    /// The aligned table
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// The model folder to write
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// A folder for checkpoints; a run that was cut off goes on from them to the same model
+    #[arg(long)]
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// Replace a model folder that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let config = TrainConfig::read(&args.config)?;
+    if args.out.exists() && !args.force {
+        anyhow::bail!("{} exists; name another folder or give --force", args.out.display());
+    }
+    let aligned = Aligned::read(&args.data)?;
+    let bar = progress("training", config.training.epochs);
+    let mut on_epoch = |report: &EpochReport| {
+        bar.set_message(report.model.to_owned());
+        bar.set_length(report.epochs as u64);
+        bar.set_position(report.record.epoch as u64);
+        tracing::debug!(
+            model = report.model,
+            epoch = report.record.epoch,
+            train_loss = report.record.train_loss,
+            validation_loss = report.record.validation_loss,
+            validation_c_index = report.record.validation_c_index,
+            "epoch"
+        );
+        ControlFlow::Continue(())
+    };
+    let model = train(
+        &aligned.dataset(),
+        &aligned.rows(),
+        &config,
+        args.checkpoints.as_deref(),
+        &mut on_epoch,
+    )
+    .with_context(|| format!("could not train on {}", args.data.display()))?;
+    bar.finish_and_clear();
+    if args.out.exists() {
+        fs_err::remove_dir_all(&args.out)?;
+    }
+    model.save(&args.out)?;
+    let training = model.training();
+    for note in &training.notes {
+        tracing::warn!("{note}");
+    }
+    output::data(&format!(
+        "trained on {} patients with {} events; best epoch {} of {}; wrote {}",
+        training.patients,
+        training.events,
+        training.best_epoch,
+        training.epochs.len(),
+        args.out.display()
+    ))?;
+    Ok(Outcome::Complete)
+}

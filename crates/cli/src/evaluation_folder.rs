@@ -1,0 +1,51 @@
+//! The folder that `cv` and `evaluate` write.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
+use oncoweave_core::{Evaluation, Prediction};
+use oncoweave_report::{figures, report_html};
+
+/// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`.
+pub(crate) fn write(
+    folder: &Path,
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+) -> Result<()> {
+    fs_err::create_dir_all(folder.join("figures"))?;
+    let subtype = evaluation.models.iter().find_map(|model| model.subtype.as_ref());
+    let layout = PredictionLayout {
+        horizons_days: evaluation.horizons_days.clone(),
+        classes: subtype.map(|subtype| subtype.classes.clone()).unwrap_or_default(),
+    };
+    write_predictions(&folder.join("predictions.parquet"), predictions, &layout)?;
+    for (name, svg) in figures(evaluation, predictions)? {
+        write_text(&folder.join("figures").join(name), &svg)?;
+    }
+    write_text(&folder.join("report.html"), &report_html(evaluation, predictions)?)?;
+    write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(evaluation)?)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_atomically(path, |file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("could not write {}", path.display()))
+}
+
+/// The models and their C, one line each, for the terminal.
+pub(crate) fn summary(evaluation: &Evaluation) -> String {
+    let width = evaluation.models.iter().map(|model| model.name.len()).max().unwrap_or(0);
+    let mut lines = vec![format!(
+        "{} patients, {} events; {}",
+        evaluation.patients, evaluation.events, evaluation.design
+    )];
+    lines.push(format!("{:width$}  C-index (95 % interval)", "model"));
+    for model in &evaluation.models {
+        let value = match model.c_index {
+            Some(c) => format!("{:.3} ({:.3} to {:.3})", c.value, c.low, c.high),
+            None => "undefined".to_owned(),
+        };
+        lines.push(format!("{:width$}  {value}", model.name));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,19 @@
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Result;
+
+/// Writes text and a line break to stdout, which is for data. A reader that went away, such as
+/// `head`, is no failure.
+pub(crate) fn data(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a failure with its causes to stderr.
+pub(crate) fn error(error: &anyhow::Error) {
+    // Where stderr is closed, nobody is left to tell.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Prints the table of the five cohorts, ours beside the published networks, as Markdown.
+
+usage: table.py OUT PUBLISHED_FOLDER
+
+Exits with 1 when a published C recomputed from its predictions differs from the authors' own table
+in the fourth digit.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+COHORTS = ["blca", "brca", "gbmlgg", "luad", "ucec"]
+
+
+def main():
+    out, published = Path(sys.argv[1]), Path(sys.argv[2])
+    recomputed = mean_over_folds(json.loads((out / "published.json").read_text()))
+    differing = compare_with_authors(recomputed, published)
+    print("| model | " + " | ".join(cohort.upper() for cohort in COHORTS) + " | mean |")
+    print("|---" * (len(COHORTS) + 2) + "|")
+    for name, row in our_rows(out).items():
+        print_row(name, row)
+    for name in ("MCATsm_nll_surv_a0.0_5foldcv_gc32_concat", "SNNsm_nll_surv_a0.0_reg1e-04_5foldcv_gc32_sig"):
+        print_row("published " + name.split("sm_")[0], recomputed[name])
+    print(f"\n{len(recomputed)} published models x {len(COHORTS)} cohorts recomputed, {differing} differ from the authors' table at 4 digits")
+    sys.exit(differing > 0)
+
+
+def mean_over_folds(groups):
+    folds = {}
+    for group in groups:
+        folds.setdefault((group["model"], group["cohort"]), []).append(group["c_index"])
+    means = {}
+    for (model, cohort), values in folds.items():
+        means.setdefault(model, {})[cohort] = sum(values) / len(values)
+    return means
+
+
+def compare_with_authors(recomputed, published):
+    differing = 0
+    for model, cohorts in recomputed.items():
+        with open(published / f"cindex_{model}.csv", newline="") as table:
+            authors = {row["Project"]: float(row["Val C-Index (Mean)"]) for row in csv.DictReader(table)}
+        for cohort, value in cohorts.items():
+            if cohort in authors and round(value, 4) != round(authors[cohort], 4):
+                differing += 1
+                print(f"{model} {cohort}: authors {authors[cohort]:.6f}, recomputed {value:.6f}", file=sys.stderr)
+    return differing
+
+
+def our_rows(out):
+    rows = {}
+    for cohort in COHORTS:
+        evaluation = json.loads((out / cohort / "evaluation" / "evaluation.json").read_text())
+        for model in evaluation["models"]:
+            value = (model["c_index"] or {}).get("value")
+            rows.setdefault(model["name"], {})[cohort] = value
+    return rows
+
+
+def print_row(name, row):
+    values = [row.get(cohort) for cohort in COHORTS]
+    mean = f"{sum(values) / len(values):.3f}" if all(value is not None for value in values) else "–"
+    print(f"| {name} | " + " | ".join("–" if value is None else f"{value:.3f}" for value in values) + f" | {mean} |")
+
+
+if __name__ == "__main__":
+    main()
