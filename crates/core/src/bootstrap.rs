@@ -200,6 +200,7 @@ fn quantile(sorted: &[f64], permille: usize) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 

@@ -320,5 +320,11 @@ mod tests {
         let found = fit_ridge(&x, &outcomes, 0.0);
         assert_eq!(found, Err(Undefined::NoConvergence { penalty: 0.0 }));
         assert!(fit_ridge(&x, &outcomes, 0.1).unwrap().coefficients[0] > 0.0);
+        // More columns than patients order anything perfectly.
+        let (x, outcomes) = cohort(20, 60);
+        let found = fit_ridge(&x, &outcomes, 0.0);
+        assert_eq!(found, Err(Undefined::NoConvergence { penalty: 0.0 }));
+        let model = fit_ridge(&x, &outcomes, 1e-4).unwrap();
+        assert!(slope(&x, &outcomes, &model) < 1e-6);
     }
 }

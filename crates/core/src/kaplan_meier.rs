@@ -189,6 +189,7 @@ fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 

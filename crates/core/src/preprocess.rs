@@ -354,6 +354,7 @@ fn missing_columns(missing: &[&str]) -> Undefined {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
     use crate::{FeatureInfo, PatientId};
@@ -407,7 +408,7 @@ mod tests {
         let design = preprocessing.apply(&cohort, &[0, 1, 2, 3, 4]).unwrap();
         let block = &design.blocks[0];
         assert_eq!(block.names, ["c.age", "c.sex"]);
-        let expected = [-3.0, -1.0, 0.0, 1.0, 3.0].map(|value| (value / 5.0_f64.sqrt()) as f32);
+        let expected = [1.0, 3.0, 4.0, 5.0, 7.0].map(|value| scale.standardize(value));
         assert_eq!(block.x.column(0).to_vec(), expected);
         assert_eq!(block.x.column(1).to_vec(), [-1.0, 1.0, 1.0, -1.0, 0.0]);
         assert_eq!(block.present, [true; 5]);
@@ -453,9 +454,9 @@ mod tests {
         assert_eq!(block.modality, "ct");
         assert_eq!(block.names, ["ct.volume", "ct.mean", "ct.present"]);
         assert_eq!(block.present, [true, false, true, true]);
-        let flag = |present: f64| ((present - 0.75) / 0.1875_f64.sqrt()) as f32;
-        assert_eq!(block.x.row(1).to_vec(), [0.0, 0.0, flag(0.0)]);
-        assert_eq!(block.x[[0, 2]], flag(1.0));
+        let flag = Scale { mean: 0.75, sd: 0.1875_f64.sqrt() };
+        assert_eq!(block.x.row(1).to_vec(), [0.0, 0.0, flag.standardize(0.0)]);
+        assert_eq!(block.x[[0, 2]], flag.standardize(1.0));
         // Nobody lacks the other modality, so it needs no flag.
         assert_eq!(design.blocks[1].names, ["c.age"]);
     }
