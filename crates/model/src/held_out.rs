@@ -1,6 +1,6 @@
 //! Scores of several models on patients that they were not trained on, and the figures over them.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
     AucAt, Comparison, Estimate, FoldResult, ModelResult, Prediction, Risk, SubtypeResult,
     Survival, Undefined,
@@ -122,7 +122,7 @@ impl<'a> Table<'a> {
         let (outcomes, _) = self.pick(rows);
         let survival = self.survival.select(Axis(0), rows);
         let times = brier_times(self.setting.horizons_days);
-        integrated_brier(self.reference(rows), &outcomes, survival.view(), &times)
+        integrated_brier(self.reference(rows), &outcomes, &survival, &times)
     }
 
     fn estimate<F>(&self, statistic: F) -> Result<Estimate, Undefined>
@@ -259,10 +259,10 @@ fn classified(model: &Candidate, notes: &mut Vec<String>) -> Option<Classified> 
 
 fn subtype(setting: &Setting, model: &Candidate, notes: &mut Vec<String>) -> Option<SubtypeResult> {
     let classified = classified(model, notes)?;
-    let estimate = |statistic: fn(&[usize], ArrayView2<f64>) -> Result<f64, Undefined>| {
+    let estimate = |statistic: fn(&[usize], &ArrayRef2<f64>) -> Result<f64, Undefined>| {
         let on = |rows: &[usize]| {
             let labels: Vec<usize> = rows.iter().map(|&row| classified.labels[row]).collect();
-            statistic(&labels, classified.probabilities.select(Axis(0), rows).view())
+            statistic(&labels, &classified.probabilities.select(Axis(0), rows))
         };
         let everyone: Vec<usize> = (0..classified.labels.len()).collect();
         let value = on(&everyone)?;

@@ -22,6 +22,10 @@ mod optimizer;
 mod ridge;
 mod scale;
 mod score;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod train;
 
 pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};

@@ -25,7 +25,7 @@ impl RiskSets {
         let mut order: Vec<usize> = (0..outcomes.len()).collect();
         order.sort_by(|&a, &b| outcomes[b].time_days.total_cmp(&outcomes[a].time_days));
         let (mut event, mut last_at_risk, mut tie_group) = (vec![], vec![], vec![]);
-        let mut left: Vec<f32> = vec![];
+        let mut left: Vec<f64> = vec![];
         let mut groups = 0;
         let same_time = |a: &usize, b: &usize| {
             outcomes[*a].time_days.total_cmp(&outcomes[*b].time_days).is_eq()
@@ -39,7 +39,7 @@ impl RiskSets {
                 event.push(to_i64(place));
                 last_at_risk.push(to_i64(end - 1));
                 tie_group.push(groups);
-                left.push(rank as f32 / events.len() as f32);
+                left.push(rank as f64 / events.len() as f64);
             }
             groups += i64::from(!events.is_empty());
             start = end;
@@ -86,4 +86,98 @@ pub(crate) fn class_loss(logits: &Tensor, classes: &Tensor) -> Option<Tensor> {
     }
     let reduction = tch::Reduction::Mean;
     Some(logits.cross_entropy_loss::<Tensor>(classes, None, reduction, -1, 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use oncoweave_core::{
+        Risk,
+        cox::{Ties, partial_log_likelihood},
+    };
+
+    use super::*;
+
+    fn outcomes(text: &[(f64, bool)]) -> Vec<Survival> {
+        text.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    fn cases() -> Vec<(&'static str, Vec<Survival>, Vec<f64>)> {
+        let tied = [(3.0, true), (3.0, true), (3.0, true), (5.0, false), (1.0, true), (3.0, false)];
+        vec![
+            (
+                "distinct times",
+                outcomes(&[(4.0, true), (2.0, false), (1.0, true), (9.0, true)]),
+                vec![0.3, -1.0, 2.0, 0.1],
+            ),
+            ("tied events", outcomes(&tied), vec![0.2, -0.4, 1.5, 0.0, -2.0, 0.7]),
+            (
+                "everyone dies at once",
+                outcomes(&[(7.0, true), (7.0, true), (7.0, true)]),
+                vec![1.0, 2.0, -1.0],
+            ),
+            ("time zero", outcomes(&[(0.0, true), (0.0, true), (1.0, false)]), vec![0.5, 0.1, 0.2]),
+            (
+                "risks that overflow exp",
+                outcomes(&[(1.0, true), (2.0, true), (2.0, true), (3.0, false)]),
+                vec![900.0, 1000.0, 999.0, -900.0],
+            ),
+            ("one patient", outcomes(&[(1.0, true)]), vec![3.0]),
+        ]
+    }
+
+    fn loss(outcomes: &[Survival], risks: &[f64]) -> f64 {
+        let risk_sets = RiskSets::new(outcomes).unwrap();
+        risk_sets.loss(&Tensor::from_slice(risks)).double_value(&[])
+    }
+
+    #[test]
+    fn value_and_gradient_are_those_of_the_statistics_crate() {
+        for (name, outcomes, risks) in cases() {
+            let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
+            let wrapped: Vec<Risk> = risks.iter().copied().map(Risk).collect();
+            let expected = partial_log_likelihood(&outcomes, &wrapped, Ties::Efron);
+            let tensor = Tensor::from_slice(&risks).set_requires_grad(true);
+            let loss = RiskSets::new(&outcomes).unwrap().loss(&tensor);
+            let difference = loss.double_value(&[]) + expected.value / events;
+            assert!(difference.abs() < 1e-9, "{name}: off by {difference}");
+            let gradient = &Tensor::run_backward(&[&loss], &[&tensor], false, false)[0];
+            for (row, expected) in expected.gradient.iter().enumerate() {
+                let difference =
+                    gradient.double_value(&[row.try_into().unwrap()]) + expected / events;
+                assert!(difference.abs() < 1e-9, "{name}, row {row}: off by {difference}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope() {
+        for (name, outcomes, risks) in cases() {
+            let tensor = Tensor::from_slice(&risks).set_requires_grad(true);
+            let value = RiskSets::new(&outcomes).unwrap().loss(&tensor);
+            let gradient = &Tensor::run_backward(&[&value], &[&tensor], false, false)[0];
+            for row in 0..risks.len() {
+                let (mut up, mut down) = (risks.clone(), risks.clone());
+                up[row] += 1e-4;
+                down[row] -= 1e-4;
+                let slope = (loss(&outcomes, &up) - loss(&outcomes, &down)) / 2e-4;
+                let difference = gradient.double_value(&[row.try_into().unwrap()]) - slope;
+                assert!(difference.abs() < 1e-6, "{name}, row {row}: off by {difference}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_without_an_event_has_no_loss() {
+        assert!(RiskSets::new(&outcomes(&[(1.0, false), (2.0, false)])).is_none());
+        assert!(RiskSets::new(&[]).is_none());
+    }
+
+    #[test]
+    fn patients_of_unknown_class_do_not_count() {
+        let logits = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 9.0]).reshape([2, 2]);
+        let known = class_loss(&logits, &Tensor::from_slice(&[0_i64, -1])).unwrap();
+        // -log of e^2 / (e^2 + 1)
+        assert!((known.double_value(&[]) - 0.126_928).abs() < 1e-5);
+        assert!(class_loss(&logits, &Tensor::from_slice(&[-1_i64, -1])).is_none());
+    }
 }

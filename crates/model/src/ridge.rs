@@ -1,3 +1,4 @@
+use ndarray::ArrayView1;
 use oncoweave_core::{
     Risk, Survival, Undefined,
     cox::{CoxModel, fit_ridge_cv},
@@ -48,7 +49,7 @@ pub(crate) fn fit_ridge(
 ) -> Result<CoxModel, Undefined> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let folds = PENALTY_FOLDS.min(events).max(2);
-    fit_ridge_cv(design.concatenated().view(), outcomes, folds, seed)
+    fit_ridge_cv(&design.concatenated(), outcomes, folds, seed)
 }
 
 impl RidgeModel {
@@ -59,12 +60,13 @@ impl RidgeModel {
         design: &Design,
         (horizons_days, outcomes): (&[f64], &[Survival]),
     ) -> Result<Self, Error> {
-        let risks: Vec<Risk> = fitted.log_risks(design.concatenated().view());
         let column = |(name, &log_hazard_ratio): (&str, &f64)| Coefficient {
             column: name.to_owned(),
             log_hazard_ratio,
         };
         let names = design.names();
+        let risks: Vec<Risk> =
+            log_risks(&fitted.coefficients, design).into_iter().map(Risk).collect();
         Ok(Self {
             name,
             modalities: design.blocks.iter().map(|block| block.modality.clone()).collect(),
@@ -80,8 +82,14 @@ impl RidgeModel {
     pub(crate) fn log_risks(&self, design: &Design) -> Vec<f64> {
         let coefficients: Vec<f64> =
             self.coefficients.iter().map(|column| column.log_hazard_ratio).collect();
-        let model =
-            CoxModel { coefficients, penalty: self.penalty, log_likelihood: self.log_likelihood };
-        model.log_risks(design.concatenated().view()).into_iter().map(|risk| risk.0).collect()
+        log_risks(&coefficients, design)
     }
+}
+
+/// A plain sum row by row: a matrix product rounds otherwise for other numbers of patients.
+fn log_risks(coefficients: &[f64], design: &Design) -> Vec<f64> {
+    let log_risk = |row: ArrayView1<f64>| {
+        row.into_iter().zip(coefficients).map(|(value, coefficient)| value * coefficient).sum()
+    };
+    design.concatenated().rows().into_iter().map(log_risk).collect()
 }
