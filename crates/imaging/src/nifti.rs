@@ -9,6 +9,8 @@ use nifti::{DataElement, InMemNiftiVolume, NiftiHeader, NiftiType};
 
 use crate::{Error, Geometry, Mask, Volume, vector};
 
+const HEADER_BYTES: usize = 348;
+
 /// Reads a NIfTI-1 image, `.nii` or `.nii.gz` by content: slope and intercept applied, the sform
 /// or else the qform brought from RAS to LPS. A file with neither keeps its axes as stored.
 ///
@@ -16,10 +18,9 @@ use crate::{Error, Geometry, Mask, Volume, vector};
 /// When the file is no single-file NIfTI-1, is cut off, has more than one volume, colors or complex
 /// numbers, or axes that are not at right angles.
 pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
-    let (geometry, values) = read(path)?;
-    let voxels = into_grid(values.into_iter().map(single).collect(), &geometry);
+    let (geometry, values) = read(path, single)?;
     Ok(Volume {
-        voxels,
+        voxels: into_grid(values, &geometry),
         geometry,
         modality: String::new(),
         unit: String::new(),
@@ -33,19 +34,15 @@ pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
 /// # Errors
 /// As [`read_nifti`], and when the label does not occur, or no value rounds to a label.
 pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
-    let (geometry, values) = read(path)?;
-    let chosen = label.map(f64::from);
-    let inside: Vec<bool> = values
-        .iter()
-        .map(|value| {
-            let rounded = value.round();
-            chosen.map_or(rounded != 0.0 && rounded.is_finite(), |label| rounded == label)
-        })
-        .collect();
-    if !inside.contains(&true)
-        && let Some(problem) = explain_absence(&values, label)
-    {
-        return Err(Error::Region { path: path.to_owned(), problem });
+    let (geometry, inside) = match label.map(f64::from) {
+        Some(label) => read(path, |value| (value - label).abs() < 0.5)?,
+        None => read(path, |value| value.is_finite() && value.abs() >= 0.5)?,
+    };
+    if !inside.contains(&true) {
+        let (_, values) = read(path, |value| value)?;
+        if let Some(problem) = explain_absence(&values, label) {
+            return Err(Error::Region { path: path.to_owned(), problem });
+        }
     }
     Ok(Mask { voxels: into_grid(inside, &geometry), geometry })
 }
@@ -56,7 +53,7 @@ fn explain_absence(values: &[f64], label: Option<u32>) -> Option<String> {
     found.sort_unstable_by(f64::total_cmp);
     found.dedup();
     let (first, last) = (found.first()?, found.last()?);
-    if found.iter().all(|value| value.round() == 0.0) {
+    if found.iter().all(|value| value.abs() < 0.5) {
         return Some(format!(
             "expected a label image of whole numbers, found values from {first} to {last} that all \
              round to the background: multiply or threshold them first"
@@ -77,43 +74,62 @@ fn single(value: f64) -> f32 {
     value as f32
 }
 
-/// The grid and the values, x fastest.
-fn read(path: &Path) -> Result<(Geometry, Vec<f64>), Error> {
+/// The grid and the values, converted one by one, x fastest.
+fn read<T>(path: &Path, convert: impl Fn(f64) -> T) -> Result<(Geometry, Vec<T>), Error> {
     let mut file = BufReader::new(File::open(path)?);
     if file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        parse(path, MultiGzDecoder::new(file))
+        parse(path, MultiGzDecoder::new(file), convert)
     } else {
-        parse(path, file)
+        parse(path, file, convert)
     }
 }
 
-fn parse(path: &Path, mut input: impl Read) -> Result<(Geometry, Vec<f64>), Error> {
+fn parse<T>(
+    path: &Path,
+    mut input: impl Read,
+    convert: impl Fn(f64) -> T,
+) -> Result<(Geometry, Vec<T>), Error> {
     let fault = |problem: String| Error::Nifti { path: path.to_owned(), problem };
-    let header = NiftiHeader::from_reader(&mut input)
+    let mut bytes = [0; HEADER_BYTES];
+    input
+        .read_exact(&mut bytes)
         .map_err(|error| fault(format!("expected a NIfTI-1 header of 348 bytes: {error}")))?;
-    if header.sizeof_hdr == 540 || header.sizeof_hdr.swap_bytes() == 540 {
-        return Err(fault("is NIfTI-2, expected NIfTI-1: convert it first".to_owned()));
-    }
-    if header.sizeof_hdr != 348 || &header.magic != b"n+1\0" {
-        return Err(fault(
-            "is no NIfTI-1 image in a single file: expected a header of 348 bytes that ends with \
-             `n+1`"
-                .to_owned(),
-        ));
-    }
+    check_magic(&bytes).map_err(|problem| fault(problem.to_owned()))?;
+    let header = NiftiHeader::from_reader(bytes.as_slice())
+        .map_err(|error| fault(format!("has a broken header: {error}")))?;
     let size = size_of(&header).map_err(fault)?;
     let geometry = geometry_of(&header, size).map_err(fault)?;
-    let offset = f64::from(header.vox_offset);
-    if !(352.0..=1e9).contains(&offset) {
-        return Err(fault(format!("the voxels must start at byte 352 or later, got {offset}")));
-    }
-    let skipped = header.vox_offset as u64 - 348;
+    let skipped = bytes_before_voxels(&header).map_err(fault)?;
     std::io::copy(&mut (&mut input).take(skipped), &mut std::io::sink())
         .map_err(|error| fault(format!("is cut off before the voxels: {error}")))?;
     // The crate knows the four-dimensional case too; here the dimensions beyond three are 1.
     let volume = InMemNiftiVolume::from_reader(input, &header)
         .map_err(|error| fault(format!("the voxels are cut off or unreadable: {error}")))?;
-    Ok((geometry, rescaled(volume, &header).map_err(fault)?))
+    Ok((geometry, rescaled(volume, &header, convert).map_err(fault)?))
+}
+
+/// Refuses what is not NIfTI-1 in a single file.
+fn check_magic(header: &[u8; HEADER_BYTES]) -> Result<(), &'static str> {
+    if header[4..7] == *b"n+2" || header[4..7] == *b"ni2" {
+        return Err("is NIfTI-2, expected NIfTI-1: convert it first");
+    }
+    match &header[344..348] {
+        b"n+1\0" => Ok(()),
+        b"ni1\0" => {
+            Err("is half of a pair of files, expected header and voxels in one: convert it")
+        }
+        _ => Err("is no NIfTI-1 image: expected `n+1` at byte 344"),
+    }
+}
+
+/// How many bytes lie between the header and the voxels.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 352 to 1e9")]
+fn bytes_before_voxels(header: &NiftiHeader) -> Result<u64, String> {
+    if (352.0..=1e9).contains(&header.vox_offset) {
+        Ok(header.vox_offset as u64 - HEADER_BYTES as u64)
+    } else {
+        Err(format!("the voxels must start at byte 352 or later, got {}", header.vox_offset))
+    }
 }
 
 /// Voxels along x, y and z.
@@ -172,41 +188,54 @@ fn quaternion_rows(header: &NiftiHeader) -> [[f64; 4]; 3] {
         [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
         [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
     ];
+    // A negative first number turns the third axis round.
     let handedness = if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-    let [x, y, z] = [1, 2, 3].map(|axis| f64::from(header.pixdim[axis]));
-    let shift = [header.quatern_x, header.quatern_y, header.quatern_z].map(f64::from);
+    let edges = [1.0, 1.0, handedness];
+    let shift = [header.quatern_x, header.quatern_y, header.quatern_z];
     std::array::from_fn(|row| {
-        let [i, j, k] = rotation[row];
-        [i * x, j * y, k * z * handedness, shift[row]]
+        std::array::from_fn(|column| {
+            if column == 3 {
+                f64::from(shift[row])
+            } else {
+                rotation[row][column] * edges[column] * f64::from(header.pixdim[column + 1])
+            }
+        })
     })
 }
 
 /// The values with slope and intercept applied in double precision; a slope of 0 means none.
-fn rescaled(volume: InMemNiftiVolume, header: &NiftiHeader) -> Result<Vec<f64>, String> {
+fn rescaled<T>(
+    volume: InMemNiftiVolume,
+    header: &NiftiHeader,
+    convert: impl Fn(f64) -> T,
+) -> Result<Vec<T>, String> {
     let (slope, intercept) = match (header.scl_slope, header.scl_inter) {
         (slope, _) if slope == 0.0 || !slope.is_finite() => (1.0, 0.0),
         (slope, intercept) => (f64::from(slope), f64::from(intercept)),
     };
-    let scale = move |value: f64| slope * value + intercept;
+    let scale = |value: f64| convert(slope * value + intercept);
     match volume.data_type() {
-        NiftiType::Uint8 => typed::<u8>(volume, |value| scale(f64::from(value))),
-        NiftiType::Int8 => typed::<i8>(volume, |value| scale(f64::from(value))),
-        NiftiType::Uint16 => typed::<u16>(volume, |value| scale(f64::from(value))),
-        NiftiType::Int16 => typed::<i16>(volume, |value| scale(f64::from(value))),
-        NiftiType::Uint32 => typed::<u32>(volume, |value| scale(f64::from(value))),
-        NiftiType::Int32 => typed::<i32>(volume, |value| scale(f64::from(value))),
-        NiftiType::Uint64 => typed::<u64>(volume, |value| scale(value as f64)),
-        NiftiType::Int64 => typed::<i64>(volume, |value| scale(value as f64)),
-        NiftiType::Float32 => typed::<f32>(volume, |value| scale(f64::from(value))),
-        NiftiType::Float64 => typed::<f64>(volume, scale),
+        NiftiType::Uint8 => typed::<u8, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int8 => typed::<i8, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint16 => typed::<u16, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int16 => typed::<i16, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint32 => typed::<u32, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Int32 => typed::<i32, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Uint64 => typed::<u64, T>(volume, |value| scale(value as f64)),
+        NiftiType::Int64 => typed::<i64, T>(volume, |value| scale(value as f64)),
+        NiftiType::Float32 => typed::<f32, T>(volume, |value| scale(f64::from(value))),
+        NiftiType::Float64 => typed::<f64, T>(volume, scale),
         other => Err(format!("holds {other:?} voxels, expected whole or real numbers")),
     }
 }
 
-fn typed<T: DataElement>(
+fn typed<S: DataElement, T>(
     volume: InMemNiftiVolume,
-    scale: impl Fn(T) -> f64,
-) -> Result<Vec<f64>, String> {
-    let values = volume.into_nifti_typed_data::<T>().map_err(|error| error.to_string())?;
-    Ok(values.into_iter().map(scale).collect())
+    convert: impl Fn(S) -> T,
+) -> Result<Vec<T>, String> {
+    let values = volume.into_nifti_typed_data::<S>().map_err(|error| error.to_string())?;
+    Ok(values.into_iter().map(convert).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ fn differing(a: &Mask, b: &Mask) -> usize {
     a.voxels.iter().zip(&b.voxels).filter(|(a, b)| a != b).count()
 }
 
-/// The soft-tissue sarcoma patient STS_002: the mask that the RTSTRUCT draws against the NIfTI mask
+/// The soft-tissue sarcoma patient `STS_002`: the mask that the RTSTRUCT draws against the NIfTI mask
 /// of the same region. Every voxel agrees, so that the Dice coefficient is 1.
 #[test]
 fn sarcoma_masks_equal_their_nifti_twins() {

@@ -23,8 +23,8 @@ impl Geometry {
     #[must_use]
     pub fn position_mm(&self, index: [f64; 3]) -> [f64; 3] {
         let mut position = self.origin_mm;
-        for axis in 0..3 {
-            let step = vector::scale(self.direction[axis], self.spacing_mm[axis] * index[axis]);
+        for (axis, index) in index.into_iter().enumerate() {
+            let step = vector::scale(self.direction[axis], self.spacing_mm[axis] * index);
             position = vector::add(position, step);
         }
         position

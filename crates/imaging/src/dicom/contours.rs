@@ -86,9 +86,9 @@ fn fill(polygons: &[Polygon], voxels: &mut ArrayViewMut2<bool>) {
         let next = polygon.points.iter().cycle().skip(1);
         for (&[x0, y0], &[x1, y1]) in polygon.points.iter().zip(next) {
             let (top, bottom) = (y0.min(y1), y0.max(y1));
-            for row in first_at_least(top, rows)..first_at_least(bottom, rows) {
-                let crossing = x0 + (row as f64 - y0) * (x1 - x0) / (y1 - y0);
-                crossings[row].push(crossing);
+            let crossed = first_at_least(top, rows)..first_at_least(bottom, rows);
+            for (row, crossings) in crossed.clone().zip(&mut crossings[crossed]) {
+                crossings.push(x0 + (row as f64 - y0) * (x1 - x0) / (y1 - y0));
             }
         }
     }

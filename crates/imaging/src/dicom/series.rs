@@ -154,8 +154,8 @@ impl Slice {
 
 /// The unit vectors along a row and down a column.
 pub(super) fn orientation(object: &InMemDicomObject) -> Result<[Vector; 2], String> {
-    let [a, b, c, d, e, f] = numbers_of(object, tags::IMAGE_ORIENTATION_PATIENT)?;
-    let axes = [[a, b, c], [d, e, f]];
+    let cosines: [f64; 6] = numbers_of(object, tags::IMAGE_ORIENTATION_PATIENT)?;
+    let axes: [Vector; 2] = [0, 3].map(|start| std::array::from_fn(|axis| cosines[start + axis]));
     let lengths = axes.map(vector::norm);
     let cosine = vector::dot(axes[0], axes[1]);
     if lengths.iter().any(|length| (length - 1.0).abs() > 0.01) || cosine.abs() > 0.01 {

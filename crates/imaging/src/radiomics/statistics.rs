@@ -104,9 +104,9 @@ pub(crate) fn features(values: &[f32], intensity_unit: &str) -> Vec<Feature> {
     let [p10, p25, median, p75, p90] =
         [0.10, 0.25, 0.50, 0.75, 0.90].map(|share| percentile(&sorted, share));
     let (least, greatest) = (percentile(&sorted, 0.0), percentile(&sorted, 1.0));
-    let first = sorted.partition_point(|&value| f64::from(value) < p10);
-    let last = sorted.partition_point(|&value| f64::from(value) <= p90);
-    let robust = &sorted[first..last];
+    let start = sorted.partition_point(|&value| f64::from(value) < p10);
+    let end = sorted.partition_point(|&value| f64::from(value) <= p90);
+    let robust = &sorted[start..end];
     let robust_mean = mean(robust, |value| value);
     let mean_square = mean(&sorted, |value| value * value);
     let values = [
