@@ -1,9 +1,21 @@
 //! Genomic files to features of one patient.
+//!
+//! [`vcf_features`] reads one VCF, [`maf_features`] one sample of a [`Maf`], [`cnv_features`] one
+//! sample of a table of [`Segments`]. The list of features depends on the settings alone. A value
+//! of zero means that the tumor was examined and has none; a feature that the file cannot tell has
+//! no value. Messages name no sample: only the path, the line and counts.
 
+mod allele;
+mod columns;
+mod consequence;
+mod copy_number;
 mod error;
+mod header;
+mod lines;
 mod maf;
 mod segments;
 mod settings;
+mod tally;
 mod vcf;
 
 pub use error::Error;

@@ -26,7 +26,7 @@ pub struct VcfSettings {
 }
 
 /// The options of a modality of `kind = "maf"`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MafSettings {
     /// The genes that get driver features, by `Hugo_Symbol`.
@@ -79,17 +79,6 @@ impl Default for CnvSettings {
             log2_threshold: default_log2_threshold(),
             gene_positions: BTreeMap::new(),
             barcode_prefix: None,
-        }
-    }
-}
-
-impl Default for MafSettings {
-    fn default() -> Self {
-        Self {
-            genes: Vec::new(),
-            callable_megabases: None,
-            barcode_prefix: None,
-            passing_only: false,
         }
     }
 }

@@ -2,17 +2,383 @@ use std::path::Path;
 
 use oncoweave_core::Feature;
 
-use crate::{Error, VcfSettings};
+use crate::{
+    Error, Interval, VcfSettings,
+    allele::{Kind, Sample, variant_allele_fraction},
+    copy_number::{Segment, covered, weighted_mean},
+    header::{FIXED_COLUMNS, Header, Pair},
+    lines::{Lines, fields, number},
+    settings::{bare_chromosome, is_autosome},
+    tally::{Known, Tally, Variant},
+};
 
-/// The features of one tumor sample of a VCF.
+/// The copies of an autosome that a normal cell has.
+const NORMAL_COPIES: f64 = 2.0;
+
+/// The features of one tumor sample of a VCF: plain, gzip or bgzip, found from its content.
+///
+/// Counts small variants that pass the caller's filters and that the tumor carries. Where the file
+/// holds the matched normal, an ALT that the normal's genotype names is not somatic and does not
+/// count. Each ALT of a record counts by itself. The list of features depends on the settings
+/// alone; one that the file cannot tell has no value: driver and class features without VEP's
+/// `CSQ` or `SnpEff`'s `ANN`, copy number without such records or the promise of
+/// [`VcfSettings::copy_number`].
 ///
 /// # Errors
-/// When the file cannot be read, is truncated, or does not say which sample is the tumor.
+/// When the file cannot be read, is truncated or damaged, has a record with too few columns or a
+/// position that is no number, or does not say which sample is the tumor.
 pub fn vcf_features(
     path: &Path,
     sample_id: Option<&str>,
     settings: &VcfSettings,
 ) -> Result<Vec<Feature>, Error> {
-    let _ = (fs_err::read(path)?, sample_id, settings);
-    Err(Error::Empty { path: path.to_owned(), expected: "a VCF" })
+    let mut lines = Lines::open(path)?;
+    let header = Header::read(&mut lines)?;
+    let pair = header.pair(sample_id, &lines)?;
+    let mut tally = Tally::default();
+    let mut copies = Vec::new();
+    let mut has_copy_number = settings.copy_number;
+    while lines.next()?.is_some() {
+        if lines.line().trim_ascii().is_empty() {
+            continue;
+        }
+        let record = Record::parse(&lines, &header, pair)?;
+        if settings.passing_only && !matches!(record.filter, b"PASS" | b"." | b"") {
+            continue;
+        }
+        record.count(&header, &mut tally);
+        if let Some(segment) = record.copy_number() {
+            has_copy_number = true;
+            copies.push(segment);
+        }
+    }
+    let known = Known { consequences: header.annotation.is_some(), alleles: true };
+    let mut features = tally.features(known, &settings.genes, settings.callable_megabases);
+    let copies = has_copy_number.then_some(copies.as_slice());
+    features.extend(copy_number_features(copies, &header, settings));
+    Ok(features)
+}
+
+/// One line of a VCF, split but not yet understood.
+struct Record<'a> {
+    chromosome: &'a [u8],
+    position: u64,
+    reference: &'a [u8],
+    alternates: Vec<&'a [u8]>,
+    filter: &'a [u8],
+    info: &'a [u8],
+    tumor: Option<Sample<'a>>,
+    normal: Option<Sample<'a>>,
+}
+
+impl<'a> Record<'a> {
+    fn parse(lines: &'a Lines, header: &Header, pair: Pair) -> Result<Self, Error> {
+        let columns: Vec<&[u8]> = fields(lines.line()).collect();
+        if columns.len() < header.columns() {
+            return Err(lines.too_few_columns(header.columns(), columns.len()));
+        }
+        let position = number(columns[1]).ok_or_else(|| {
+            lines.fault(
+                "a position as a whole number in POS",
+                "something else",
+                "correct the record",
+            )
+        })?;
+        let sample = |place: Option<usize>| {
+            let values = columns[FIXED_COLUMNS + 1 + place?];
+            Some(Sample { keys: columns[FIXED_COLUMNS], values })
+        };
+        Ok(Self {
+            chromosome: columns[0],
+            position,
+            reference: columns[3],
+            alternates: columns[4].split(|&byte| byte == b',').collect(),
+            filter: columns[6],
+            info: columns[7],
+            tumor: sample(pair.tumor),
+            normal: sample(pair.normal),
+        })
+    }
+
+    /// The value of an INFO key.
+    fn info(&self, key: &[u8]) -> Option<&'a [u8]> {
+        self.info
+            .split(|&byte| byte == b';')
+            .find_map(|entry| entry.strip_prefix(key)?.strip_prefix(b"="))
+    }
+
+    /// Whether the tumor carries an ALT that the normal does not.
+    fn is_somatic(&self, index: usize) -> bool {
+        if self.normal.is_some_and(|normal| normal.carries(index) == Some(true)) {
+            return false;
+        }
+        let Some(tumor) = self.tumor else { return true };
+        match (tumor.carries(index), tumor.carries_any()) {
+            (Some(true) | None, _) => true,
+            // Callers of pairs such as Pindel write 0/0 for a variant below their idea of
+            // heterozygous; a record of theirs is a call on the tumor nevertheless.
+            (Some(false), Some(false)) => self.normal.is_some(),
+            (Some(false), _) => false,
+        }
+    }
+
+    fn count(&self, header: &Header, tally: &mut Tally) {
+        let annotation = header.annotation.as_ref();
+        let consequences =
+            annotation.and_then(|annotation| Some((annotation, self.info(&annotation.key)?)));
+        for (index, alternate) in self.alternates.iter().enumerate() {
+            let Some(kind) = Kind::of(self.reference, alternate) else { continue };
+            if !self.is_somatic(index) {
+                continue;
+            }
+            let allele_fraction = self.tumor.and_then(|tumor| {
+                variant_allele_fraction(tumor, kind, self.alternates.len(), index)
+            });
+            let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
+                annotation.genes(value, &self.alternates, index)
+            });
+            tally.add(&Variant { kind: Some(kind), allele_fraction, genes });
+        }
+    }
+
+    /// The tumor's copies of the stretch; `None` when the record does not tell them.
+    fn copy_number(&self) -> Option<Segment> {
+        let index = self.alternates.iter().position(|alternate| {
+            [b"<DEL".as_slice(), b"<DUP", b"<CN"].iter().any(|symbol| alternate.starts_with(symbol))
+        })?;
+        let measured = self.tumor.and_then(|tumor| tumor.get(b"CN")).or_else(|| self.info(b"CN"));
+        let by_kind = || match self.alternates[index] {
+            _ if !self.is_somatic(index) => None,
+            symbol if symbol.starts_with(b"<DEL") => Some(NORMAL_COPIES - 1.0),
+            symbol if symbol.starts_with(b"<DUP") => Some(NORMAL_COPIES + 1.0),
+            symbol => {
+                let copies = symbol.strip_prefix(b"<CN")?.strip_suffix(b">")?;
+                number(copies.strip_prefix(b"=").unwrap_or(copies))
+            }
+        };
+        let copies: f64 = measured.and_then(number).or_else(by_kind)?;
+        let length = || {
+            let lengths = self.info(b"SVLEN")?.split(|&byte| byte == b',').nth(index)?;
+            self.position.checked_add(number::<i64>(lengths)?.unsigned_abs())
+        };
+        let end = self.info(b"END").and_then(number).or_else(length)?;
+        // POS of a symbolic ALT is the base before the stretch (VCF 4.5, section 1.6.1).
+        let start = self.position.checked_add(1)?;
+        let chromosome = bare_chromosome(std::str::from_utf8(self.chromosome).ok()?).to_owned();
+        (end >= start && copies >= 0.0 && copies.is_finite())
+            .then_some(Segment { interval: Interval { chromosome, start, end }, value: copies })
+    }
+}
+
+/// The share of the autosomes with other than two copies, and each gene's copies.
+///
+/// A caller reports the stretches that changed, so that what no record covers has two copies.
+fn copy_number_features(
+    copies: Option<&[Segment]>,
+    header: &Header,
+    settings: &VcfSettings,
+) -> Vec<Feature> {
+    let share = |changed: fn(f64) -> bool| {
+        let bases = header.autosome_bases.filter(|&bases| bases > 0)?;
+        let changed = copies?
+            .iter()
+            .filter(|segment| is_autosome(&segment.interval.chromosome) && changed(segment.value));
+        Some((covered(changed.map(|segment| &segment.interval)) as f64 / bases as f64).min(1.0))
+    };
+    let is_gain = |copies: f64| copies > NORMAL_COPIES;
+    let is_loss = |copies: f64| copies < NORMAL_COPIES;
+    let of_autosomes = |what| format!("share of the autosomes with {what} than two copies");
+    let mut features = vec![
+        Feature::new(
+            "cnv_fraction_altered",
+            "",
+            &of_autosomes("more or fewer"),
+            share(|copies| (copies - NORMAL_COPIES).abs() > 0.0),
+        ),
+        Feature::new("cnv_gain_fraction", "", &of_autosomes("more"), share(is_gain)),
+        Feature::new("cnv_loss_fraction", "", &of_autosomes("fewer"), share(is_loss)),
+    ];
+    for (gene, place) in &settings.gene_positions {
+        let mean = copies.map(|copies| {
+            let (mean, bases) = weighted_mean(copies, place);
+            let length = place.end - place.start + 1;
+            // Overlapping records may cover a base twice.
+            let length = length.max(bases) as f64;
+            let bases = bases as f64;
+            (mean * bases + NORMAL_COPIES * (length - bases)) / length
+        });
+        let meaning = format!("mean copies of {gene} over {}", String::from(place.clone()));
+        features.push(Feature::new(&format!("copy_number_{gene}"), "copies", &meaning, mean));
+    }
+    features
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: &str = "##fileformat=VCFv4.2\n\
+        ##contig=<ID=chr1,length=1000>\n##contig=<ID=chrX,length=500>\n";
+    const CSQ: &str = "##INFO=<ID=CSQ,Number=.,Type=String,Description=\"Format: \
+        Allele|Consequence|SYMBOL|CANONICAL\">\n";
+    const CHROM: &str = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
+
+    fn features(content: &str, settings: &str) -> Result<Vec<Feature>, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vcf");
+        fs_err::write(&path, content).unwrap();
+        vcf_features(&path, None, &toml::from_str(settings).unwrap())
+    }
+
+    /// A tumor and normal pair with one record a line: spaces stand for tabs.
+    fn pair(records: &str, settings: &str) -> Vec<Feature> {
+        let records = records.replace(' ', "\t");
+        let content = format!("{META}{CSQ}{CHROM}\tFORMAT\tNORMAL\tTUMOR\n{records}");
+        features(&content, settings).unwrap()
+    }
+
+    fn value(features: &[Feature], name: &str) -> Option<f32> {
+        features.iter().find(|feature| feature.info.name == name).expect(name).value
+    }
+
+    #[test]
+    fn a_pair_of_tumor_and_normal() {
+        let features = pair(
+            "chr1 10 . C T . PASS CSQ=T|missense_variant|KRAS|YES GT:AD 0/0:30,0 0/1:30,10\n\
+             chr1 20 . C CAT . . CSQ=AT|frameshift_variant|TP53|YES GT:AD 0/0:9,0 0/1:10,10\n\
+             chr1 30 . A G . weak CSQ=G|stop_gained|EGFR|YES GT:AD 0/0:9,0 0/1:10,10\n\
+             chr1 40 . A C,T . PASS CSQ=C|intron_variant|PTEN|,T|stop_gained|APC| GT:AD 0/0:9,0,0 1/2:0,10,10\n",
+            "genes = ['KRAS', 'TP53', 'EGFR', 'PTEN', 'APC']\ncallable_megabases = 2",
+        );
+        for (name, expected) in [
+            ("driver_KRAS", 1.0),
+            ("driver_KRAS_truncating", 0.0),
+            ("driver_TP53", 1.0),
+            ("driver_TP53_truncating", 1.0),
+            ("driver_EGFR", 0.0),
+            ("driver_PTEN", 0.0),
+            ("driver_APC", 1.0),
+            ("variant_count", 4.0),
+            ("nonsynonymous_count", 3.0),
+            ("truncating_count", 2.0),
+            ("missense_count", 1.0),
+            ("snv_count", 3.0),
+            ("indel_count", 1.0),
+            ("tumor_mutational_burden", 1.5),
+            ("vaf_mean", 0.4375),
+            ("vaf_median", 0.5),
+            ("transition_fraction", 1.0 / 3.0),
+            ("cytosine_to_thymine_fraction", 1.0 / 3.0),
+        ] {
+            assert_eq!(value(&features, name), Some(expected), "{name}");
+        }
+        assert_eq!(value(&features, "cnv_fraction_altered"), None, "no copy number was called");
+    }
+
+    #[test]
+    fn only_what_the_tumor_carries_and_the_normal_lacks_counts() {
+        for (name, genotypes, expected) in [
+            ("somatic", "0/0 0/1", 1.0),
+            ("germline", "0/1 0/1", 0.0),
+            ("lost heterozygosity", "0/1 1/1", 0.0),
+            ("Pindel writes 0/0", "0/0 0/0", 1.0),
+            ("no genotypes", ". .", 1.0),
+            ("another ALT", "0/0 0/2", 0.0),
+        ] {
+            let features = pair(&format!("chr1 10 . C T,<NON_REF> . PASS . GT {genotypes}\n"), "");
+            assert_eq!(value(&features, "variant_count"), Some(expected), "{name}");
+        }
+        // Without a normal, a sample of several that does not carry the ALT does not have it.
+        let alone =
+            format!("{CHROM}\tFORMAT\tTUMOR\tOTHER\nchr1\t10\t.\tC\tT\t.\tPASS\t.\tGT\t0/0\t0/1\n");
+        assert_eq!(value(&features(&alone, "").unwrap(), "variant_count"), Some(0.0));
+    }
+
+    #[test]
+    fn unfiltered_records_count_when_asked() {
+        let record = "chr1 10 . C T . weak . GT 0/0 0/1\n";
+        assert_eq!(value(&pair(record, ""), "variant_count"), Some(0.0));
+        assert_eq!(value(&pair(record, "passing_only = false"), "variant_count"), Some(1.0));
+    }
+
+    #[test]
+    fn a_file_without_annotation_does_not_know_drivers() {
+        let content = format!("{META}{CHROM}\nchr1\t10\t.\tC\tT\t.\tPASS\t.\n");
+        let features = features(&content, "genes = ['TP53']\ncallable_megabases = 30").unwrap();
+        assert_eq!(value(&features, "variant_count"), Some(1.0));
+        for name in ["driver_TP53", "nonsynonymous_count", "tumor_mutational_burden", "vaf_mean"] {
+            assert_eq!(value(&features, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn copy_number_is_a_share_of_the_autosomes() {
+        let settings = "gene_positions = { MYC = '1:101-200', KRAS = '1:901-910' }";
+        let features = pair(
+            "chr1 100 . N <DUP> . PASS END=300;SVTYPE=DUP GT:CN 0/0:2 0/1:6\n\
+             chr1 250 . N <CNV> . PASS END=350 GT:CN 0/0:2 0/1:3\n\
+             chr1 500 . N <DEL> . PASS SVLEN=-100 GT 0/0 0/1\n\
+             chr1 700 . N <DEL> . PASS SVLEN=-100 GT 0/1 0/1\n\
+             chr1 800 . N <DEL> . weak SVLEN=-100 GT 0/0 0/1\n\
+             chrX 100 . N <DEL> . PASS END=400 GT:CN 0/0:2 0/1:0\n\
+             chr1 950 . N <INV> . PASS END=990 GT 0/0 0/1\n",
+            settings,
+        );
+        for (name, expected) in [
+            ("cnv_fraction_altered", 0.35),
+            ("cnv_gain_fraction", 0.25),
+            ("cnv_loss_fraction", 0.1),
+            ("copy_number_MYC", 6.0),
+            ("copy_number_KRAS", 2.0),
+            ("variant_count", 0.0),
+        ] {
+            assert_eq!(value(&features, name), Some(expected), "{name}");
+        }
+        let none = pair("", settings);
+        assert_eq!(value(&none, "cnv_fraction_altered"), None);
+        assert_eq!(value(&none, "copy_number_MYC"), None);
+        let promised = pair("", &format!("copy_number = true\n{settings}"));
+        assert_eq!(value(&promised, "cnv_fraction_altered"), Some(0.0));
+        assert_eq!(value(&promised, "copy_number_MYC"), Some(2.0));
+    }
+
+    #[test]
+    fn a_gene_that_is_covered_in_part_has_the_mean() {
+        let features = pair(
+            "chr1 150 . N <DUP> . PASS END=300 GT:CN 0/0:2 0/1:4\n",
+            "gene_positions = { MYC = 'chr1:101-200' }",
+        );
+        assert_eq!(value(&features, "copy_number_MYC"), Some(3.0));
+    }
+
+    #[test]
+    fn a_faulty_record_is_an_error_with_its_line() {
+        let header = format!("{META}{CHROM}\tFORMAT\tTUMOR\n");
+        for (record, expected) in [
+            ("chr1\t10\t.\tC\tT\n", "a.vcf:5: expected 10 columns, found 5"),
+            ("chr1\t10\t.\tC\tT", "a.vcf: ends in the middle of line 5; the file is truncated"),
+            (
+                "chr1\tx\t.\tC\tT\t.\tPASS\t.\tGT\t0/1\n",
+                "a.vcf:5: expected a position as a whole number in POS",
+            ),
+        ] {
+            let message = features(&format!("{header}{record}"), "").unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_features_depend_on_the_settings_alone() {
+        let names = |features: &[Feature]| -> Vec<String> {
+            features.iter().map(|feature| feature.info.name.clone()).collect()
+        };
+        let settings =
+            "genes = ['TP53']\ncallable_megabases = 1\ngene_positions = { MYC = '8:1-2' }";
+        let with = pair(
+            "chr1 10 . C T . PASS CSQ=T|missense_variant|KRAS|YES GT:AD 0/0:30,0 0/1:30,10\n",
+            settings,
+        );
+        let without = features(&format!("{CHROM}\n"), settings).unwrap();
+        assert_eq!(names(&with), names(&without));
+    }
 }

@@ -1,0 +1,263 @@
+use crate::{
+    Error,
+    consequence::Annotation,
+    lines::{Lines, fields, text},
+    settings::{bare_chromosome, is_autosome},
+};
+
+/// The columns before FORMAT.
+pub(crate) const FIXED_COLUMNS: usize = 8;
+
+/// What the features need of a VCF's header.
+///
+/// Our own scan, for real headers break rules that have nothing to do with features: duplicate
+/// `GATKCommandLine` and FILTER ids, a missing `##fileformat`, unquoted descriptions.
+#[derive(Debug, Default)]
+pub(crate) struct Header {
+    /// The summed length of the autosomes; `None` when the header gives none.
+    pub(crate) autosome_bases: Option<u64>,
+    /// How consequences are written, if they are.
+    pub(crate) annotation: Option<Annotation>,
+    /// The sample names in column order.
+    pub(crate) samples: Vec<String>,
+    tumors: Vec<String>,
+    normals: Vec<String>,
+}
+
+/// The sample columns that a record is read from, counted from 0; `None` in a VCF without samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) tumor: Option<usize>,
+    pub(crate) normal: Option<usize>,
+}
+
+impl Header {
+    /// Reads up to and including the `#CHROM` line.
+    pub(crate) fn read(lines: &mut Lines) -> Result<Self, Error> {
+        let mut header = Self::default();
+        while lines.next()?.is_some() {
+            let line = lines.line();
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            if let Some(meta) = line.strip_prefix(b"##") {
+                header.read_meta(&text(meta));
+            } else if line.starts_with(b"#CHROM") {
+                return header.with_samples(lines);
+            } else if line.starts_with(b"BCF\x02") {
+                let advice = "convert it with `bcftools view`";
+                return Err(lines.fault("a VCF in text", "the binary form, BCF", advice));
+            } else if !line.trim_ascii().is_empty() {
+                let advice = "is it a VCF, and whole?";
+                return Err(lines.fault("the header line `#CHROM`", "another line", advice));
+            }
+        }
+        let path = lines.path().to_owned();
+        Err(match lines.number() {
+            0 => Error::Empty { path, expected: "a VCF" },
+            _ => Error::Truncated { path, within: "the header".to_owned() },
+        })
+    }
+
+    fn read_meta(&mut self, meta: &str) {
+        let Some((key, value)) = meta.split_once('=') else { return };
+        match key {
+            "contig" => {
+                let length =
+                    attribute(value, "length").and_then(|length| length.parse::<u64>().ok());
+                let id = attribute(value, "ID").unwrap_or_default();
+                if let Some(length) = length
+                    && is_autosome(bare_chromosome(id))
+                {
+                    *self.autosome_bases.get_or_insert(0) += length;
+                }
+            }
+            "INFO" => {
+                let id = attribute(value, "ID").unwrap_or_default();
+                if matches!(id, "CSQ" | "vep" | "ANN")
+                    && self.annotation.as_ref().is_none_or(|known| known.key == b"ANN")
+                {
+                    let description = value.split_once("Description=").map_or("", |(_, text)| text);
+                    let new = Annotation::new(id, description);
+                    self.annotation = new.or_else(|| self.annotation.take());
+                }
+            }
+            // Mutect2 names its samples so; `##SAMPLE=<ID=NORMAL,...>` names nothing new.
+            "tumor_sample" => self.tumors.push(value.trim().to_owned()),
+            "normal_sample" => self.normals.push(value.trim().to_owned()),
+            _ => {}
+        }
+    }
+
+    fn with_samples(mut self, lines: &Lines) -> Result<Self, Error> {
+        let names: Vec<&[u8]> = fields(lines.line()).collect();
+        if names.len() < FIXED_COLUMNS {
+            return Err(lines.too_few_columns(FIXED_COLUMNS, names.len()));
+        }
+        self.samples =
+            names.iter().skip(FIXED_COLUMNS + 1).map(|name| text(name.trim_ascii())).collect();
+        Ok(self)
+    }
+
+    /// The number of columns that every record has.
+    pub(crate) fn columns(&self) -> usize {
+        match self.samples.len() {
+            0 => FIXED_COLUMNS,
+            samples => FIXED_COLUMNS + 1 + samples,
+        }
+    }
+
+    /// Finds the tumor: the sample that `sample_id` names, else the one that the header names,
+    /// else the one called tumor, else the only one, or the one beside a known normal.
+    pub(crate) fn pair(&self, sample_id: Option<&str>, lines: &Lines) -> Result<Pair, Error> {
+        let place = |name: &str| self.samples.iter().position(|sample| sample == name);
+        let called = |words: &[&str]| {
+            self.samples
+                .iter()
+                .position(|sample| words.iter().any(|word| sample.eq_ignore_ascii_case(word)))
+        };
+        let normal = self
+            .normals
+            .iter()
+            .find_map(|name| place(name))
+            .or_else(|| called(&["normal", "dna_normal"]));
+        let samples = self.samples.len();
+        let tumor = if let Some(id) = sample_id {
+            let found = place(id);
+            if found.is_none() {
+                return Err(Error::NoSuchSample { path: lines.path().to_owned(), samples });
+            }
+            found
+        } else {
+            self.tumors
+                .iter()
+                .find_map(|name| place(name))
+                .or_else(|| called(&["tumor", "tumour", "dna_tumor"]))
+                .or(match (samples, normal) {
+                    (1, None) => Some(0),
+                    (2, Some(normal)) => Some(1 - normal),
+                    _ => None,
+                })
+        };
+        if tumor.is_none() && samples > 0 {
+            return Err(Error::UnknownTumor { path: lines.path().to_owned(), samples });
+        }
+        Ok(Pair { tumor, normal: normal.filter(|_| normal != tumor) })
+    }
+}
+
+/// A value of `<ID=chr1,length=248956422,...>`; the key without regard to case.
+fn attribute<'a>(value: &'a str, key: &str) -> Option<&'a str> {
+    let inner = value.trim().trim_start_matches('<').trim_end_matches('>');
+    inner.split(',').find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case(key).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_header<T>(header: &str, read: impl Fn(Result<Header, Error>, &Lines) -> T) -> T {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vcf");
+        fs_err::write(&path, header).unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        let header = Header::read(&mut lines);
+        read(header, &lines)
+    }
+
+    const CHROM: &str = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
+
+    #[test]
+    fn the_tumor_is_found() {
+        for (name, meta, samples, sample_id, expected) in [
+            ("named by files.csv", "", "A\tB", Some("B"), (Some(1), None)),
+            (
+                "named by files.csv against the header",
+                "##tumor_sample=A\n",
+                "A\tB",
+                Some("B"),
+                (Some(1), None),
+            ),
+            (
+                "named by the header",
+                "##tumor_sample=B\n##normal_sample=A\n",
+                "A\tB",
+                None,
+                (Some(1), Some(0)),
+            ),
+            ("called TUMOR", "", "NORMAL\tTUMOR", None, (Some(1), Some(0))),
+            ("called tumour", "", "tumour\tX\tY", None, (Some(0), None)),
+            ("RADIA", "", "DNA_NORMAL\tDNA_TUMOR\tRNA_TUMOR", None, (Some(1), Some(0))),
+            ("the only one", "", "X", None, (Some(0), None)),
+            ("beside a normal", "", "NORMAL\tX", None, (Some(1), Some(0))),
+            (
+                "beside a normal of the header",
+                "##normal_sample=X\n",
+                "X\tY",
+                None,
+                (Some(1), Some(0)),
+            ),
+        ] {
+            let text = format!("{meta}{CHROM}\tFORMAT\t{samples}\n");
+            let pair =
+                with_header(&text, |header, lines| header.unwrap().pair(sample_id, lines).unwrap());
+            assert_eq!((pair.tumor, pair.normal), expected, "{name}");
+        }
+        let pair = with_header(&format!("{CHROM}\n"), |header, lines| {
+            header.unwrap().pair(None, lines).unwrap()
+        });
+        assert_eq!(pair, Pair::default(), "a VCF without samples");
+    }
+
+    #[test]
+    fn an_unclear_tumor_is_an_error_that_names_no_sample() {
+        for (samples, sample_id, expected) in [
+            ("Jane\tJohn", None, "cannot tell which of the file's 2 samples is the tumor"),
+            ("NORMAL", None, "cannot tell which of the file's 1 samples is the tumor"),
+            ("Jane\tJohn", Some("Jan"), "none of the file's 2 samples is the one"),
+        ] {
+            let text = format!("{CHROM}\tFORMAT\t{samples}\n");
+            let message = with_header(&text, |header, lines| {
+                header.unwrap().pair(sample_id, lines).unwrap_err().to_string()
+            });
+            assert!(message.contains(expected), "{message}");
+            assert!(!message.contains("Jan"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_breaks_rules_is_read() {
+        let text = format!(
+            "##GATKCommandLine=<ID=Mutect2>\n##GATKCommandLine=<ID=Mutect2>\n\
+             ##FILTER=<ID=PASS>\n##FILTER=<ID=PASS>\n##nonsense\n\n\
+             ##contig=<ID=chr1,length=1000,assembly=x>\n##contig=<length=50,ID=2>\n\
+             ##contig=<ID=X,length=7>\n##contig=<ID=3>\n\
+             ##INFO=<ID=ANN,Number=.,Type=String,Description=\"'Allele | Annotation | Impact | Gene_Name'\">\n\
+             ##INFO=<ID=CSQ,Number=.,Type=String,Description=\"VEP. Format: Allele|Consequence|SYMBOL\">\n\
+             {CHROM}\n"
+        );
+        let header = with_header(&text, |header, _| header.unwrap());
+        assert_eq!(header.autosome_bases, Some(1050));
+        assert_eq!(header.annotation.unwrap().key, b"CSQ");
+    }
+
+    #[test]
+    fn what_is_no_vcf_is_an_error() {
+        for (text, expected) in [
+            ("", "found no data"),
+            ("##fileformat=VCFv4.2\n", "in the middle of the header"),
+            (
+                "1\t100\t.\tA\tG\t.\tPASS\t.\n",
+                "expected the header line `#CHROM`, found another line",
+            ),
+            ("#CHROM\tPOS\n", "expected 8 columns, found 2"),
+            ("#CHROM\tPOS", "ends in the middle of line 1"),
+            ("BCF\x02\x02", "ends in the middle of line 1"),
+            ("BCF\x02\x02\n", "convert it with `bcftools view`"),
+        ] {
+            let message = with_header(text, |header, _| header.unwrap_err().to_string());
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
