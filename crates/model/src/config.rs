@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fmt::Display, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -217,7 +217,7 @@ fn fmt(value: &impl std::fmt::Debug) -> String {
 fn check(
     setting: &'static str,
     expected: &'static str,
-    found: impl ToString,
+    found: impl Display,
     good: bool,
 ) -> Result<(), Error> {
     if good { Ok(()) } else { Err(Error::Setting { setting, expected, found: found.to_string() }) }

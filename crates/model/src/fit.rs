@@ -1,6 +1,7 @@
 //! Fits one network to matrices that are already prepared.
 
 use std::{
+    fmt::Write,
     ops::ControlFlow,
     path::Path,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use oncoweave_core::{
     concordance::harrell_c,
     split::{Stratum, stratified_folds},
 };
-use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng, seq::SliceRandom};
+use rand::{SeedableRng, rngs::ChaCha12Rng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
@@ -20,8 +21,9 @@ use tch::Tensor;
 use crate::{
     Error, TrainConfig,
     checkpoint::{Checkpoint, State},
+    dropout::Dropout,
     loss::{RiskSets, class_loss},
-    network::{Architecture, Dropout, Network, Weights, from_tensor, to_i64, to_tensor},
+    network::{Architecture, Network, Weights, from_tensor, to_i64, to_tensor},
     optimizer::{AdamW, clip_by_norm},
 };
 
@@ -212,8 +214,9 @@ impl<'a> Run<'a> {
             Some(part) => self.judge(part),
             None => (None, None),
         };
+        let finite = train_loss.is_finite() && gradient_norm.is_finite();
         for loss in [Some(train_loss), validation_loss].into_iter().flatten() {
-            if !loss.is_finite() {
+            if !(finite && loss.is_finite()) {
                 return Err(Error::Diverged { model: self.job.name.to_owned(), epoch, loss });
             }
         }
@@ -255,7 +258,8 @@ impl<'a> Run<'a> {
         for rows in order.chunks(size) {
             let picked = (!whole).then(|| self.train.pick(rows));
             let batch = picked.as_ref().unwrap_or(&self.train);
-            let dropout = draw_dropout(random, self.job, rows.len());
+            let dropout =
+                Dropout::draw(random, self.job.architecture, &self.job.config.network, rows.len());
             let outputs = self.network.forward(&batch.blocks, Some(&dropout));
             let Some(loss) = batch.loss(&outputs, self.job.config.heads.subtype_weight) else {
                 continue;
@@ -356,26 +360,6 @@ impl Part {
     }
 }
 
-/// Draws what one step drops, from our own generator: libtorch's is shared by all threads.
-fn draw_dropout(random: &mut ChaCha12Rng, job: &Job, patients: usize) -> Dropout {
-    let network = &job.config.network;
-    let mut mask = |columns: usize, share: f64| {
-        let kept = (1.0 / (1.0 - share)) as f32;
-        // A threshold on raw bits, because a float for each unit would cost more than the network.
-        let threshold = (share * f64::from(u32::MAX)) as u32;
-        let mut draw = || if random.random::<u32>() < threshold { 0.0 } else { kept };
-        let values: Vec<f32> = (0..patients * columns).map(|_| draw()).collect();
-        Tensor::from_slice(&values).reshape([to_i64(patients), to_i64(columns)])
-    };
-    let inputs = if network.input_dropout > 0.0 {
-        let columns = job.architecture.inputs.iter().map(|input| input.columns);
-        columns.map(|columns| mask(columns, network.input_dropout)).collect()
-    } else {
-        vec![]
-    };
-    Dropout { inputs, fused: mask(job.architecture.fused_width, network.dropout) }
-}
-
 /// SHA-256 over everything that decides the run's result.
 fn fingerprint(job: &Job, data: &Data) -> String {
     let mut hash = Sha256::new();
@@ -400,6 +384,10 @@ fn fingerprint(job: &Job, data: &Data) -> String {
 }
 
 /// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -10,10 +10,12 @@
 mod card;
 mod checkpoint;
 mod config;
+mod dropout;
 mod error;
 mod evaluate;
 mod fit;
 mod folder;
+mod folds;
 mod held_out;
 mod loss;
 mod model;
@@ -30,8 +32,9 @@ mod train;
 
 pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
 pub use error::Error;
-pub use evaluate::{CvProgress, Folds, cross_validate, evaluate};
+pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
+pub use folds::Folds;
 pub use model::{Baselines, FUSION, Model, TrainingRecord};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use ridge::{Coefficient, RidgeModel};

@@ -5,6 +5,8 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::dropout::Dropout;
+
 /// The parameters of a network by name as plain numbers, which threads can share.
 pub(crate) type Weights = BTreeMap<String, ArrayD<f32>>;
 
@@ -143,14 +145,6 @@ pub(crate) struct Outputs {
     pub(crate) logits: Tensor,
 }
 
-/// What training drops; each mask holds 0 or 1 / (1 - share).
-pub(crate) struct Dropout {
-    /// One for each modality, (batch, columns); empty where no input is dropped.
-    pub(crate) inputs: Vec<Tensor>,
-    /// (batch, `fused_width`).
-    pub(crate) fused: Tensor,
-}
-
 impl Network {
     /// Makes tensors of the weights.
     ///
@@ -181,10 +175,11 @@ impl Network {
         };
         let encoded: Vec<Tensor> = (0..self.inputs.len()).map(encode).collect();
         let fused = Tensor::cat(&encoded, 1); // (batch, width x modalities)
-        let mut hidden = self.combined.forward(&fused).relu(); // (batch, fused_width)
-        if let Some(dropout) = dropout {
-            hidden = hidden * &dropout.fused;
-        }
+        let hidden = self.combined.forward(&fused).relu(); // (batch, fused_width)
+        let hidden = match dropout {
+            Some(dropout) => hidden * &dropout.fused,
+            None => hidden,
+        };
         let output = self.output.forward(&hidden); // (batch, 1 + classes)
         let classes = output.size()[1] - 1;
         Outputs { log_risk: output.select(1, 0), logits: output.narrow(1, 1, classes) }
@@ -296,5 +291,53 @@ mod tests {
         let output = network.forward(&blocks, Some(&silent));
         let bias = network.output.bias.double_value(&[0]);
         assert!((output.log_risk.double_value(&[0]) - bias).abs() < 1e-7);
+    }
+    #[derive(Deserialize)]
+    struct Golden {
+        modalities: Vec<String>,
+        columns: Vec<usize>,
+        width: usize,
+        fused_width: usize,
+        inputs: Vec<Vec<f32>>,
+        log_risk: Vec<f64>,
+        class_probabilities: Vec<Vec<f64>>,
+    }
+
+    /// The figures come from `PyTorch` 2.11.0 and `tests/golden/model_pytorch.py`, which loads the
+    /// file beside it, written by our `save`, into the plain module of the reference design.
+    #[test]
+    fn the_plain_pytorch_module_gives_the_same_numbers() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+        let text = fs_err::read(folder.join("model_pytorch.json")).unwrap();
+        let golden: Golden = serde_json::from_slice(&text).unwrap();
+        let bytes = fs_err::read(folder.join("model_pytorch.safetensors")).unwrap();
+        let (weights, _) = crate::checkpoint::from_bytes(&bytes).unwrap();
+        let classes = golden.class_probabilities[0].len();
+        let inputs = golden.modalities.iter().zip(&golden.columns);
+        let architecture = Architecture {
+            kind: ArchitectureKind::EarlyFusion,
+            width: golden.width,
+            fused_width: golden.fused_width,
+            classes: (0..classes).map(|class| class.to_string()).collect(),
+            inputs: inputs.map(|(name, &columns)| InputLayer::new(name, columns)).collect(),
+        };
+        assert_eq!(architecture.mismatch(&weights), None);
+        let network = Network::new(&architecture, &weights);
+        let patients = golden.log_risk.len();
+        let block = |(values, &columns): (&Vec<f32>, &usize)| {
+            ndarray::Array2::from_shape_vec((patients, columns), values.clone()).unwrap()
+        };
+        let blocks: Vec<_> = golden.inputs.iter().zip(&golden.columns).map(block).collect();
+        let (risks, probabilities) =
+            crate::score::log_risks_and_probabilities(&network, &crate::score::to_blocks(&blocks));
+        let spread = golden.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
+        assert!(spread > 0.1, "the golden risks differ from nothing");
+        for patient in 0..patients {
+            assert!((risks[patient] - golden.log_risk[patient]).abs() < 1e-5);
+            for class in 0..classes {
+                let expected = golden.class_probabilities[patient][class];
+                assert!((probabilities[(patient, class)] - expected).abs() < 1e-5);
+            }
+        }
     }
 }

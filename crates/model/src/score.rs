@@ -40,6 +40,15 @@ impl Model {
         }
         Ok(predictions)
     }
+
+    /// The columns of a cohort, in the modalities that the model reads, that it does not know and
+    /// leaves aside.
+    ///
+    /// # Errors
+    /// When the cohort does not fit, as for [`Model::score`].
+    pub fn unknown_columns(&self, cohort: &Cohort) -> Result<Vec<String>, Error> {
+        Ok(design(&self.name, &self.preprocessing, cohort, &[])?.unknown)
+    }
 }
 
 impl RidgeModel {

@@ -112,6 +112,7 @@ fn column(modality: &str, name: &str, values: impl Iterator<Item = Option<f64>>)
         meaning: "simulated".to_owned(),
         standard: String::new(),
     };
+    #[expect(clippy::cast_possible_truncation, reason = "features are float32")]
     let values: Column = values.map(|value| value.map(|value| value as f32)).collect();
     CohortColumn { modality: modality.to_owned(), info, values }
 }

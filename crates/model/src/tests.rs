@@ -100,14 +100,14 @@ fn cross_validation_is_the_same_on_any_number_of_threads() {
 #[test]
 fn held_out_patients_do_not_move_the_model_by_a_bit() {
     let mut cohort = small().cohort;
-    let held_out = |row: usize| row % 3 == 0;
+    let held_out = |row: usize| row.is_multiple_of(3);
     let rows: Vec<usize> = (0..cohort.len()).filter(|&row| !held_out(row)).collect();
     let before = saved(&train_on(&cohort, &rows, &quick_config()));
     for column in &mut cohort.columns {
         let change = |(row, value): (usize, Option<f32>)| match value {
             _ if !held_out(row) => value,
             None => Some(5.0),
-            Some(value) => (row % 2 == 0).then_some(value * 1000.0 - 3.0),
+            Some(value) => row.is_multiple_of(2).then_some(value * 1000.0 - 3.0),
         };
         column.values = column.values.iter().enumerate().map(change).collect();
     }
@@ -240,6 +240,12 @@ fn a_cohort_that_does_not_fit_is_refused_in_words() {
     assert!(error.contains("model `fusion`") && error.contains("`clinical.age`"), "{error}");
     let error = model.score(&without(&|_| false), &[0]).unwrap_err().to_string();
     assert!(error.contains("genomics, imaging, clinical"), "{error}");
+    // A column that the model does not know is left aside and can be asked for.
+    let mut renamed = cohort.clone();
+    renamed.columns.push(cohort.columns[0].clone());
+    renamed.columns.last_mut().unwrap().info.name = "gene_new".to_owned();
+    assert_eq!(model.unknown_columns(&renamed).unwrap(), ["genomics.gene_new"]);
+    assert_eq!(model.score(&renamed, &[0]).unwrap(), model.score(&cohort, &[0]).unwrap());
     // A modality that is wholly absent is no error but is named.
     let no_imaging = without(&|name| !name.starts_with("imaging."));
     let prediction = &model.score(&no_imaging, &[0]).unwrap()[0];
@@ -365,6 +371,22 @@ fn every_fusion_result_has_its_baselines_beside_it() {
 }
 
 #[test]
+fn fusion_comes_close_to_the_truth_and_beats_its_best_part() {
+    let shape = Shape { patients: 400, genes: 50, textures: 100, without_imaging: 0.1, seed: 0 };
+    let simulated = simulate(shape);
+    let folds = Folds::stratified(&simulated.cohort, 5, 1).unwrap();
+    let data = dataset(&simulated.cohort);
+    let (evaluation, _) = cross_validate(&data, &TrainConfig::default(), &folds, &|_| {}).unwrap();
+    let c_index = |model: &oncoweave_core::ModelResult| model.c_index.unwrap().value;
+    let fusion = c_index(&evaluation.models[0]);
+    let alone = evaluation.models.iter().filter(|model| model.name.ends_with(" alone"));
+    let best_alone = alone.map(c_index).fold(0.0, f64::max);
+    let oracle = simulated.oracle_c();
+    assert!(fusion >= oracle - 0.05, "fusion {fusion:.3}, oracle {oracle:.3}");
+    assert!(fusion > best_alone + 0.02, "fusion {fusion:.3}, best alone {best_alone:.3}");
+}
+
+#[test]
 fn one_modality_is_not_compared_with_itself() {
     let cohort = small().cohort;
     let mut config = quick_config();
@@ -383,7 +405,7 @@ fn what_is_undefined_is_said_and_left_out() {
     }
     // Imaging is there in fold 0 alone, so no model that holds out fold 0 can learn from it.
     for column in cohort.columns.iter_mut().filter(|column| column.modality == "imaging") {
-        let keep = |(row, value): (usize, Option<f32>)| value.filter(|_| row % 5 == 0);
+        let keep = |(row, value): (usize, Option<f32>)| value.filter(|_| row.is_multiple_of(5));
         column.values = column.values.iter().enumerate().map(keep).collect::<Column>();
     }
     cohort.folds[7] = None;
