@@ -13,6 +13,8 @@ mod error;
 mod header;
 mod lines;
 mod maf;
+#[cfg(test)]
+mod real_data;
 mod segments;
 mod settings;
 mod tally;

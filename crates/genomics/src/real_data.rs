@@ -1,0 +1,140 @@
+//! Checks on real files, which are not part of the repository. `ONCOWEAVE_SHARED` names the folder
+//! that holds them, by default `shared` beside the repository; without it the checks say so.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use oncoweave_core::Feature;
+
+use crate::{
+    CnvSettings, Maf, MafSettings, Segments, VcfSettings, cnv_features, maf_features, vcf_features,
+};
+
+fn genomics() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or(beside, PathBuf::from);
+    let folder = shared.join("data/genomics");
+    if !folder.is_dir() {
+        println!("skipped: {} is absent; set ONCOWEAVE_SHARED", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+/// The golden values of one file: sample, feature, value.
+fn golden(file: &str) -> Vec<(String, String, Option<f64>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/genomics_real.csv");
+    let text = fs_err::read_to_string(path).unwrap();
+    let rows = text.lines().skip(2).filter_map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        (cells[0] == file)
+            .then(|| (cells[1].to_owned(), cells[2].to_owned(), cells[3].parse().ok()))
+    });
+    rows.collect()
+}
+
+fn assert_equals(features: &[Feature], sample: &str, name: &str, expected: Option<f64>) {
+    let found = features.iter().find(|feature| feature.info.name == name).expect(name).value;
+    let near = match (found, expected) {
+        (Some(found), Some(expected)) => {
+            (f64::from(found) - expected).abs() <= 1e-6 * expected.abs().max(1.0)
+        }
+        (found, expected) => found.is_none() && expected.is_none(),
+    };
+    assert!(near, "{name} of {sample}: expected {expected:?}, found {found:?}");
+}
+
+#[test]
+fn laml_equals_an_independent_count() {
+    let Some(folder) = genomics() else { return };
+    let maf = Maf::read(&folder.join("maftools/inst/extdata/tcga_laml.maf.gz")).unwrap();
+    let genes = ["FLT3", "DNMT3A", "NPM1", "IDH2", "TET2", "RUNX1", "TP53", "CEBPA"];
+    let settings =
+        MafSettings { genes: genes.map(str::to_owned).to_vec(), ..MafSettings::default() };
+    assert_eq!(maf.samples().count(), 193);
+    let mut totals: BTreeMap<String, f64> = BTreeMap::new();
+    for sample in maf.samples() {
+        for feature in maf_features(&maf, sample, &settings) {
+            *totals.entry(feature.info.name).or_default() +=
+                f64::from(feature.value.unwrap_or(0.0));
+        }
+    }
+    let golden = golden("tcga_laml.maf.gz");
+    assert!(golden.len() > 200);
+    for (sample, name, expected) in golden {
+        if sample == "sum over all" {
+            assert_eq!(Some(totals[&name]), expected, "{name}");
+        } else {
+            assert_equals(&maf_features(&maf, &sample, &settings), &sample, &name, expected);
+        }
+    }
+}
+
+#[test]
+fn laml_segments_equal_an_independent_sum() {
+    let Some(folder) = genomics() else { return };
+    let path = folder.join("maftools/inst/extdata/LAML_CBS_segments.tsv.gz");
+    let segments = Segments::read(&path).unwrap();
+    let golden = golden("LAML_CBS_segments.tsv.gz");
+    assert!(golden.len() >= 20);
+    for (sample, name, expected) in golden {
+        let features = cnv_features(&segments, &sample, &CnvSettings::default());
+        assert_equals(&features, &sample, &name, expected);
+    }
+}
+
+#[test]
+fn variants_of_real_vcfs_equal_an_independent_count() {
+    let Some(folder) = genomics() else { return };
+    for file in ["T001-BRCA.grch38.vcf.gz", "T001-COAD.grch38.vcf.gz"] {
+        let path = folder.join("pcgr/examples").join(file);
+        let features = vcf_features(&path, None, &VcfSettings::default()).unwrap();
+        for (sample, name, expected) in golden(file) {
+            assert_equals(&features, &sample, &name, expected);
+        }
+    }
+}
+
+#[test]
+fn callers_of_one_pair_have_allele_fractions() {
+    let Some(folder) = genomics() else { return };
+    for caller in ["muse", "pindel", "radia", "sniper", "strelka", "varscan", "b38"] {
+        let path = folder.join(format!("vcf2maf/tests/test_{caller}.vcf"));
+        let features = vcf_features(&path, None, &VcfSettings::default()).unwrap();
+        let value = |name: &str| {
+            features.iter().find(|feature| feature.info.name == name).and_then(|found| found.value)
+        };
+        assert!(value("variant_count") > Some(0.0), "{caller}");
+        assert!(value("vaf_mean") > Some(0.0), "{caller}");
+    }
+}
+
+/// No real file makes the reader panic; what it refuses, it refuses with a sentence.
+#[test]
+fn every_real_vcf_is_read_or_refused() {
+    let Some(folder) = genomics() else { return };
+    let mut folders = vec![folder];
+    let (mut read, mut refused) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.ends_with(".vcf") || name.ends_with(".vcf.gz") {
+                match vcf_features(&path, None, &VcfSettings::default()) {
+                    // Families and panels have no tumor: the file itself was understood.
+                    Ok(_) | Err(crate::Error::UnknownTumor { .. }) => read += 1,
+                    Err(error) => {
+                        println!("{error}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{read} read, {refused} refused");
+    assert!(read > refused, "{read} read, {refused} refused");
+}
