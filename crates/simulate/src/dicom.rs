@@ -125,7 +125,8 @@ pub(crate) fn common(
         .text(tags::DEVICE_SERIAL_NUMBER, VR::LO, "0")
         .text(tags::SOFTWARE_VERSIONS, VR::LO, env!("CARGO_PKG_VERSION"))
         .text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "")
-        .text(tags::PATIENT_NAME, VR::PN, &study.patient_id)
+        // The caret keeps validators from taking the pseudonym for the retired form of a name.
+        .text(tags::PATIENT_NAME, VR::PN, &format!("{}^", study.patient_id))
         .text(tags::PATIENT_ID, VR::LO, &study.patient_id)
         .text(tags::PATIENT_BIRTH_DATE, VR::DA, "")
         .text(tags::PATIENT_SEX, VR::CS, "")

@@ -139,6 +139,10 @@ fn prepare(out: &Path) -> Result<(), Error> {
     fs_err::create_dir_all(out)?;
     let marker = out.join(UNFINISHED);
     if marker.exists() {
+        let manifest = out.join("cohort.toml");
+        if manifest.exists() {
+            fs_err::remove_file(manifest)?;
+        }
         for name in ["genomics", "ct", "mr"] {
             let folder = out.join(name);
             if folder.exists() {
