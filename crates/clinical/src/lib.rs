@@ -10,6 +10,8 @@ mod check;
 mod clinical;
 mod column;
 mod error;
+#[cfg(test)]
+mod real_data;
 mod scan;
 mod settings;
 mod source;
