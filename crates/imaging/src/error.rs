@@ -6,8 +6,8 @@ use crate::Geometry;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file or folder could not be read.
-    #[error("could not read a file")]
+    /// A file or folder could not be read; the message names it.
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     /// A DICOM file is broken, cut off, or lacks what an image needs.
     #[error("{}: {problem}", .path.display())]

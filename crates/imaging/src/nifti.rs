@@ -159,7 +159,8 @@ fn geometry_of(header: &NiftiHeader, size: [usize; 3]) -> Result<Geometry, Strin
         [[-x, 0.0, 0.0, 0.0], [0.0, -y, 0.0, 0.0], [0.0, 0.0, z, 0.0]]
     };
     let lps = [-to_mm, -to_mm, to_mm];
-    let column = |column: usize| std::array::from_fn(|row| lps[row] * rows[row][column]);
+    // Adding zero turns a negative zero into a plain one.
+    let column = |column: usize| std::array::from_fn(|row| lps[row] * rows[row][column] + 0.0);
     let axes: [vector::Vector; 3] = [column(0), column(1), column(2)];
     let spacing_mm = axes.map(vector::norm);
     if spacing_mm.iter().any(|spacing| !spacing.is_finite() || *spacing <= 0.0) {

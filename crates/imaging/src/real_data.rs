@@ -8,11 +8,15 @@ use super::*;
 
 /// The IBSI's data sets (`theibsi/data_sets`).
 fn ibsi() -> Option<PathBuf> {
+    imaging("ibsi")
+}
+
+fn imaging(set: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
         PathBuf::from,
     );
-    let folder = shared.join("data/imaging/ibsi");
+    let folder = shared.join("data/imaging").join(set);
     if folder.is_dir() {
         return Some(folder);
     }
@@ -124,4 +128,22 @@ fn ct_phantom_statistics_meet_configuration_a() {
     }
     assert!(outside.is_empty(), "{outside:#?}");
     assert_eq!(compared, found.len());
+}
+
+/// SEG files that dcmqi wrote; the numbers of voxels are those of the NRRD label images beside them.
+#[test]
+fn dcmqi_segments_have_as_many_voxels_as_their_labels() {
+    let Some(dcmqi) = imaging("dcmqi/segmentations") else { return };
+    let volume = read_series(&dcmqi.join("ct-3slice")).unwrap();
+    for (file, segment, inside) in [
+        ("liver.dcm", None, 107_098),
+        ("partial_overlaps.dcm", Some("1"), 9_602),
+        ("partial_overlaps.dcm", Some("2"), 11_888),
+        ("partial_overlaps.dcm", Some("3"), 10_743),
+        ("partial_overlaps.dcm", Some("4"), 6_693),
+        ("partial_overlaps.dcm", Some("5"), 4_713),
+    ] {
+        let mask = read_seg(&dcmqi.join(file), &volume, segment).unwrap();
+        assert_eq!(mask.count(), inside, "{file} {segment:?}");
+    }
 }

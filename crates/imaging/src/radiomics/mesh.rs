@@ -85,12 +85,13 @@ const FACES: [[u8; 4]; 6] =
 /// The closed polygons that separate a cube's inner from its outer corners. Vertices are in half
 /// edges from the corner (0, 0, 0), in an order that makes the normal point outwards.
 ///
-/// Where a face has two inner corners on its diagonal, each is cut off by itself. The neighbouring
-/// cube sees the same face and cuts it likewise, so that the surface has no holes.
+/// Where a face has two inner corners on its diagonal, the surface joins them and cuts off the two
+/// outer ones. The neighbouring cube sees the same face and cuts it likewise, so that the surface
+/// has no holes.
 fn polygons(kind: u8) -> Vec<Vec<[u8; 3]>> {
     let inside = |corner: u8| kind >> corner & 1 == 1;
-    // On each face the surface runs from the edge where the rim leaves the inside to the edge
-    // where it entered it.
+    // On each face the surface runs from the edge where the rim enters the inside to the edge
+    // where it last left it.
     let mut segments: Vec<([u8; 3], [u8; 3])> = Vec::new();
     for face in FACES {
         for start in 0..4 {

@@ -10,7 +10,7 @@ const DEFINITIONS: [Definition; 18] = [
         meaning: "variance of intensity, divided by the number of voxels",
         code: "ECT3",
     },
-    Definition { name: "stat_skew", unit: "", meaning: "skewness of intensity", code: "KE2M" },
+    Definition { name: "stat_skew", unit: "", meaning: "skewness of intensity", code: "KE2A" },
     Definition {
         name: "stat_kurt",
         unit: "",
