@@ -116,7 +116,8 @@ fn choose<'a>(
             )
         }
     };
-    (chosen, Some(reason))
+    let outcome = if chosen.is_some() { "another row was taken" } else { "the modality is null" };
+    (chosen, Some(format!("{reason}; {outcome}")))
 }
 
 fn rows_by_patient(table: &FeatureTable) -> BTreeMap<&PatientId, Vec<&FeatureRow>> {
@@ -274,7 +275,7 @@ mod tests {
         assert_eq!(
             exclusions[0].reason,
             "1 of 1 rows left out: outside the window from 30 days before to 0 days after the \
-             index date; the nearest lies 12 days after it"
+             index date; the nearest lies 12 days after it; the modality is null"
         );
     }
 }

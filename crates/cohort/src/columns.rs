@@ -18,7 +18,7 @@ pub(crate) struct Columns {
     pub(crate) path: PathBuf,
     pub(crate) metadata: HashMap<String, String>,
     pub(crate) names: Vec<String>,
-    arrays: Vec<ArrayRef>,
+    arrays: HashMap<String, ArrayRef>,
     rows: usize,
 }
 
@@ -28,24 +28,19 @@ impl Columns {
         batch: &RecordBatch,
         metadata: HashMap<String, String>,
     ) -> Result<Self, Error> {
-        let schema = batch.schema();
         let mut names = Vec::new();
-        let mut arrays = Vec::new();
-        for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        let mut arrays = HashMap::new();
+        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+            let name = field.name();
             // pandas writes its row numbers along.
-            if !field.name().starts_with("__index_level_") {
-                names.push(field.name().clone());
-                arrays.push(array.clone());
+            if name.starts_with("__index_level_") {
+                continue;
             }
-        }
-        let unique: BTreeSet<&String> = names.iter().collect();
-        if unique.len() < names.len() {
-            let twice = names
-                .iter()
-                .enumerate()
-                .filter(|(index, name)| names[..*index].contains(name))
-                .map(|(_, name)| name.as_str());
-            return Err(Error::content(path, format!("columns named twice: {}", list(twice))));
+            if arrays.insert(name.clone(), array.clone()).is_some() {
+                let problem = format!("two columns are named `{name}`; rename one of them");
+                return Err(Error::content(path, problem));
+            }
+            names.push(name.clone());
         }
         Ok(Self { path: path.to_owned(), metadata, names, arrays, rows: batch.num_rows() })
     }
@@ -55,7 +50,7 @@ impl Columns {
     }
 
     fn find(&self, name: &str) -> Option<&ArrayRef> {
-        self.names.iter().position(|found| found == name).map(|index| &self.arrays[index])
+        self.arrays.get(name)
     }
 
     /// Fails when a column is not there.

@@ -32,11 +32,11 @@ pub enum Error {
         source: csv::Error,
     },
     /// A manifest is no TOML, or lacks or misspells a key.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: this is not a manifest of a cohort", .path.display())]
     Toml {
         /// The manifest.
         path: PathBuf,
-        /// The place in the text and what was expected there; printed above, for it shows the line.
+        /// The line, and what was expected there.
         source: Box<toml::de::Error>,
     },
     /// The feature dictionary in a Parquet file's metadata is damaged.

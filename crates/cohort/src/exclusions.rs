@@ -33,3 +33,35 @@ pub fn read_exclusions(path: &Path) -> Result<Vec<Exclusion>, Error> {
         .collect::<Result<_, _>>()
         .map_err(|source| Error::Csv { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exclusions_come_back_and_the_header_is_always_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("exclusions.csv");
+        let one = Exclusion {
+            patient_id: "P,1".to_owned(),
+            modality: String::new(),
+            step: "align".to_owned(),
+            reason: "said \"no\"\nand left".to_owned(),
+        };
+        for list in [vec![one], Vec::new()] {
+            write_exclusions(&path, &list).unwrap();
+            let text = fs_err::read_to_string(&path).unwrap();
+            assert!(text.starts_with("patient_id,modality,step,reason\n"));
+            assert_eq!(read_exclusions(&path).unwrap(), list);
+        }
+    }
+
+    #[test]
+    fn says_which_file_is_no_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("exclusions.csv");
+        fs_err::write(&path, "a,b\n1,2\n").unwrap();
+        let message = read_exclusions(&path).unwrap_err().to_string();
+        assert!(message.contains("exclusions.csv"), "{message}");
+    }
+}

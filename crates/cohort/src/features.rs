@@ -113,3 +113,65 @@ pub(crate) fn patient_array<'a>(patients: impl Iterator<Item = &'a PatientId>) -
 pub(crate) fn date_array(dates: impl Iterator<Item = Option<NaiveDate>>) -> ArrayRef {
     Arc::new(dates.map(|date| date.map(Date32Type::from_naive_date)).collect::<Date32Array>())
 }
+
+#[cfg(test)]
+mod tests {
+    use oncoweave_core::Feature;
+
+    use super::*;
+    use crate::{
+        merge_tables, single_row,
+        testing::{id, numbers, texts, write_foreign},
+    };
+
+    #[test]
+    fn a_table_comes_back_with_its_dictionary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ct.parquet");
+        let volume = |value| Feature::new("volume", "mm3", "Volume.", value).with_standard("RNU0");
+        let day = NaiveDate::from_ymd_opt(2020, 2, 29);
+        let table = merge_tables(vec![
+            single_row(id("P1"), day, vec![volume(Some(0.1))]),
+            single_row(id("P1"), None, vec![volume(None)]),
+        ]);
+        write_feature_table(&path, &table).unwrap();
+        assert_eq!(read_feature_table(&path).unwrap(), table);
+    }
+
+    #[test]
+    fn an_empty_table_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ct.parquet");
+        write_feature_table(&path, &FeatureTable::default()).unwrap();
+        assert_eq!(read_feature_table(&path).unwrap(), FeatureTable::default());
+    }
+
+    #[test]
+    fn reads_another_program_s_table_and_refuses_patients_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns = |second| {
+            vec![
+                ("patient_id", texts(&[Some("P1"), Some(second)])),
+                ("x", numbers(&[Some(1.0), None])),
+            ]
+        };
+        let table = read_feature_table(&write_foreign(folder.path(), &[], &columns("P2"))).unwrap();
+        assert_eq!(table.features[0].name, "x");
+        assert_eq!(table.rows[1].values, [None]);
+        let path = write_foreign(folder.path(), &[], &columns("P1"));
+        let message = read_feature_table(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("in more than one row: `P1`; leave one row of each"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_dictionary_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns = [("patient_id", texts(&[Some("P1")]))];
+        let path = write_foreign(folder.path(), &[(DICTIONARY, "{")], &columns);
+        let message = read_feature_table(&path).unwrap_err().to_string();
+        assert!(message.contains("feature dictionary"), "{message}");
+    }
+}

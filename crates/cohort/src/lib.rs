@@ -21,6 +21,8 @@ mod lineage;
 mod manifest;
 mod parquet_file;
 mod predictions;
+#[cfg(test)]
+mod testing;
 
 pub use align::{KnownPatients, ModalityTable, align};
 pub use aligned::{read_cohort, read_cohort_id, read_outcomes, write_cohort, write_outcomes};

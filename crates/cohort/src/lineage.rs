@@ -133,3 +133,40 @@ fn required_texts(columns: &Columns, name: &str) -> Result<Vec<String>, Error> {
     };
     columns.texts(name)?.into_iter().enumerate().map(text).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::id;
+
+    #[test]
+    fn lineage_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lineage.parquet");
+        let read = LineageRow {
+            patient_id: id("P1"),
+            modality: "ct".to_owned(),
+            source: "ct/P1".to_owned(),
+            sha256: Some("ab".to_owned()),
+            size_bytes: Some(1 << 40),
+            sample_id: Some("S".to_owned()),
+            date: NaiveDate::from_ymd_opt(2020, 1, 2),
+            tool_version: "0.1.0".to_owned(),
+            settings_sha256: "cd".to_owned(),
+            status: Status::Ok,
+            reason: None,
+        };
+        let unread = LineageRow {
+            sha256: None,
+            size_bytes: None,
+            sample_id: None,
+            date: None,
+            status: Status::SetAside,
+            reason: Some("no such file".to_owned()),
+            ..read.clone()
+        };
+        let rows = [read, unread];
+        write_lineage(&path, &rows).unwrap();
+        assert_eq!(read_lineage(&path).unwrap(), rows);
+    }
+}

@@ -217,7 +217,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cohort.toml");
         fs_err::write(&path, text).unwrap();
-        Manifest::read(&path).map_err(|error| error.to_string())
+        Manifest::read(&path).map_err(|error| match error {
+            Error::Toml { ref source, .. } => format!("{error}: {source}"),
+            error => error.to_string(),
+        })
     }
 
     #[test]
@@ -277,7 +280,11 @@ mod tests {
                 format!("{head}[[modality]]\nname = 'a'\nkind = 'vcf'\ndays_after = 3\n"),
                 "names no `index_date` column",
             ),
-            ("no TOML", "schema 1".to_owned(), "cohort.toml: TOML parse error at line 1"),
+            (
+                "no TOML",
+                "schema 1".to_owned(),
+                "cohort.toml: this is not a manifest of a cohort: TOML parse error at line 1",
+            ),
         ] {
             let message = read(&text).expect_err(case);
             assert!(message.contains(expected), "{case}: {message}");

@@ -164,3 +164,85 @@ fn horizon_columns(columns: &Columns) -> Result<Vec<(String, f64)>, Error> {
     };
     columns.names.iter().filter_map(horizon).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{id, numbers, texts, write_foreign};
+
+    fn predictions() -> Vec<Prediction> {
+        let fusion = Prediction {
+            patient_id: id("P1"),
+            model: "fusion".to_owned(),
+            fold: Some(2),
+            risk: Risk(0.1 + 0.2),
+            high_risk: true,
+            survival: vec![0.9, 0.5],
+            class_probabilities: vec![0.25, 0.75],
+            missing_modalities: vec!["ct".to_owned(), "mr".to_owned()],
+            observed: Some(Survival { time_days: 12.0, event: false }),
+            label: Some("b".to_owned()),
+        };
+        let ridge = Prediction {
+            model: "ridge Cox".to_owned(),
+            fold: None,
+            survival: Vec::new(),
+            class_probabilities: Vec::new(),
+            missing_modalities: Vec::new(),
+            observed: None,
+            label: None,
+            ..fusion.clone()
+        };
+        vec![fusion, ridge]
+    }
+
+    #[test]
+    fn predictions_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("predictions.parquet");
+        let layout = PredictionLayout {
+            horizons_days: vec![365.0, 1826.25],
+            classes: vec!["a".to_owned(), "b".to_owned()],
+        };
+        write_predictions(&path, &predictions(), &layout).unwrap();
+        assert_eq!(read_predictions(&path).unwrap(), (predictions(), layout));
+    }
+
+    #[test]
+    fn predictions_without_horizons_or_classes_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("predictions.parquet");
+        let (rows, layout) = (&predictions()[1..], PredictionLayout::default());
+        write_predictions(&path, rows, &layout).unwrap();
+        assert_eq!(read_predictions(&path).unwrap(), (rows.to_vec(), layout));
+    }
+
+    #[test]
+    fn says_which_column_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = || {
+            vec![
+                ("patient_id", texts(&[Some("P1")])),
+                ("model", texts(&[Some("fusion")])),
+                ("high_risk", numbers(&[Some(1.0)])),
+            ]
+        };
+        let risk = || ("risk", numbers(&[Some(1.0)]));
+        let one = || numbers(&[Some(0.5)]);
+        for (case, more, expected) in [
+            ("no risk", vec![], "no column `risk`"),
+            ("an empty risk", vec![("risk", numbers(&[None]))], "row 1: `risk` has no value"),
+            ("no days", vec![risk(), ("survival_year", one())], "named `survival_<days>d`"),
+            (
+                "half a list",
+                vec![risk(), ("survival_1d", one()), ("survival_2d", numbers(&[None]))],
+                "row 1: only 1 of `survival_1d`, `survival_2d` have a value",
+            ),
+        ] {
+            let columns = [base(), more].concat();
+            let path = write_foreign(folder.path(), &[], &columns);
+            let message = read_predictions(&path).expect_err(case).to_string();
+            assert!(message.contains(expected), "{case}: {message}");
+        }
+    }
+}
