@@ -2,7 +2,8 @@
 
 Only Python's standard library: `python3 genomics_real.py SHARED > genomics_real.csv`, where
 SHARED holds data/genomics/maftools (tcga_laml.maf.gz, LAML_CBS_segments.tsv.gz) and
-data/genomics/pcgr (T001-BRCA.grch38.vcf.gz, T001-COAD.grch38.vcf.gz).
+data/genomics/pcgr (T001-BRCA.grch38.vcf.gz, T001-COAD.grch38.vcf.gz) and data/genomics/large
+(test-sage2-rna.vcf.gz).
 """
 
 import csv
@@ -97,6 +98,69 @@ def vcf(path):
     return kinds
 
 
+# One most severe SO term of each MAF class, ordered as on Ensembl's page of consequences.
+SEVERITY = [
+    ("truncating", "splice_acceptor_variant splice_donor_variant"),
+    ("truncating", "stop_gained"),
+    ("truncating", "frameshift_variant"),
+    ("other", "stop_lost"),
+    ("truncating", "start_lost"),
+    ("other", "inframe_insertion inframe_deletion protein_altering_variant"),
+    ("missense", "missense_variant coding_sequence_variant"),
+]
+
+
+def rank(consequence):
+    terms = set(consequence.split("&"))
+    ranks = [place for place, (_, names) in enumerate(SEVERITY) if terms & set(names.split())]
+    return min(ranks, default=len(SEVERITY))
+
+
+def sage(path, tumor):
+    """VEP's consequences: of each gene the canonical transcript, else the most severe."""
+    features = defaultdict(int)
+    genes, fractions = defaultdict(set), []
+    with gzip.open(path, "rt") as file:
+        for line in file:
+            fields = line.rstrip("\n").split("\t")
+            if "ID=CSQ," in line:
+                names = line.split("Format: ")[1].split('"')[0].split("|")
+            elif line.startswith("#CHROM"):
+                column = fields.index(tumor)
+            if line.startswith("#") or fields[6] != "PASS":
+                continue
+            sample = dict(zip(fields[8].split(":"), fields[column].split(":")))
+            if "1" not in sample["GT"]:
+                continue
+            reference, alternate = map(int, sample["AD"].split(","))
+            if reference + alternate:
+                fractions.append(alternate / (reference + alternate))
+            info = dict(part.split("=", 1) for part in fields[7].split(";") if "=" in part)
+            by_gene = defaultdict(list)
+            for entry in info["CSQ"].split(","):
+                entry = dict(zip(names, entry.split("|")))
+                if entry["SYMBOL"]:
+                    by_gene[entry["SYMBOL"]].append(entry)
+            worst = len(SEVERITY)
+            for gene, entries in by_gene.items():
+                chosen = [e for e in entries if e["CANONICAL"] == "YES"] or entries
+                of_gene = min(rank(entry["Consequence"]) for entry in chosen)
+                worst = min(worst, of_gene)
+                if of_gene < len(SEVERITY):
+                    genes[gene].add(SEVERITY[of_gene][0])
+            kind = SEVERITY[worst][0] if worst < len(SEVERITY) else None
+            features["variant_count"] += 1
+            features["nonsynonymous_count"] += kind is not None
+            features["truncating_count"] += kind == "truncating"
+            features["missense_count"] += kind == "missense"
+    features["vaf_mean"] = statistics.fmean(fractions)
+    features["vaf_median"] = statistics.median(fractions)
+    for gene in ["KRAS", "TP53", "CDKN2A", "TTN", "MUC16"]:
+        features[f"driver_{gene}"] = int(gene in genes)
+        features[f"driver_{gene}_truncating"] = int("truncating" in genes[gene])
+    return features
+
+
 def main():
     genomics = Path(sys.argv[1]) / "data" / "genomics"
     extdata = genomics / "maftools" / "inst" / "extdata"
@@ -116,6 +180,8 @@ def main():
     write(laml, samples[::20] + [("sum over all", totals)])
     cbs = extdata / "LAML_CBS_segments.tsv.gz"
     write(cbs, list(segments(cbs))[::40])
+    path = genomics / "large" / "test-sage2-rna.vcf.gz"
+    write(path, [(tumor, sage(path, tumor)) for tumor in ["LTS_APGI_2056_T"]])
     for name in ["BRCA", "COAD"]:
         path = genomics / "pcgr" / "examples" / f"T001-{name}.grch38.vcf.gz"
         write(path, [("", vcf(path))])

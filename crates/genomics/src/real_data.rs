@@ -98,6 +98,22 @@ fn variants_of_real_vcfs_equal_an_independent_count() {
 }
 
 #[test]
+fn consequences_of_a_real_vcf_equal_an_independent_count() {
+    let Some(folder) = genomics() else { return };
+    let file = "test-sage2-rna.vcf.gz";
+    let genes = ["KRAS", "TP53", "CDKN2A", "TTN", "MUC16"];
+    let settings =
+        VcfSettings { genes: genes.map(str::to_owned).to_vec(), ..VcfSettings::default() };
+    let path = folder.join("large").join(file);
+    let golden = golden(file);
+    assert!(golden.len() > 10);
+    for (sample, name, expected) in golden {
+        let features = vcf_features(&path, Some(&sample), &settings).unwrap();
+        assert_equals(&features, &sample, &name, expected);
+    }
+}
+
+#[test]
 fn callers_of_one_pair_have_allele_fractions() {
     let Some(folder) = genomics() else { return };
     for caller in ["muse", "pindel", "radia", "sniper", "strelka", "varscan", "b38"] {
@@ -123,7 +139,11 @@ fn every_real_vcf_is_read_or_refused() {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".vcf") || name.ends_with(".vcf.gz") {
+            } else if name
+                .trim_end_matches(".gz")
+                .rsplit_once('.')
+                .is_some_and(|(_, end)| end == "vcf")
+            {
                 match vcf_features(&path, None, &VcfSettings::default()) {
                     // Families and panels have no tumor: the file itself was understood.
                     Ok(_) | Err(crate::Error::UnknownTumor { .. }) => read += 1,
