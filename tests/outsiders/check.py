@@ -359,17 +359,17 @@ def check_hazard(truth, clinical):
     size = (float(truth["diameter_mm"]) - 40) / 8
     parts = {
         "genomics": 0.7 * (tp53 - 0.46)
-        + 1.0 * (stk11 - 0.25)
+        + 0.9 * (stk11 - 0.25)
         - 0.7 * (egfr - 0.18)
         - 0.2 * (math.log(int(truth["nonsynonymous"])) - 4.25) / 0.5,
-        "ct": 0.6 * size + 0.45 * (float(truth["texture_hu"]) - 22) / 7,
+        "ct": 0.45 * size + 0.4 * (float(truth["texture_hu"]) - 22) / 7,
         "mr": 0.2 * (float(truth["necrotic_fraction"]) - 0.25) / 0.08,
         "interaction": 0.6 * (stk11 - 0.25) * size,
     }
     hemoglobin = in_grams_per_deciliter(clinical["hemoglobin"])
     if clinical["stage"] in STAGES and clinical["age"].isdigit() and hemoglobin:
         parts["clinical"] = (
-            0.5 * (STAGES.index(clinical["stage"]) - 1.4)
+            0.45 * (STAGES.index(clinical["stage"]) - 1.4)
             + 0.35 * (int(clinical["age"]) - 64) / 9
             - 0.3 * (hemoglobin - 12.8) / 1.5
         )

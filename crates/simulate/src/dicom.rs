@@ -18,7 +18,8 @@ pub(crate) struct Study {
     pub(crate) patient_id: String,
     /// `YYYYMMDD`.
     pub(crate) date: String,
-    pub(crate) study_uid: String,
+    /// The study's own.
+    pub(crate) instance_uid: String,
     pub(crate) series_uid: String,
     pub(crate) frame_uid: String,
     /// One for each slice, upward.
@@ -37,7 +38,7 @@ impl Study {
         Self {
             patient_id: patient_id.to_owned(),
             date,
-            study_uid: uid(random),
+            instance_uid: uid(random),
             series_uid: uid(random),
             frame_uid: uid(random),
             instance_uids: (0..slices).map(|_| uid(random)).collect(),
@@ -57,11 +58,8 @@ impl Dataset {
 
     /// Puts a text value; several values stand apart by a backslash.
     pub(crate) fn text(mut self, tag: Tag, vr: VR, value: &str) -> Self {
-        let value = if value.is_empty() {
-            PrimitiveValue::Empty
-        } else {
-            PrimitiveValue::from(value)
-        };
+        let value =
+            if value.is_empty() { PrimitiveValue::Empty } else { PrimitiveValue::from(value) };
         self.0.put(DataElement::new(tag, vr, value));
         self
     }
@@ -132,7 +130,7 @@ pub(crate) fn common(
         .text(tags::PATIENT_SEX, VR::CS, "")
         .text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES")
         .text(tags::DEIDENTIFICATION_METHOD, VR::LO, "simulated, no such patient")
-        .text(tags::STUDY_INSTANCE_UID, VR::UI, &study.study_uid)
+        .text(tags::STUDY_INSTANCE_UID, VR::UI, &study.instance_uid)
         .text(tags::STUDY_ID, VR::SH, "1")
 }
 
@@ -209,7 +207,30 @@ pub(crate) fn code(value: &str, scheme: &str, meaning: &str) -> Dataset {
 
 /// Points at one image of the series.
 pub(crate) fn image_reference(study: &Study, slice: usize) -> Dataset {
-    Dataset::new()
-        .text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE)
-        .text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &study.instance_uids[slice])
+    Dataset::new().text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE).text(
+        tags::REFERENCED_SOP_INSTANCE_UID,
+        VR::UI,
+        &study.instance_uids[slice],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_strings_are_short_and_plain() {
+        for (number, text) in [
+            (2.0, "2"),
+            (2.2, "2.2"),
+            (-1024.0, "-1024"),
+            (-0.000_01, "0"),
+            (-131.6, "-131.6"),
+            (100.0, "100"),
+            (-1_234.567_89, "-1234.5679"),
+        ] {
+            assert_eq!(decimal(number), text);
+        }
+        assert_eq!(decimals(&[1.0, 0.5]), "1\\0.5");
+    }
 }

@@ -52,7 +52,8 @@ pub(crate) fn write_patient(
         return Ok(written);
     }
     let mut random = random::stream(place.seed, place.index, Purpose::Dates);
-    let mut before = |most: u64| patient.clinical.diagnosis - Days::new(random.random_range(0..most));
+    let mut before =
+        |most: u64| patient.clinical.diagnosis - Days::new(random.random_range(0..most));
     let (genome_date, ct_date, mr_date) = (before(21), before(31), before(31));
     if patient.measured.genome {
         written.altered_megabases = genomics(place, patient, mess)?;

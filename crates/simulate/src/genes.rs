@@ -63,7 +63,7 @@ impl Driver {
     }
 }
 
-/// A gene on GRCh38.
+/// A gene on `GRCh38`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Gene {
     pub(crate) symbol: &'static str,
@@ -77,7 +77,7 @@ pub(crate) struct Gene {
     pub(crate) end: u32,
 }
 
-/// One base change or deletion, as VCF writes it on GRCh38.
+/// One base change or deletion, as VCF writes it on `GRCh38`.
 #[derive(Debug)]
 pub(crate) struct Hotspot {
     pub(crate) position: u32,
@@ -122,7 +122,7 @@ const PTEN: [Hotspot; 2] = [
 ];
 const BRAF: [Hotspot; 1] = [hotspot(140_753_336, "A", "T", "missense_variant", "p.Val600Glu")];
 
-/// The primary assembly of GRCh38 with its lengths.
+/// The primary assembly of `GRCh38` with its lengths.
 pub(crate) const CONTIGS: [(&str, u32); 24] = [
     ("chr1", 248_956_422),
     ("chr2", 242_193_529),
@@ -160,7 +160,7 @@ const fn driver(
     Gene { symbol, ensembl, mane: Some(mane), contig: chromosome - 1, start, end }
 }
 
-/// `place` is the chromosome's number (23 is X), start and end on GRCh38.
+/// `place` is the chromosome's number (23 is X), start and end on `GRCh38`.
 const fn passenger(symbol: &'static str, ensembl: u64, place: (usize, u32, u32)) -> Gene {
     let (chromosome, start, end) = place;
     Gene { symbol, ensembl, mane: None, contig: chromosome - 1, start, end }

@@ -244,11 +244,6 @@ fn draw_segments(random: &mut ChaCha12Rng) -> Vec<Segment> {
         .collect()
 }
 
-/// Whether the simulated consequence counts as nonsynonymous.
-pub(crate) fn is_nonsynonymous(consequence: &str) -> bool {
-    matches!(impact(consequence), "HIGH" | "MODERATE")
-}
-
 /// Ensembl's rating of a consequence.
 pub(crate) fn impact(consequence: &str) -> &'static str {
     match consequence {
@@ -259,22 +254,75 @@ pub(crate) fn impact(consequence: &str) -> &'static str {
     }
 }
 
-/// Drivers with a passing nonsynonymous allele, found in the calls themselves.
-#[cfg(test)]
-pub(crate) fn mutated(calls: &[Call]) -> Vec<Driver> {
-    DRIVERS
-        .into_iter()
-        .filter(|driver| {
-            calls.iter().any(|call| {
-                call.gene == driver.gene()
-                    && call.filter == Filter::Pass
-                    && call.alleles.iter().any(|allele| is_nonsynonymous(allele.consequence))
-            })
-        })
-        .collect()
-}
-
 /// The number that names a gene's place in [`GENES`].
 pub(crate) fn gene_index(gene: &Gene) -> usize {
     GENES.iter().position(|other| other == gene).expect("every gene stands in the table")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, stream};
+    use crate::truth::draw_patient;
+
+    #[test]
+    fn calls_show_the_truth_and_filtered_calls_would_blur_it() {
+        let mut decoys = 0;
+        for index in 0..200 {
+            let genome = draw_patient(3, index).genome;
+            let (calls, segments) = draw_calls(&mut stream(3, index, Purpose::Genome), &genome);
+            assert_eq!(mutated(&calls, true), genome.drivers, "patient {index}");
+            let nonsynonymous = calls
+                .iter()
+                .filter(|call| call.filter == Filter::Pass)
+                .flat_map(|call| &call.alleles)
+                .filter(|allele| is_nonsynonymous(allele.consequence))
+                .count();
+            assert_eq!(nonsynonymous, genome.nonsynonymous, "patient {index}");
+            decoys += mutated(&calls, false).len() - genome.drivers.len();
+            assert!((3..=10).contains(&segments.len()));
+        }
+        assert!(decoys > 100, "{decoys} drivers hit in filtered calls alone");
+    }
+
+    #[test]
+    fn calls_change_something_and_stand_apart() {
+        let genome = draw_patient(3, 0).genome;
+        let (calls, _) = draw_calls(&mut stream(3, 0, Purpose::Genome), &genome);
+        let mut places: Vec<(usize, u32)> =
+            calls.iter().map(|call| (call.gene.contig, call.position)).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), calls.len());
+        for call in &calls {
+            assert!((call.gene.start..=call.gene.end).contains(&call.position), "{call:?}");
+            assert!(call.alleles.iter().all(|allele| allele.bases != call.reference), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn segments_lie_within_their_chromosomes() {
+        for index in 0..200 {
+            for segment in draw_segments(&mut stream(5, index, Purpose::Genome)) {
+                assert!(segment.start > 1 && segment.start < segment.end);
+                assert!(segment.end <= CONTIGS[segment.contig].1);
+                assert_ne!(segment.copies, 2);
+            }
+        }
+    }
+
+    fn mutated(calls: &[Call], passing_only: bool) -> Vec<Driver> {
+        let hit = |driver: Driver| {
+            calls.iter().any(|call| {
+                call.gene == driver.gene()
+                    && (!passing_only || call.filter == Filter::Pass)
+                    && call.alleles.iter().any(|allele| is_nonsynonymous(allele.consequence))
+            })
+        };
+        DRIVERS.into_iter().filter(|&driver| hit(driver)).collect()
+    }
+
+    fn is_nonsynonymous(consequence: &str) -> bool {
+        matches!(impact(consequence), "HIGH" | "MODERATE")
+    }
 }

@@ -25,11 +25,11 @@ pub(crate) const SCALE_DAYS: f64 = 1300.0;
 
 /// The formula in words, as the cohort's README states it; [`LogHazard::of`] computes it.
 pub(crate) const FORMULA: &str = "\
-genomics    = 0.7 (TP53 - 0.46) + 1.0 (STK11 - 0.25) - 0.7 (EGFR - 0.18)
+genomics    = 0.7 (TP53 - 0.46) + 0.9 (STK11 - 0.25) - 0.7 (EGFR - 0.18)
               - 0.2 (ln(nonsynonymous) - 4.25) / 0.5
-ct          = 0.6 (diameter_mm - 40) / 8 + 0.45 (texture_hu - 22) / 7
+ct          = 0.45 (diameter_mm - 40) / 8 + 0.4 (texture_hu - 22) / 7
 mr          = 0.2 (necrotic_fraction - 0.25) / 0.08
-clinical    = 0.5 (stage - 1.4) + 0.35 (age - 64) / 9 - 0.3 (hemoglobin - 12.8) / 1.5
+clinical    = 0.45 (stage - 1.4) + 0.35 (age - 64) / 9 - 0.3 (hemoglobin - 12.8) / 1.5
 interaction = 0.6 (STK11 - 0.25) (diameter_mm - 40) / 8
 log_hazard  = genomics + ct + mr + clinical + interaction
 ";
@@ -51,19 +51,18 @@ pub struct LogHazard {
 
 impl LogHazard {
     pub(crate) fn of(genome: &Genome, tumor: &Tumor, clinical: &Clinical) -> Self {
-        let centered = |driver: Driver| {
-            (if genome.has(driver) { 1.0 } else { 0.0 }) - driver.frequency()
-        };
+        let centered =
+            |driver: Driver| (if genome.has(driver) { 1.0 } else { 0.0 }) - driver.frequency();
         let log_count = (genome.nonsynonymous as f64).ln();
         let size = (tumor.diameter_mm - DIAMETER_MEAN) / DIAMETER_SD;
         let hemoglobin = f64::from(clinical.hemoglobin_tenths) / 10.0;
         Self {
-            genomics: 0.7 * centered(Driver::Tp53) + centered(Driver::Stk11)
+            genomics: 0.7 * centered(Driver::Tp53) + 0.9 * centered(Driver::Stk11)
                 - 0.7 * centered(Driver::Egfr)
                 - 0.2 * (log_count - LOG_COUNT_MEAN) / LOG_COUNT_SD,
-            ct: 0.6 * size + 0.45 * (tumor.texture_hu - TEXTURE_MEAN) / TEXTURE_SD,
+            ct: 0.45 * size + 0.4 * (tumor.texture_hu - TEXTURE_MEAN) / TEXTURE_SD,
             mr: 0.2 * (tumor.necrotic_fraction - NECROSIS_MEAN) / NECROSIS_SD,
-            clinical: 0.5 * (clinical.stage as f64 - 1.4)
+            clinical: 0.45 * (clinical.stage as f64 - 1.4)
                 + 0.35 * (f64::from(clinical.age_years) - AGE_MEAN) / AGE_SD
                 - 0.3 * (hemoglobin - HEMOGLOBIN_MEAN) / HEMOGLOBIN_SD,
             interaction: 0.6 * centered(Driver::Stk11) * size,

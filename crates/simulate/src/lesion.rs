@@ -132,3 +132,44 @@ fn smooth(field: &[f64], stride: usize, length: usize) -> Vec<f64> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, stream};
+
+    #[test]
+    fn voxels_and_outlines_enclose_the_sphere_of_the_diameter() {
+        let grid =
+            Grid { size: [64, 64, 40], spacing: [2.0, 2.0, 3.0], origin: [-63.0, -63.0, -58.5] };
+        for (index, diameter_mm) in [22.4, 30.0, 40.0, 57.6].into_iter().enumerate() {
+            let mut random = stream(1, index, Purpose::Ct);
+            let lesion = Ellipsoid::draw(&mut random, diameter_mm, [1.0, -2.0, 0.7]);
+            let truth = std::f64::consts::PI / 6.0 * diameter_mm.powi(3);
+            let voxels = grid.inside(&lesion).iter().filter(|&&inside| inside).count() as f64;
+            assert!((voxels * 12.0 / truth - 1.0).abs() < 0.04, "{diameter_mm} mm: {voxels}");
+
+            let heights = (0..40).map(|slice| -58.5 + 3.0 * f64::from(slice));
+            let areas: f64 = heights.filter_map(|z| lesion.outline(z, 48)).map(|o| area(&o)).sum();
+            assert!((areas * 3.0 / truth - 1.0).abs() < 0.04, "{diameter_mm} mm: {areas}");
+        }
+    }
+
+    fn area(polygon: &[[f64; 2]]) -> f64 {
+        let next = polygon.iter().cycle().skip(1);
+        polygon.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>() / 2.0
+    }
+
+    #[test]
+    fn texture_is_standard_inside_the_mask() {
+        let grid = Grid { size: [16, 16, 8], spacing: [1.0; 3], origin: [0.0; 3] };
+        let lesion = Ellipsoid::upright(grid.center(), [5.0, 5.0, 3.0]);
+        let mask = grid.inside(&lesion);
+        let field = texture(&mut stream(1, 0, Purpose::Ct), &grid, &mask);
+        let inside: Vec<f64> =
+            field.iter().zip(&mask).filter(|&(_, &inside)| inside).map(|(&v, _)| v).collect();
+        let mean = inside.iter().sum::<f64>() / inside.len() as f64;
+        let square = inside.iter().map(|v| v * v).sum::<f64>() / inside.len() as f64;
+        assert!(mean.abs() < 1e-9 && (square - 1.0).abs() < 1e-9, "{mean} {square}");
+    }
+}

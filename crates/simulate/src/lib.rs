@@ -20,6 +20,8 @@ mod random;
 mod rtstruct;
 mod seg;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod truth;
 mod vcf;
 
@@ -170,9 +172,8 @@ fn finish(out: &Path, manifest: &str) -> Result<(), Error> {
 
 fn summary(out: &Path, rows: &[Row]) -> Simulated {
     let count = |keep: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| keep(row)).count();
-    let holds = |row: &Row, modality: &str| {
-        row.written.rows.iter().any(|file| file.modality == modality)
-    };
+    let holds =
+        |row: &Row, modality: &str| row.written.rows.iter().any(|file| file.modality == modality);
     Simulated {
         manifest: out.join("cohort.toml"),
         oracle: out.join("oracle.csv"),

@@ -97,10 +97,9 @@ impl Mess {
             Self::MissingSlice | Self::EmptyCtMask => vec![row(id, "ct", "modality_set_aside")],
             Self::EmptyMrMask => vec![row(id, "mr", "modality_set_aside")],
             Self::NoFiles => vec![row(id, "", "clinical_only")],
-            Self::IdCase | Self::IdZeros => vec![
-                row(self.file_id(&id), "", "patient_excluded"),
-                row(id, "", "clinical_only"),
-            ],
+            Self::IdCase | Self::IdZeros => {
+                vec![row(self.file_id(&id), "", "patient_excluded"), row(id, "", "clinical_only")]
+            }
             Self::DuplicateRow | Self::NegativeTime => vec![row(id, "", "patient_excluded")],
         }
     }
@@ -127,4 +126,32 @@ pub(crate) fn plan(seed: u64, patients: &[Patient]) -> Vec<Option<Mess>> {
         }
     }
     plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::draw_patient;
+
+    #[test]
+    fn every_kind_is_there_from_thirty_patients_on() {
+        for (count, times) in [(29, 0), (30, 1), (60, 1), (399, 1), (400, 2)] {
+            for seed in 0..20 {
+                let patients: Vec<Patient> =
+                    (0..count).map(|index| draw_patient(seed, index)).collect();
+                let plan = plan(seed, &patients);
+                for mess in ALL {
+                    let found = plan.iter().filter(|&&other| other == Some(mess)).count();
+                    assert_eq!(found, times, "{mess:?} among {count} patients, seed {seed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_differ_as_clerks_make_them_differ() {
+        assert_eq!(Mess::IdCase.file_id("SIM-0012"), "sim-0012");
+        assert_eq!(Mess::IdZeros.file_id("SIM-0012"), "SIM-12");
+        assert_eq!(Mess::TruncatedVcf.file_id("SIM-0012"), "SIM-0012");
+    }
 }

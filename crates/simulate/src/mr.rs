@@ -20,17 +20,14 @@ pub(crate) fn write_mr(
     empty_mask: bool,
 ) -> Result<(), Error> {
     let mut random = random::stream(seed, index, Purpose::Mr);
-    let grid = Grid {
-        size: [48, 48, 28],
-        spacing: [2.0, 2.0, 3.0],
-        origin: [-115.0, -33.0, -200.5],
-    };
+    let grid =
+        Grid { size: [48, 48, 28], spacing: [2.0, 2.0, 3.0], origin: [-115.0, -33.0, -200.5] };
     let center = grid.center().map(|middle| middle + random.random_range(-4.0..4.0));
     let lesion = Ellipsoid::draw(&mut random, patient.tumor.diameter_mm, center);
     let inside = grid.inside(&lesion);
     let grain = texture(&mut random, &grid, &inside);
     let core = patient.tumor.necrotic_fraction.cbrt();
-    let gain = (0.03 * normal(&mut random)).exp();
+    let scanner_gain = (0.03 * normal(&mut random)).exp();
     let intensities = Array3::from_shape_fn(shape(&grid), |place| {
         let index = place.0 + grid.size[0] * (place.1 + grid.size[1] * place.2);
         let tissue = match lesion.level(grid.point(index)) {
@@ -38,7 +35,7 @@ pub(crate) fn write_mr(
             level if level <= 1.0 => 300.0,
             _ => 200.0,
         };
-        unit(gain * (tissue + 20.0 * grain[index] + 8.0 * normal(&mut random)))
+        unit(scanner_gain * (tissue + 20.0 * grain[index] + 8.0 * normal(&mut random)))
     });
     let labels = Array3::from_shape_fn(shape(&grid), |place| {
         let index = place.0 + grid.size[0] * (place.1 + grid.size[1] * place.2);

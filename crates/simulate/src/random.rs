@@ -54,3 +54,30 @@ pub(crate) fn choose(random: &mut ChaCha12Rng, weights: &[f64]) -> usize {
     }
     weights.len() - 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uids_are_version_4_uuids_within_64_characters() {
+        let mut random = stream(1, 2, Purpose::CtUids);
+        for _ in 0..100 {
+            let uid = uid(&mut random);
+            let bits: u128 = uid.strip_prefix("2.25.").unwrap().parse().unwrap();
+            assert!(uid.len() <= 64);
+            assert_eq!((bits >> 76 & 0xf, bits >> 62 & 0b11), (4, 0b10));
+        }
+    }
+
+    #[test]
+    fn choices_follow_their_weights() {
+        let mut random = stream(1, 0, Purpose::Truth);
+        let mut counts = [0; 3];
+        for _ in 0..10_000 {
+            counts[choose(&mut random, &[1.0, 0.0, 3.0])] += 1;
+        }
+        assert_eq!(counts[1], 0);
+        assert!((2_300..2_700).contains(&counts[0]), "{counts:?}");
+    }
+}

@@ -55,7 +55,7 @@ fn referenced_frame(study: &Study, ct: &Ct) -> Dataset {
     // The class by which RT objects have always pointed at a study, though it is retired.
     let study_reference = Dataset::new()
         .text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, "1.2.840.10008.3.1.2.3.1")
-        .text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &study.study_uid)
+        .text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &study.instance_uid)
         .items(tags::RT_REFERENCED_SERIES_SEQUENCE, vec![series]);
     Dataset::new()
         .text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &study.frame_uid)
@@ -71,9 +71,11 @@ fn roi(study: &Study, number: u32, name: &str, algorithm: &str) -> Dataset {
 }
 
 fn roi_contour(number: u32, color: &str, contours: Vec<Dataset>) -> Dataset {
-    let dataset = Dataset::new()
-        .text(tags::ROI_DISPLAY_COLOR, VR::IS, color)
-        .text(tags::REFERENCED_ROI_NUMBER, VR::IS, &number.to_string());
+    let dataset = Dataset::new().text(tags::ROI_DISPLAY_COLOR, VR::IS, color).text(
+        tags::REFERENCED_ROI_NUMBER,
+        VR::IS,
+        &number.to_string(),
+    );
     if contours.is_empty() { dataset } else { dataset.items(tags::CONTOUR_SEQUENCE, contours) }
 }
 

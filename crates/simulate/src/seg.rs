@@ -84,8 +84,7 @@ fn pack(bits: &[bool]) -> Vec<u8> {
 
 /// Frames are ordered by segment, then by place.
 fn dimensions(dataset: Dataset, dimension_uid: &str) -> Dataset {
-    let organization =
-        Dataset::new().text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, dimension_uid);
+    let organization = Dataset::new().text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, dimension_uid);
     let index = |tag, group, label| {
         Dataset::new()
             .text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, dimension_uid)
@@ -99,11 +98,7 @@ fn dimensions(dataset: Dataset, dimension_uid: &str) -> Dataset {
             tags::SEGMENT_IDENTIFICATION_SEQUENCE,
             "ReferencedSegmentNumber",
         ),
-        index(
-            tags::IMAGE_POSITION_PATIENT,
-            tags::PLANE_POSITION_SEQUENCE,
-            "ImagePositionPatient",
-        ),
+        index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "ImagePositionPatient"),
     ];
     dataset
         .items(tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![organization])
@@ -126,8 +121,11 @@ fn tumor_segment() -> Dataset {
 fn lung_segment() -> Dataset {
     let category = code("123037004", "SCT", "Anatomical Structure");
     let kind = code("3341006", "SCT", "Right lung");
-    segment(1, "Lung_R", "SEMIAUTOMATIC", (category, kind))
-        .text(tags::SEGMENT_ALGORITHM_NAME, VR::LO, "simulate")
+    segment(1, "Lung_R", "SEMIAUTOMATIC", (category, kind)).text(
+        tags::SEGMENT_ALGORITHM_NAME,
+        VR::LO,
+        "simulate",
+    )
 }
 
 fn segment(
@@ -170,12 +168,25 @@ fn frame_groups(study: &Study, ct: &Ct, frame: &Frame) -> Dataset {
     let content = Dataset::new().value(tags::DIMENSION_INDEX_VALUES, VR::UL, indices);
     let [x, y, z] = ct.grid.origin;
     let position = [x, y, z + ct.grid.spacing[2] * frame.slice as f64];
-    let plane =
+    let plane_position =
         Dataset::new().text(tags::IMAGE_POSITION_PATIENT, VR::DS, &decimals(&position));
     let segment = Dataset::new().short(tags::REFERENCED_SEGMENT_NUMBER, frame.segment);
     Dataset::new()
         .items(tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation])
         .items(tags::FRAME_CONTENT_SEQUENCE, vec![content])
-        .items(tags::PLANE_POSITION_SEQUENCE, vec![plane])
+        .items(tags::PLANE_POSITION_SEQUENCE, vec![plane_position])
         .items(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_pixel_is_the_lowest_bit() {
+        let mut bits = vec![false; 16];
+        bits[0] = true;
+        bits[9] = true;
+        assert_eq!(pack(&bits), [0b0000_0001, 0b0000_0010]);
+    }
 }

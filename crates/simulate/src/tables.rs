@@ -76,9 +76,9 @@ fn clinical_line(seed: u64, row: &Row) -> Vec<String> {
     let tenths = clinical.hemoglobin_tenths;
     let decimal = format!("{}.{}", tenths / 10, tenths % 10);
     // Tenths of a gram in a deciliter are grams in a liter.
-    let hemoglobin =
-        [decimal.clone(), format!("{tenths} g/L"), format!("{decimal} g/dL")][clinical.hospital]
-            .clone();
+    let hemoglobin = [decimal.clone(), format!("{tenths} g/L"), format!("{decimal} g/dL")]
+        [clinical.hospital]
+        .clone();
     let days = patient.survival.time_days;
     let days = if mess == Some(Mess::NegativeTime) { -days } else { days };
     let yes_no = if clinical.smoker { "yes" } else { "no" };

@@ -115,6 +115,7 @@ impl Subtype {
 
 /// Which examinations a patient had; missing at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four examinations, each done or not")]
 pub struct Measured {
     /// A sequenced tumor and normal.
     pub genome: bool,
@@ -222,4 +223,87 @@ fn draw_measured(random: &mut ChaCha12Rng) -> Measured {
     let genome = (!ct && !mr) || !random.random_bool(0.118);
     let follow_up_ct = ct && random.random_bool(0.08);
     Measured { genome, ct, follow_up_ct, mr }
+}
+
+#[cfg(test)]
+mod tests {
+    use oncoweave_core::Risk;
+    use oncoweave_core::concordance::harrell_c;
+
+    use super::*;
+
+    type Part = fn(&LogHazard) -> f64;
+
+    fn patients(count: usize) -> Vec<Patient> {
+        (0..count).map(|index| draw_patient(7, index)).collect()
+    }
+
+    fn concordance(patients: &[Patient], risk: impl Fn(&Patient) -> f64) -> f64 {
+        let outcomes: Vec<Survival> = patients.iter().map(|patient| patient.survival).collect();
+        let risks: Vec<Risk> = patients.iter().map(|patient| Risk(risk(patient))).collect();
+        harrell_c(&outcomes, &risks).unwrap()
+    }
+
+    fn share(patients: &[Patient], holds: impl Fn(&Patient) -> bool) -> f64 {
+        patients.iter().filter(|patient| holds(patient)).count() as f64 / patients.len() as f64
+    }
+
+    #[test]
+    fn a_patient_depends_on_seed_and_number_alone() {
+        assert_eq!(draw_patient(7, 41), draw_patient(7, 41));
+        assert_ne!(draw_patient(7, 41).tumor, draw_patient(8, 41).tumor);
+        assert_ne!(draw_patient(7, 41).tumor, draw_patient(7, 42).tumor);
+    }
+
+    #[test]
+    fn the_oracle_ranks_well_and_no_part_alone_does() {
+        let patients = patients(4000);
+        let all = concordance(&patients, |patient| patient.log_hazard.total());
+        assert!((0.75..=0.80).contains(&all), "{all}");
+        let parts: [(&str, Part); 3] = [
+            ("genomics", |hazard| hazard.genomics),
+            ("imaging", |hazard| hazard.ct + hazard.mr),
+            ("clinical", |hazard| hazard.clinical),
+        ];
+        for (name, part) in parts {
+            let alone = concordance(&patients, |patient| part(&patient.log_hazard));
+            assert!((0.60..=0.69).contains(&alone), "{name}: {alone}");
+        }
+        let without = concordance(&patients, |patient| {
+            patient.log_hazard.total() - patient.log_hazard.interaction
+        });
+        assert!(without < all - 0.002, "{without} without the interaction, {all} with it");
+    }
+
+    #[test]
+    fn proportions_are_as_stated() {
+        let patients = patients(4000);
+        let shares = [
+            ("censored", share(&patients, |p| !p.survival.event), 0.40..=0.50),
+            ("no genome", share(&patients, |p| !p.measured.genome), 0.08..=0.12),
+            ("no image", share(&patients, |p| !p.measured.ct && !p.measured.mr), 0.13..=0.17),
+            ("MR", share(&patients, |p| p.measured.mr), 0.30..=0.36),
+            ("nothing", share(&patients, |p| p.measured == NOTHING), 0.0..=0.0),
+            ("STK11", share(&patients, |p| p.genome.has(Driver::Stk11)), 0.23..=0.27),
+        ];
+        for (name, share, expected) in shares {
+            assert!(expected.contains(&share), "{name}: {share}");
+        }
+        for class in [
+            Subtype::ProximalProliferative,
+            Subtype::ProximalInflammatory,
+            Subtype::TerminalRespiratory,
+        ] {
+            assert!(share(&patients, |p| p.subtype == class) > 0.2, "{class:?}");
+        }
+    }
+
+    const NOTHING: Measured = Measured { genome: false, ct: false, follow_up_ct: false, mr: false };
+
+    #[test]
+    fn the_average_log_hazard_is_about_zero() {
+        let patients = patients(4000);
+        let mean = patients.iter().map(|patient| patient.log_hazard.total()).sum::<f64>() / 4000.0;
+        assert!(mean.abs() < 0.1, "{mean}");
+    }
 }

@@ -133,12 +133,7 @@ fn call_line(random: &mut ChaCha12Rng, call: &Call) -> Line {
         sample_text(&samples.tumor, if call.alleles.len() == 2 { "0/1/2" } else { "0/1" }),
     );
     let length = u32::try_from(call.reference.len()).expect("alleles are short");
-    Line {
-        contig: call.gene.contig,
-        start: call.position,
-        end: call.position + length - 1,
-        text,
-    }
+    Line { contig: call.gene.contig, start: call.position, end: call.position + length - 1, text }
 }
 
 fn filter_name(filter: Filter) -> &'static str {
@@ -235,15 +230,13 @@ fn annotate(random: &mut ChaCha12Rng, call: &Call, allele: &Allele) -> Vec<Strin
 }
 
 /// The real MANE Select pair of a driver; passengers get an invented one, of a range of numbers
-/// that Ensembl and RefSeq do not use.
+/// that Ensembl and `RefSeq` do not use.
 fn mane_transcript(gene: &Gene) -> (String, String) {
-    match gene.mane {
-        Some((ensembl, refseq)) => (ensembl.to_owned(), refseq.to_owned()),
-        None => {
-            let number = gene.ensembl;
-            (format!("ENST9{number:09}1.1"), format!("NM_99{:04}.1", gene_index(gene)))
-        }
+    if let Some((ensembl, refseq)) = gene.mane {
+        return (ensembl.to_owned(), refseq.to_owned());
     }
+    let number = gene.ensembl;
+    (format!("ENST9{number:09}1.1"), format!("NM_99{:04}.1", gene_index(gene)))
 }
 
 struct Transcript {
