@@ -1,0 +1,360 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use oncoweave_core::Prediction;
+use oncoweave_model::Model;
+use tokio::sync::Semaphore;
+
+use crate::negotiate::Format;
+use crate::records::{Columns, Record, RecordError, from_csv, from_json_lines};
+use crate::redact::sentence;
+use crate::render::{self, Answer};
+
+/// What the routes share: the model, and whether the process is on its way out.
+#[derive(Debug)]
+pub struct App {
+    model: Model,
+    columns: Columns,
+    body_limit_bytes: usize,
+    /// As many requests are scored at a time as there are processors; the others wait, so that
+    /// `/ping` keeps answering.
+    scoring: Semaphore,
+    leaving: AtomicBool,
+}
+
+impl App {
+    /// Serves a model; bodies longer than the limit are refused.
+    #[must_use]
+    pub fn new(model: Model, body_limit_bytes: usize) -> Arc<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Arc::new(Self {
+            columns: Columns::new(model.preprocessing()),
+            model,
+            body_limit_bytes,
+            scoring: Semaphore::new(processors),
+            leaving: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on `/ping` says that no more requests should come.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The container's routes: `GET /ping` and `POST /invocations`.
+pub fn app(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/ping", get(ping))
+        .route("/invocations", post(invocations))
+        // The limit is this crate's own, so that its answer says what to do.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+async fn ping(State(app): State<Arc<App>>) -> StatusCode {
+    if app.leaving.load(Ordering::Relaxed) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    }
+}
+
+async fn invocations(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    let start = Instant::now();
+    match invoke(app, &headers, body).await {
+        Ok(done) => {
+            let (records, errors) = (done.records, done.errors);
+            let milliseconds = start.elapsed().as_millis();
+            tracing::info!(records, errors, milliseconds, "answered");
+            ([(CONTENT_TYPE, done.format.name())], done.text).into_response()
+        }
+        Err(Refusal { status, reason }) => {
+            tracing::info!(status = status.as_u16(), reason, "refused");
+            (status, format!("{reason}\n")).into_response()
+        }
+    }
+}
+
+/// An answer to a whole request.
+struct Done {
+    format: Format,
+    text: String,
+    records: usize,
+    errors: usize,
+}
+
+/// Why a whole request gets no answer, in one sentence without any value of it.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    reason: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into() }
+    }
+}
+
+async fn invoke(app: Arc<App>, headers: &HeaderMap, body: Body) -> Result<Done, Refusal> {
+    let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let content = Format::of_content(header(CONTENT_TYPE)).ok_or_else(|| {
+        let reason = "the content type must be text/csv or application/jsonlines, in UTF-8";
+        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason)
+    })?;
+    let answer = Format::of_answer(header(ACCEPT), content).ok_or_else(|| {
+        let reason = "the answer can be text/csv or application/jsonlines, name one in `Accept`";
+        Refusal::new(StatusCode::NOT_ACCEPTABLE, reason)
+    })?;
+    let limit = app.body_limit_bytes;
+    let too_large = || {
+        let reason =
+            format!("the body may have at most {limit} bytes, send fewer records at a time");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+    };
+    let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let body = to_bytes(body, limit).await.map_err(|error| {
+        if is_too_large(&error) {
+            too_large()
+        } else {
+            Refusal::new(StatusCode::BAD_REQUEST, "the body broke off before its end")
+        }
+    })?;
+    let bad = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
+    let fault = || {
+        let reason = "the program failed on this request, which is its own fault";
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
+    };
+    let permit = Arc::clone(&app);
+    let _permit = permit.scoring.acquire().await.map_err(|_| fault())?;
+    tokio::task::spawn_blocking(move || answer_body(&app, &body, content, answer).map_err(bad))
+        .await
+        .map_err(|_| fault())?
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        // The type is not axum's own to name, its message has been the same for years; a test
+        // watches it.
+        if error.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Everything that takes time: reading, scoring and writing.
+fn answer_body(app: &App, body: &[u8], content: Format, answer: Format) -> Result<Done, String> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let (records, header) = match content {
+        Format::JsonLines => (from_json_lines(text, &app.columns), true),
+        Format::Csv => {
+            let body = from_csv(text, &app.columns)?;
+            (body.records, body.header)
+        }
+    };
+    if records.is_empty() {
+        return Err("the body holds no record".to_owned());
+    }
+    let answers = score(app, &records);
+    let text = match answer {
+        Format::JsonLines => render::json_lines(&answers, &app.model),
+        Format::Csv => render::csv(&answers, &app.model, header),
+    };
+    let errors = answers.iter().filter(|answer| answer.result.is_err()).count();
+    Ok(Done { format: answer, text, records: records.len(), errors })
+}
+
+fn score(app: &App, records: &[Record]) -> Vec<Answer> {
+    let good: Vec<(usize, &Record)> =
+        (1..).zip(records).filter(|(_, record)| record.values.is_ok()).collect();
+    let mut scores = score_good(app, &good).into_iter();
+    (1..)
+        .zip(records)
+        .map(|(number, record)| {
+            let result = match &record.values {
+                Ok(_) => scores.next().expect("one score for each good record"),
+                Err(error) => Err(error.clone()),
+            };
+            Answer { number, patient_id: record.patient_id.clone(), result }
+        })
+        .collect()
+}
+
+/// Scores all at once; where that fails for one of them, each by itself, so that the others keep
+/// their answers.
+fn score_good(app: &App, good: &[(usize, &Record)]) -> Vec<Result<Prediction, RecordError>> {
+    if good.is_empty() {
+        return Vec::new();
+    }
+    let rows: Vec<usize> = (0..good.len()).collect();
+    let cohort = app.columns.cohort(good);
+    if let Ok(predictions) = app.model.score(&cohort, &rows) {
+        return predictions.into_iter().map(Ok).collect();
+    }
+    let alone = |row: usize| match app.model.score(&cohort, &[row]) {
+        Ok(mut predictions) => Ok(predictions.remove(0)),
+        Err(error) => Err(RecordError::new("not_scored", sentence(&error))),
+    };
+    rows.into_iter().map(alone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::testing;
+
+    const JSON_LINES: &str = "application/jsonlines";
+
+    /// Status, content type and text of the answer.
+    async fn post(
+        state: &Arc<App>,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (u16, String, String) {
+        let mut request = Request::post("/invocations");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let answer = app(Arc::clone(state)).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let content = answer.headers().get(CONTENT_TYPE).map(|v| v.to_str().unwrap().to_owned());
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, content.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn state() -> Arc<App> {
+        App::new(testing::model(), 4096)
+    }
+
+    #[tokio::test]
+    async fn ping_answers_until_the_process_leaves() {
+        let state = state();
+        for (leave, expected) in [(false, 200), (true, 503)] {
+            if leave {
+                state.leave();
+            }
+            let request = Request::get("/ping").body(Body::empty()).unwrap();
+            let answer = app(Arc::clone(&state)).oneshot(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected);
+            assert!(to_bytes(answer.into_body(), 10).await.unwrap().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn json_lines_in_and_out_in_order_with_errors_in_place() {
+        let body = "{\"patient_id\":\"A\",\"clinical.age\":70,\"clinical.stage\":3,\"ct.volume\":28}\n\
+                    not json\n\
+                    {\"patient_id\":\"C\",\"clinical.age\":70,\"clinical.weight\":1}\n\
+                    {\"clinical.age\":50,\"clinical.stage\":0,\"ct.volume\":null}\n";
+        let (status, content, text) = post(&state(), &[("content-type", JSON_LINES)], body).await;
+        assert_eq!((status, content.as_str()), (200, JSON_LINES));
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0]["id"], "A");
+        assert!(lines[0]["risk"].as_f64().unwrap() > lines[3]["risk"].as_f64().unwrap());
+        assert_eq!(lines[0]["survival"][0]["time_days"], 365.25);
+        assert!(lines[0]["class_probabilities"]["a"].is_number());
+        assert_eq!(lines[0]["missing_modalities"], serde_json::json!([]));
+        assert_eq!(
+            (&lines[1]["id"], &lines[1]["error"]["code"]),
+            (&2.into(), &"invalid_json".into())
+        );
+        assert_eq!(lines[2]["id"], "C");
+        assert_eq!(lines[2]["error"]["code"], "unknown_column");
+        assert_eq!(lines[3]["id"], 4);
+        assert_eq!(lines[3]["missing_modalities"], serde_json::json!(["ct"]));
+    }
+
+    #[tokio::test]
+    async fn csv_and_json_lines_give_one_risk() {
+        let state = state();
+        let csv = "clinical.age,clinical.stage,ct.volume\n70,3,28\n,,\n50,0,\n";
+        let (status, content, text) = post(&state, &[("content-type", "text/csv")], csv).await;
+        assert_eq!((status, content.as_str()), (200, "text/csv"));
+        let rows: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            rows[0],
+            "id,risk,high_risk,survival_365.25d,survival_730.5d,probability_a,probability_b,\
+             missing_modalities,error"
+        );
+        assert_eq!(rows.len(), 4);
+        assert!(rows[2].starts_with("2,,,,,,,,no_values: "), "{}", rows[2]);
+        // The same numbers without a header give rows without a header.
+        let headless = csv.split_once('\n').unwrap().1;
+        let (_, _, bare) = post(&state, &[("content-type", "text/csv")], headless).await;
+        assert_eq!(bare.lines().collect::<Vec<_>>(), rows[1..]);
+        let headers = [("content-type", "text/csv"), ("accept", JSON_LINES)];
+        let (_, content, lines) = post(&state, &headers, csv).await;
+        assert_eq!(content, JSON_LINES);
+        let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let risk: f64 = rows[1].split(',').nth(1).unwrap().parse().unwrap();
+        assert!((first["risk"].as_f64().unwrap() - risk).abs() < 1e-12);
+    }
+
+    #[tokio::test]
+    async fn a_risk_does_not_depend_on_who_else_is_asked_about() {
+        let state = state();
+        let one = "{\"clinical.age\":66,\"ct.volume\":21}\n";
+        let other = "{\"clinical.age\":40}\n";
+        let headers = [("content-type", JSON_LINES)];
+        let (_, _, alone) = post(&state, &headers, one).await;
+        let (_, _, together) = post(&state, &headers, format!("{one}{}", other.repeat(30))).await;
+        assert_eq!(together.lines().next(), alone.lines().next());
+    }
+
+    #[tokio::test]
+    async fn requests_that_cannot_be_answered_say_why_in_one_sentence() {
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
+        let state = state();
+        let long = "x".repeat(5000);
+        let cases: [Case; 9] = [
+            ("no content type", &[], b"{}", 415),
+            ("unknown content type", &[("content-type", "image/png")], b"{}", 415),
+            (
+                "unservable accept",
+                &[("content-type", "text/csv"), ("accept", "image/png")],
+                b"",
+                406,
+            ),
+            ("too long", &[("content-type", "text/csv")], long.as_bytes(), 413),
+            (
+                "too long as announced",
+                &[("content-type", "text/csv"), ("content-length", "99999")],
+                b"",
+                413,
+            ),
+            ("no UTF-8", &[("content-type", "text/csv")], b"a\xff", 400),
+            ("empty", &[("content-type", JSON_LINES)], b"\n\n", 400),
+            ("header alone", &[("content-type", "text/csv")], b"clinical.age\n", 400),
+            ("wrong width", &[("content-type", "text/csv")], b"1,2\n", 400),
+        ];
+        for (name, headers, body, expected) in cases {
+            let (status, _, text) = post(&state, headers, body.to_vec()).await;
+            assert_eq!(status, expected, "{name}: {text}");
+            assert!(text.trim().len() > 20 && text.lines().count() == 1, "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! Request bodies as patients: one record in, one patient or one error out, in order.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use oncoweave_core::{
+    Cohort, CohortColumn, Column, FeatureInfo, PatientId, preprocess::Preprocessing,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+const PATIENT_ID: &str = "patient_id";
+
+/// Cells of a CSV body that mean "not measured", compared without case.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "."];
+
+/// One record of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    /// The id that the record gave.
+    pub(crate) patient_id: Option<PatientId>,
+    /// One value for each column of [`Columns`], or what is wrong.
+    pub(crate) values: Result<Vec<Option<f32>>, RecordError>,
+}
+
+/// What is wrong with one record; it goes back in the record's place. No value of the record
+/// stands in the message, since answers with errors are logged by the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordError {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl RecordError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// The columns that a model reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    names: Vec<String>,
+    places: HashMap<String, Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Used(usize),
+    /// Known from training, where it told nothing apart: it may be sent and is not read.
+    Dropped,
+}
+
+impl Columns {
+    pub(crate) fn new(preprocessing: &Preprocessing) -> Self {
+        let kept = preprocessing.modalities.iter().flat_map(|modality| &modality.kept);
+        let names: Vec<String> = kept.map(|column| column.name.clone()).collect();
+        let dropped = preprocessing.modalities.iter().flat_map(|modality| &modality.dropped);
+        let dropped = dropped.map(|column| (column.name.clone(), Place::Dropped));
+        let used = names.iter().enumerate().map(|(at, name)| (name.clone(), Place::Used(at)));
+        Self { places: dropped.chain(used).collect(), names }
+    }
+
+    fn unknown(&self, name: &str) -> RecordError {
+        let first: Vec<String> =
+            self.names.iter().take(5).map(|name| format!("`{name}`")).collect();
+        let more = match self.names.len().saturating_sub(first.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "the model knows no column `{}`; it reads {}{more}",
+            printable(name),
+            first.join(", ")
+        );
+        RecordError::new("unknown_column", message)
+    }
+
+    /// Good records as the rows of a cohort, in order.
+    pub(crate) fn cohort(&self, records: &[(usize, &Record)]) -> Cohort {
+        let rows = records.len();
+        let ids = records.iter().map(|(number, record)| {
+            record.patient_id.clone().unwrap_or_else(|| {
+                PatientId::new(&format!("record {number}")).expect("printable and not empty")
+            })
+        });
+        let column = |(at, name): (usize, &String)| {
+            let (modality, feature) = name.split_once('.').unwrap_or(("", name));
+            let value = |(_, record): &(usize, &Record)| {
+                record.values.as_ref().ok().and_then(|values| values[at])
+            };
+            CohortColumn {
+                modality: modality.to_owned(),
+                info: FeatureInfo {
+                    name: feature.to_owned(),
+                    unit: String::new(),
+                    meaning: String::new(),
+                    standard: String::new(),
+                },
+                values: records.iter().map(value).collect::<Column>(),
+            }
+        };
+        Cohort {
+            patients: ids.collect(),
+            sites: vec![None; rows],
+            index_dates: vec![None; rows],
+            survival: vec![None; rows],
+            labels: vec![None; rows],
+            folds: vec![None; rows],
+            columns: self.names.iter().enumerate().map(column).collect(),
+        }
+    }
+}
+
+/// A name from outside, made fit for a log: one short printable line.
+fn printable(name: &str) -> String {
+    name.chars().filter(|character| !character.is_control()).take(80).collect()
+}
+
+/// Records in JSON Lines: one object a line. Empty lines are left out.
+pub(crate) fn from_json_lines(body: &str, columns: &Columns) -> Vec<Record> {
+    let lines = body.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| json_record(line, columns)).collect()
+}
+
+/// A JSON object as its members in order, so that a name that stands twice can be seen.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+fn json_record(line: &str, columns: &Columns) -> Record {
+    let members = match serde_json::from_str::<Members>(line) {
+        Ok(Members(members)) => members,
+        // The parser's own message may show a value.
+        Err(error) => {
+            let message = format!(
+                "expected one JSON object on the line, it cannot be read at column {}",
+                error.column()
+            );
+            let values = Err(RecordError::new("invalid_json", message));
+            return Record { patient_id: None, values };
+        }
+    };
+    let id = members.iter().find(|(name, _)| name == PATIENT_ID).map(|(_, value)| value);
+    let (patient_id, problem) = match id {
+        None | Some(Value::Null) => (None, None),
+        Some(Value::String(text)) => read_id(text),
+        Some(Value::Number(number)) => read_id(&number.to_string()),
+        Some(_) => {
+            (None, Some(RecordError::new("invalid_patient_id", "`patient_id` must be text")))
+        }
+    };
+    let values = match problem {
+        Some(problem) => Err(problem),
+        None => json_values(&members, columns),
+    };
+    Record { patient_id, values }
+}
+
+fn read_id(text: &str) -> (Option<PatientId>, Option<RecordError>) {
+    match PatientId::new(text) {
+        Ok(id) => (Some(id), None),
+        Err(reason) => (None, Some(RecordError::new("invalid_patient_id", reason.to_string()))),
+    }
+}
+
+fn json_values(
+    members: &[(String, Value)],
+    columns: &Columns,
+) -> Result<Vec<Option<f32>>, RecordError> {
+    let mut row = Row::new(columns);
+    let mut ids = 0;
+    for (name, value) in members {
+        if name == PATIENT_ID {
+            ids += 1;
+            if ids > 1 {
+                return Err(repeated(name));
+            }
+            continue;
+        }
+        let value = match value {
+            Value::Null => None,
+            Value::Number(number) => number.as_f64(),
+            _ => return Err(no_number(name)),
+        };
+        row.set(name, value)?;
+    }
+    row.finish()
+}
+
+fn no_number(name: &str) -> RecordError {
+    let name = printable(name);
+    RecordError::new("invalid_value", format!("column `{name}` must be a number or missing"))
+}
+
+fn repeated(name: &str) -> RecordError {
+    let name = printable(name);
+    RecordError::new("repeated_column", format!("column `{name}` stands there twice"))
+}
+
+/// The values of one record while they come in.
+struct Row<'a> {
+    columns: &'a Columns,
+    values: Vec<Option<f32>>,
+    seen: Vec<bool>,
+}
+
+impl<'a> Row<'a> {
+    fn new(columns: &'a Columns) -> Self {
+        let width = columns.names.len();
+        Self { columns, values: vec![None; width], seen: vec![false; width] }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "models read float32")]
+    fn set(&mut self, name: &str, value: Option<f64>) -> Result<(), RecordError> {
+        let place = self.columns.places.get(name).ok_or_else(|| self.columns.unknown(name))?;
+        let Place::Used(at) = *place else { return Ok(()) };
+        if std::mem::replace(&mut self.seen[at], true) {
+            return Err(repeated(name));
+        }
+        let value = value.map(|value| value as f32);
+        if value.is_some_and(|value| !value.is_finite()) {
+            let message = format!("the value of column `{name}` is too large");
+            return Err(RecordError::new("invalid_value", message));
+        }
+        self.values[at] = value;
+        Ok(())
+    }
+
+    /// A record without any value would get the risk of the mean patient, which says nothing.
+    fn finish(self) -> Result<Vec<Option<f32>>, RecordError> {
+        if self.values.iter().any(Option::is_some) {
+            Ok(self.values)
+        } else {
+            Err(RecordError::new("no_values", "the record has no value in any column of the model"))
+        }
+    }
+}
+
+/// Records of a CSV body, and whether its first row named the columns.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CsvBody {
+    pub(crate) records: Vec<Record>,
+    pub(crate) header: bool,
+}
+
+/// Reads a CSV body. Its first row names the columns; a first row of nothing but numbers and
+/// missing cells is data, which is taken in the order of the model's columns when there are exactly
+/// as many.
+///
+/// # Errors
+/// With a sentence for the whole request, when the columns cannot be told.
+pub(crate) fn from_csv(body: &str, columns: &Columns) -> Result<CsvBody, String> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body.as_bytes());
+    let mut rows = Vec::new();
+    for row in reader.records() {
+        rows.push(row.map_err(|_| format!("row {} of the body is no CSV", rows.len() + 1))?);
+    }
+    let Some(first) = rows.first() else {
+        return Ok(CsvBody { records: Vec::new(), header: false });
+    };
+    let header = !first.iter().all(|cell| number(cell).is_ok());
+    let names: Vec<String> = if header {
+        first.iter().map(|name| name.trim().to_owned()).collect()
+    } else {
+        columns.names.clone()
+    };
+    if header {
+        check_header(&names, columns)?;
+    } else if first.len() != names.len() {
+        return Err(format!(
+            "the body has no header and {} columns, the model reads {}; send a first row that \
+             names the columns",
+            first.len(),
+            names.len()
+        ));
+    }
+    let data = &rows[usize::from(header)..];
+    let records = data.iter().map(|row| csv_record(row, &names, columns)).collect();
+    Ok(CsvBody { records, header })
+}
+
+fn check_header(names: &[String], columns: &Columns) -> Result<(), String> {
+    let known = |name: &String| columns.places.contains_key(name);
+    if !names.iter().any(known) {
+        // This is likely a patient's row, so nothing of it may be repeated.
+        return Err("the first row of the body names no column of the model; send a first row \
+                    that names the columns"
+            .to_owned());
+    }
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            return Err(repeated(name).message);
+        }
+        if name != PATIENT_ID && !known(name) {
+            return Err(columns.unknown(name).message);
+        }
+    }
+    Ok(())
+}
+
+fn csv_record(row: &csv::StringRecord, names: &[String], columns: &Columns) -> Record {
+    let id = names.iter().position(|name| name == PATIENT_ID).and_then(|at| row.get(at));
+    let (patient_id, problem) = match id {
+        None | Some("") => (None, None),
+        Some(text) => read_id(text),
+    };
+    let values = match problem {
+        Some(problem) => Err(problem),
+        None if row.len() != names.len() => {
+            let message = format!("expected {} cells, found {}", names.len(), row.len());
+            Err(RecordError::new("wrong_width", message))
+        }
+        None => csv_values(row, names, columns),
+    };
+    Record { patient_id, values }
+}
+
+fn csv_values(
+    row: &csv::StringRecord,
+    names: &[String],
+    columns: &Columns,
+) -> Result<Vec<Option<f32>>, RecordError> {
+    let mut values = Row::new(columns);
+    for (name, cell) in names.iter().zip(row) {
+        if name != PATIENT_ID {
+            values.set(name, number(cell).map_err(|()| no_number(name))?)?;
+        }
+    }
+    values.finish()
+}
+
+fn number(cell: &str) -> Result<Option<f64>, ()> {
+    let cell = cell.trim();
+    if MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing)) {
+        return Ok(None);
+    }
+    cell.parse::<f64>().ok().filter(|value| value.is_finite()).map(Some).ok_or(())
+}
+
+#[cfg(test)]
+mod tests {
+    use oncoweave_core::preprocess::{DroppedColumn, KeptColumn, ModalityColumns, Scale};
+
+    use super::*;
+
+    fn columns() -> Columns {
+        let kept =
+            |name: &str| KeptColumn { name: name.to_owned(), scale: Scale { mean: 0.0, sd: 1.0 } };
+        let modality = |name: &str, names: &[&str]| ModalityColumns {
+            name: name.to_owned(),
+            kept: names.iter().map(|name| kept(name)).collect(),
+            dropped: vec![DroppedColumn {
+                name: format!("{name}.constant"),
+                reason: "constant".to_owned(),
+            }],
+            present: None,
+        };
+        Columns::new(&Preprocessing {
+            modalities: vec![
+                modality("clinical", &["clinical.age", "clinical.stage"]),
+                modality("ct", &["ct.volume"]),
+            ],
+        })
+    }
+
+    fn code(record: &Record) -> &'static str {
+        record.values.as_ref().map_or_else(|error| error.code, |_| "ok")
+    }
+
+    #[test]
+    fn a_json_line_gives_values_or_a_named_error() {
+        for (line, expected) in [
+            (r#"{"clinical.age": 61}"#, "ok"),
+            (r#"{"patient_id": "P1", "ct.volume": 1.5, "clinical.age": null}"#, "ok"),
+            (r#"{"patient_id": 7, "ct.volume": 1.5}"#, "ok"),
+            (r#"{"clinical.constant": "anything", "ct.volume": 1}"#, "invalid_value"),
+            (r#"{"clinical.constant": 3, "ct.volume": 1}"#, "ok"),
+            (r#"{"clinical.weight": 61}"#, "unknown_column"),
+            (r#"{"clinical.age": "61"}"#, "invalid_value"),
+            (r#"{"clinical.age": true}"#, "invalid_value"),
+            (r#"{"clinical.age": 1e300}"#, "invalid_value"),
+            (r#"{"clinical.age": 1e999}"#, "invalid_json"),
+            (r#"{"clinical.age": 1, "clinical.age": 2}"#, "repeated_column"),
+            (r#"{"patient_id": "a", "patient_id": "b", "ct.volume": 1}"#, "repeated_column"),
+            (r#"{"patient_id": "", "ct.volume": 1}"#, "invalid_patient_id"),
+            (r#"{"patient_id": [], "ct.volume": 1}"#, "invalid_patient_id"),
+            (r#"{"patient_id": "P1"}"#, "no_values"),
+            (r#"{"clinical.age": null}"#, "no_values"),
+            ("{}", "no_values"),
+            ("[1, 2]", "invalid_json"),
+            (r#"{"clinical.age": 61"#, "invalid_json"),
+            (r#"{"clinical.age": NaN}"#, "invalid_json"),
+        ] {
+            assert_eq!(code(&json_record(line, &columns())), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_error_shows_a_value() {
+        for line in [
+            r#"{"clinical.age": "SECRET"}"#,
+            r#"{"clinical.age": SECRET}"#,
+            r#"{"patient_id": "SECRET\t", "clinical.age": "x"}"#,
+            r#""SECRET""#,
+        ] {
+            let error = json_record(line, &columns()).values.unwrap_err();
+            assert!(!error.message.contains("SECRET"), "{line}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn csv_with_a_header_takes_columns_by_name() {
+        let body = "ct.volume,patient_id,clinical.age\n1.5,P1,61\n,P2,NA\n2,P3,old\n3,P4\n4,,5\n";
+        let body = from_csv(body, &columns()).unwrap();
+        assert!(body.header);
+        let codes: Vec<_> = body.records.iter().map(code).collect();
+        assert_eq!(codes, ["ok", "no_values", "invalid_value", "wrong_width", "ok"]);
+        assert_eq!(body.records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
+        assert_eq!(body.records[3].patient_id.as_ref().unwrap().as_str(), "P4");
+        assert_eq!(body.records[4].patient_id, None);
+    }
+
+    #[test]
+    fn csv_without_a_header_needs_exactly_the_models_columns() {
+        let body = from_csv("61,,1.5\n62,2,\n", &columns()).unwrap();
+        assert!(!body.header);
+        assert_eq!(body.records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
+        assert_eq!(body.records.len(), 2);
+        let error = from_csv("61,2\n", &columns()).unwrap_err();
+        assert!(error.contains("no header and 2 columns, the model reads 3"), "{error}");
+    }
+
+    #[test]
+    fn csv_headers_that_cannot_be_told_are_refused() {
+        for (body, part) in [
+            ("clinical.age,clinical.weight\n1,2\n", "no column `clinical.weight`"),
+            ("clinical.age,clinical.age\n1,2\n", "column `clinical.age` stands there twice"),
+            ("P1,61,2\n", "the first row of the body names no column"),
+        ] {
+            let error = from_csv(body, &columns()).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(from_csv("", &columns()).unwrap().records.is_empty());
+    }
+
+    #[test]
+    fn records_become_rows_in_order() {
+        let records = from_json_lines(
+            "{\"patient_id\":\"P1\",\"ct.volume\":2}\n\n{\"clinical.age\":50}\n",
+            &columns(),
+        );
+        let numbered: Vec<_> = records.iter().enumerate().map(|(at, one)| (at + 1, one)).collect();
+        let cohort = columns().cohort(&numbered);
+        assert_eq!(cohort.patients[0].as_str(), "P1");
+        assert_eq!(cohort.patients[1].as_str(), "record 2");
+        assert_eq!(cohort.modalities(), ["clinical", "ct"]);
+        assert_eq!(cohort.columns[0].values.get(1), Some(50.0));
+        assert_eq!(cohort.columns[2].values.get(0), Some(2.0));
+        assert_eq!(cohort.columns[2].values.get(1), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! Answers: one record out for one record in, in order.
+
+use oncoweave_core::{PatientId, Prediction};
+use oncoweave_model::Model;
+use serde_json::{Map, Value, json};
+
+use crate::records::RecordError;
+
+/// What came of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// The record's place in the request, from 1.
+    pub(crate) number: usize,
+    /// The id that the record gave.
+    pub(crate) patient_id: Option<PatientId>,
+    pub(crate) result: Result<Prediction, RecordError>,
+}
+
+/// One JSON object a line: `id` (the record's own, or its number), then either the prediction or
+/// `error` with `code` and `message`.
+pub(crate) fn json_lines(answers: &[Answer], model: &Model) -> String {
+    let mut text = String::new();
+    for answer in answers {
+        text.push_str(&json_answer(answer, model).to_string());
+        text.push('\n');
+    }
+    text
+}
+
+fn json_answer(answer: &Answer, model: &Model) -> Value {
+    let id = match &answer.patient_id {
+        Some(id) => json!(id.as_str()),
+        None => json!(answer.number),
+    };
+    let prediction = match &answer.result {
+        Ok(prediction) => prediction,
+        Err(RecordError { code, message }) => {
+            return json!({ "id": id, "error": { "code": code, "message": message } });
+        }
+    };
+    let survival: Vec<Value> = model
+        .horizons_days()
+        .iter()
+        .zip(&prediction.survival)
+        .map(|(days, survival)| json!({ "time_days": days, "survival": survival }))
+        .collect();
+    let mut object = Map::new();
+    object.insert("id".to_owned(), id);
+    object.insert("risk".to_owned(), json!(prediction.risk.0));
+    object.insert("high_risk".to_owned(), json!(prediction.high_risk));
+    object.insert("survival".to_owned(), Value::Array(survival));
+    if !model.classes().is_empty() {
+        let classes = model.classes().iter().zip(&prediction.class_probabilities);
+        let classes: Map<String, Value> =
+            classes.map(|(class, probability)| (class.clone(), json!(probability))).collect();
+        object.insert("class_probabilities".to_owned(), Value::Object(classes));
+    }
+    object.insert("missing_modalities".to_owned(), json!(prediction.missing_modalities));
+    Value::Object(object)
+}
+
+/// One row a record: `id`, `risk`, `high_risk`, `survival_<days>d` for each horizon,
+/// `probability_<class>` for each class, `missing_modalities` joined by `;`, and `error`, which is
+/// empty where all went well.
+pub(crate) fn csv(answers: &[Answer], model: &Model, header: bool) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if header {
+        let horizons = model.horizons_days().iter().map(|days| format!("survival_{days}d"));
+        let classes = model.classes().iter().map(|class| format!("probability_{class}"));
+        let names = ["id", "risk", "high_risk"].map(str::to_owned).into_iter();
+        let last = ["missing_modalities", "error"].map(str::to_owned);
+        let names: Vec<String> = names.chain(horizons).chain(classes).chain(last).collect();
+        write(&mut writer, &names);
+    }
+    for answer in answers {
+        write(&mut writer, &csv_answer(answer, model));
+    }
+    let bytes = writer.into_inner().expect("writing to memory does not fail");
+    String::from_utf8(bytes).expect("made of texts")
+}
+
+fn write(writer: &mut csv::Writer<Vec<u8>>, cells: &[String]) {
+    writer.write_record(cells).expect("rows of one width go to memory without failing");
+}
+
+fn csv_answer(answer: &Answer, model: &Model) -> Vec<String> {
+    let id =
+        answer.patient_id.as_ref().map_or_else(|| answer.number.to_string(), ToString::to_string);
+    let figures = model.horizons_days().len() + model.classes().len();
+    let prediction = match &answer.result {
+        Ok(prediction) => prediction,
+        Err(RecordError { code, message }) => {
+            let mut cells = vec![id];
+            cells.extend(vec![String::new(); figures + 3]);
+            cells.push(format!("{code}: {message}"));
+            return cells;
+        }
+    };
+    let mut cells = vec![id, prediction.risk.0.to_string(), prediction.high_risk.to_string()];
+    cells.extend(prediction.survival.iter().map(ToString::to_string));
+    cells.extend(prediction.class_probabilities.iter().map(ToString::to_string));
+    cells.extend([prediction.missing_modalities.join(";"), String::new()]);
+    cells
+}

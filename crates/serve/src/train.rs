@@ -1,0 +1,328 @@
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
+use oncoweave_model::{EpochReport, FUSION, Model};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::channels::{Input, Table};
+use crate::redact::{sentence, shortened};
+use crate::{Error, Root, channels, metrics};
+
+/// How a training job ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The model is written.
+    Finished,
+    /// The platform asked to stop; what was learned so far is in the checkpoint, where the job has
+    /// a place for one.
+    Stopped,
+}
+
+/// Why a training job failed: what stands in the failure file, without any patient.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+/// A flag that is raised when the platform asks the process to stop, by `SIGTERM` or `SIGINT`.
+///
+/// # Errors
+/// When the signals cannot be listened to.
+pub fn stop_on_termination() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Runs a training job: reads the configuration and the channels below `root`, trains, writes the
+/// model and, where there is a validation channel, evaluates it into the output folder.
+///
+/// `print` gets one line for each epoch of the fusion model's networks, and one for what is kept.
+/// When `stop` is raised, training ends after the epoch in hand. Where the checkpoint folder
+/// exists, training goes on from what lies there and leaves checkpoints there.
+///
+/// # Errors
+/// With the sentence that it also wrote to the failure file.
+pub fn train(
+    root: &Root,
+    stop: &AtomicBool,
+    print: &mut dyn FnMut(&str),
+) -> Result<Outcome, Failure> {
+    let text = match catch_unwind(AssertUnwindSafe(|| run(root, stop, print))) {
+        Ok(Ok(outcome)) => return Ok(outcome),
+        Ok(Err(error)) => sentence(&error),
+        Err(_) => "the program stopped on a fault of its own; the end of the log says where, \
+                   please report it"
+            .to_owned(),
+    };
+    let failure = Failure(shortened(&text));
+    let written = write_atomically::<std::io::Error>(&root.failure(), |file| {
+        file.write_all(failure.0.as_bytes())
+    });
+    if let Err(error) = written {
+        tracing::error!(%error, "could not write the failure file");
+    }
+    Err(failure)
+}
+
+fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Outcome, Error> {
+    let input = channels::read(root)?;
+    let checkpoints = root.checkpoints();
+    let checkpoints = checkpoints.is_dir().then_some(checkpoints);
+    let model = match fit(&input, checkpoints.as_deref(), stop, print) {
+        Ok(model) => model,
+        Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
+            tracing::info!(epoch, checkpoint = checkpoints.is_some(), "stopped as asked");
+            return Ok(Outcome::Stopped);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    print(&metrics::kept(&model.training().members));
+    save(&model, &root.model())?;
+    if let Some(validation) = &input.validation {
+        evaluate(&model, validation, &root.output_data(), print)?;
+    }
+    Ok(Outcome::Finished)
+}
+
+fn fit(
+    input: &Input,
+    checkpoints: Option<&Path>,
+    stop: &AtomicBool,
+    print: &mut dyn FnMut(&str),
+) -> Result<Model, oncoweave_model::Error> {
+    let mut on_epoch = |report: &EpochReport| {
+        // The baselines' epochs stay silent: a tuner could not tell them from the model's own.
+        if report.model == FUSION {
+            print(&metrics::epoch(report));
+        }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let data = input.train.dataset();
+    oncoweave_model::train(&data, &input.train.rows(), &input.config, checkpoints, &mut on_epoch)
+}
+
+/// Writes the model into a folder that may be a mount of the platform, which cannot be renamed:
+/// whole beside the old files first, then moved into place, `model.toml` last.
+fn save(model: &Model, folder: &Path) -> Result<(), Error> {
+    const MARK: &str = "model.toml";
+    let new = folder.join(".new");
+    fs_err::create_dir_all(folder)?;
+    model.save(&new)?;
+    remove(&folder.join(MARK))?;
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(&new)? {
+        names.push(entry?.file_name());
+    }
+    names.sort_by_key(|name| name == MARK);
+    for name in names {
+        remove(&folder.join(&name))?;
+        fs_err::rename(new.join(&name), folder.join(&name))?;
+    }
+    Ok(fs_err::remove_dir(&new)?)
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        fs_err::remove_dir_all(path)?;
+    } else if path.exists() {
+        fs_err::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn evaluate(
+    model: &Model,
+    table: &Table,
+    folder: &Path,
+    print: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    let (evaluation, predictions) =
+        oncoweave_model::evaluate(model, &table.dataset(), &table.rows())?;
+    if let Some(line) = metrics::evaluated(&evaluation) {
+        print(&line);
+    }
+    let layout = PredictionLayout {
+        horizons_days: evaluation.horizons_days.clone(),
+        classes: model.classes().to_vec(),
+    };
+    write_predictions(&folder.join("predictions.parquet"), &predictions, &layout)?;
+    let text = serde_json::to_string_pretty(&evaluation).expect("an evaluation has only text keys");
+    write_atomically::<std::io::Error>(&folder.join("evaluation.json"), |file| {
+        file.write_all(text.as_bytes())
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use oncoweave_cohort::write_cohort;
+
+    use super::*;
+    use crate::{redact::LONGEST_FAILURE, testing};
+
+    /// A root with a training table and the given hyperparameters.
+    fn job(hyperparameters: &str) -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        let table = root.channel("train").join("cohort.parquet");
+        write_cohort(&table, "test", &testing::cohort(80)).unwrap();
+        put(&root.hyperparameters(), hyperparameters);
+        (folder, root)
+    }
+
+    fn put(path: &Path, text: &str) {
+        fs_err::create_dir_all(path.parent().expect("below the root")).expect("a folder");
+        fs_err::write(path, text).expect("a file");
+    }
+
+    fn run(root: &Root) -> (Result<Outcome, Failure>, Vec<String>) {
+        let mut lines = Vec::new();
+        let outcome = train(root, &AtomicBool::new(false), &mut |line| lines.push(line.to_owned()));
+        (outcome, lines)
+    }
+
+    #[test]
+    fn a_job_prints_each_epoch_and_leaves_a_model() {
+        let (_folder, root) = job(r#"{"training.epochs": "\"3\"", "training.ensemble": "1",
+                "_tuning_objective_metric": "x"}"#);
+        write_cohort(
+            &root.channel("validation").join("part.parquet"),
+            "validation",
+            &testing::cohort(50),
+        )
+        .unwrap();
+        let (outcome, lines) = run(&root);
+        assert_eq!(outcome, Ok(Outcome::Finished));
+        let epochs: Vec<&String> = lines.iter().filter(|line| line.starts_with("epoch=")).collect();
+        assert_eq!(epochs.len(), 3, "{lines:?}");
+        assert!(epochs[2].starts_with("epoch=3; train:loss="), "{lines:?}");
+        assert!(lines[3].starts_with("kept members=1; train:loss="), "{lines:?}");
+        assert!(lines[4].starts_with("validation:cindex=0."), "{lines:?}");
+        assert_eq!(Model::load(&root.model()).unwrap().config().training.epochs, 3);
+        assert!(!root.model().join(".new").exists());
+        assert!(root.output_data().join("evaluation.json").exists());
+        assert!(root.output_data().join("predictions.parquet").exists());
+        assert!(!root.failure().exists());
+        // A second job on the same disk replaces the model.
+        put(&root.hyperparameters(), r#"{"training.epochs": "2"}"#);
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        assert_eq!(Model::load(&root.model()).unwrap().config().training.epochs, 2);
+    }
+
+    #[test]
+    fn settings_of_the_channel_hold_unless_a_hyperparameter_says_otherwise() {
+        let (_folder, root) = job(r#"{"network.width": "8"}"#);
+        let settings = "[network]\nwidth = 16\nfused_width = 4\n[training]\nepochs = 2\n";
+        put(&root.channel("train").join("train.toml"), settings);
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        let model = Model::load(&root.model()).unwrap();
+        assert_eq!(model.config().network.width, 8);
+        assert_eq!(model.config().network.fused_width, 4);
+    }
+
+    #[test]
+    fn a_stop_ends_the_job_after_the_epoch_and_the_next_one_goes_on() {
+        let (_folder, root) = job(r#"{"training.epochs": "6"}"#);
+        fs_err::create_dir_all(root.checkpoints()).unwrap();
+        let stop = AtomicBool::new(false);
+        let mut lines = Vec::new();
+        let outcome = train(&root, &stop, &mut |line| {
+            lines.push(line.to_owned());
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!((outcome, lines.len()), (Ok(Outcome::Stopped), 1));
+        assert!(!root.model().join("model.toml").exists());
+        let (outcome, lines) = run(&root);
+        assert_eq!(outcome, Ok(Outcome::Finished));
+        assert!(lines[0].starts_with("epoch=2;"), "{lines:?}");
+        let resumed = Model::load(&root.model()).unwrap();
+        fs_err::remove_dir_all(root.checkpoints()).unwrap();
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        assert_eq!(Model::load(&root.model()).unwrap(), resumed);
+    }
+
+    #[test]
+    fn a_failure_says_what_to_do_and_names_no_patient() {
+        type Case = (&'static str, fn(&Root), &'static str);
+        let cases: [Case; 9] = [
+            (
+                "bad hyperparameter",
+                |root| put(&root.hyperparameters(), r#"{"training.lr": "1"}"#),
+                "unknown hyperparameter `training.lr`; the known ones are",
+            ),
+            (
+                "no channel",
+                |root| fs_err::remove_dir_all(root.channel("train")).unwrap(),
+                "expected one channel named `train` or `training`, found neither",
+            ),
+            (
+                "two channels",
+                |root| fs_err::create_dir_all(root.channel("training")).unwrap(),
+                "found both",
+            ),
+            (
+                "two tables",
+                |root| put(&root.channel("train").join("b.parquet"), ""),
+                "found 2; put the aligned table there",
+            ),
+            (
+                "a pipe",
+                |root| {
+                    let text = r#"{"train": {"TrainingInputMode": "Pipe"}}"#;
+                    put(&root.input_data_config(), text);
+                },
+                "set its input mode to File or FastFile",
+            ),
+            (
+                "two machines",
+                |root| put(&root.resource_config(), r#"{"hosts": ["algo-1", "algo-2"]}"#),
+                "set its instance count to 1",
+            ),
+            (
+                "no Parquet",
+                |root| put(&root.channel("train").join("cohort.parquet"), "no"),
+                "not a Parquet file",
+            ),
+            (
+                "bad settings",
+                |root| put(&root.channel("train").join("train.toml"), "[network]\nwidht = 1"),
+                "widht",
+            ),
+            ("empty cohort", |root| write(root, 0), "none of the 0 has follow-up"),
+        ];
+        for (name, spoil, part) in cases {
+            let (_folder, root) = job("{}");
+            spoil(&root);
+            let failure = run(&root).0.unwrap_err().to_string();
+            assert!(failure.contains(part), "{name}: {failure}");
+            assert_eq!(fs_err::read_to_string(root.failure()).unwrap(), failure);
+            assert!(failure.chars().count() <= LONGEST_FAILURE, "{name}");
+            assert!(!root.model().join("model.toml").exists(), "{name}");
+        }
+    }
+
+    fn write(root: &Root, patients: usize) {
+        let table = root.channel("train").join("cohort.parquet");
+        write_cohort(&table, "test", &testing::cohort(patients)).expect("a table");
+    }
+
+    #[test]
+    fn a_patient_that_stands_twice_is_not_named_in_the_failure() {
+        let (_folder, root) = job("{}");
+        let mut cohort = testing::cohort(5);
+        cohort.patients[3] = cohort.patients[1].clone();
+        write_cohort(&root.channel("train").join("cohort.parquet"), "test", &cohort).unwrap();
+        let failure = run(&root).0.unwrap_err().to_string();
+        assert!(failure.contains("(left out)") && !failure.contains("P1"), "{failure}");
+    }
+}
