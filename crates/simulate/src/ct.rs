@@ -53,7 +53,9 @@ pub(crate) fn draw_ct(random: &mut ChaCha12Rng, tumor: &Tumor, scanner: &Scanner
     let grain = texture(random, &grid, &mask);
     let stored = (0..grid.len())
         .map(|index| {
-            let tissue = if mask[index] {
+            // A rim beyond the surface is tumor too, so that a contour rounded to hundredths of a
+            // millimeter never takes a voxel of lung for tumor.
+            let tissue = if lesion.level(grid.point(index)) <= 1.04 {
                 tumor.mean_hu + tumor.texture_hu * grain[index]
             } else {
                 background(&lung, grid.point(index), grain[index])
