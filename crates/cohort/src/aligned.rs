@@ -9,7 +9,7 @@ use crate::{
     features::{
         date_array, describe, dictionary_entry, dictionary_json, patient_array, read_dictionary,
     },
-    parquet_file::{Kind, NamedArray, read_parquet, write_parquet},
+    parquet_file::{Kind, NamedArray, read_metadata, read_parquet, write_parquet},
 };
 
 const COHORT_ID: &str = "oncoweave.cohort";
@@ -72,7 +72,7 @@ pub fn read_cohort(path: &Path) -> Result<Cohort, Error> {
 /// # Errors
 /// When the file is no aligned table.
 pub fn read_cohort_id(path: &Path) -> Result<Option<String>, Error> {
-    Ok(read_parquet(path, Kind::Cohort)?.metadata.remove(COHORT_ID))
+    Ok(read_metadata(path, Kind::Cohort)?.remove(COHORT_ID))
 }
 
 /// Writes who is in the cohort and what came of them: the aligned table without its features.

@@ -86,22 +86,33 @@ pub(crate) fn write_parquet(
 pub(crate) fn read_parquet(path: &Path, kind: Kind) -> Result<Columns, Error> {
     let at_path = |source| Error::Parquet { path: path.to_owned(), source };
     let at_arrow = |source| Error::Arrow { path: path.to_owned(), source };
-    let file = fs_err::File::open(path)?.into_file();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(at_path)?;
-    let metadata: HashMap<String, String> = builder
-        .metadata()
-        .file_metadata()
-        .key_value_metadata()
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-        .collect();
-    check_metadata(path, kind, &metadata)?;
+    let (builder, metadata) = open(path, kind)?;
     let schema = Arc::clone(builder.schema());
     let batches =
         builder.build().map_err(at_path)?.collect::<Result<Vec<_>, _>>().map_err(at_arrow)?;
     let batch = concat_batches(&schema, &batches).map_err(at_arrow)?;
     Columns::new(path, &batch, metadata)
+}
+
+/// Reads what a file says about itself, without its columns.
+pub(crate) fn read_metadata(path: &Path, kind: Kind) -> Result<HashMap<String, String>, Error> {
+    Ok(open(path, kind)?.1)
+}
+
+type Opened = (ParquetRecordBatchReaderBuilder<std::fs::File>, HashMap<String, String>);
+
+fn open(path: &Path, kind: Kind) -> Result<Opened, Error> {
+    let file = fs_err::File::open(path)?.into_file();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|source| Error::Parquet { path: path.to_owned(), source })?;
+    let pairs = builder.metadata().file_metadata().key_value_metadata();
+    let metadata: HashMap<String, String> = pairs
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+        .collect();
+    check_metadata(path, kind, &metadata)?;
+    Ok((builder, metadata))
 }
 
 fn check_metadata(path: &Path, kind: Kind, found: &HashMap<String, String>) -> Result<(), Error> {

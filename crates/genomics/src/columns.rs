@@ -54,7 +54,8 @@ impl Columns {
 }
 
 /// Whether a table's sample is the one asked for: the whole barcode, or its first characters.
-pub(crate) fn matches_sample(barcode: &str, sample_id: &str, prefix: Option<usize>) -> bool {
+#[must_use]
+pub fn matches_sample(barcode: &str, sample_id: &str, prefix: Option<usize>) -> bool {
     let start = |text: &str| -> String { text.chars().take(prefix.unwrap_or(0)).collect() };
     barcode == sample_id || (prefix.is_some() && start(barcode) == start(sample_id))
 }

@@ -20,6 +20,7 @@ mod settings;
 mod tally;
 mod vcf;
 
+pub use columns::matches_sample;
 pub use error::Error;
 pub use maf::{Maf, maf_features};
 pub use segments::{Segments, cnv_features};

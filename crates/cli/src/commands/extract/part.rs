@@ -9,7 +9,7 @@ use oncoweave_cohort::{
     SourceFile, SourceHash, hash_source, merge_tables, sha256_bytes, single_row, write_atomically,
 };
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
-use oncoweave_genomics::{Maf, Segments, cnv_features, maf_features, vcf_features};
+use oncoweave_genomics::{Maf, Segments, cnv_features, maf_features, matches_sample, vcf_features};
 use oncoweave_imaging::{dicom_features, nifti_features};
 use serde::{Deserialize, Serialize};
 
@@ -110,28 +110,20 @@ pub(super) fn read_kept(path: &Path, fingerprint: &Fingerprint) -> Option<Part> 
 pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint, String>) -> Part {
     let settings = &plan.modalities[task.modality].settings;
     let (fingerprint, results) = match fingerprint {
-        Ok(fingerprint) => {
-            let results = catch_unwind(AssertUnwindSafe(|| parse(settings, task)))
-                .unwrap_or_else(|_| Err(INTERNAL.to_owned()));
-            (Some(fingerprint), results)
-        }
+        Ok(fingerprint) => (Some(fingerprint), guarded(|| read_table(settings, task))),
         Err(reason) => (None, Err(reason)),
     };
-    let mut tables = Vec::new();
-    let mut set_aside = Vec::new();
-    match results {
-        Ok(features) => {
-            for (file, features) in task.files.iter().zip(features) {
-                tables.push(single_row(file.patient_id.clone(), file.date, features));
-            }
+    let aside = |reason: &String, file: &SourceFile| SetAside {
+        patient_id: file.patient_id.clone(),
+        date: file.date,
+        reason: reason.clone(),
+    };
+    let (table, set_aside) = match results {
+        Ok(table) => (table, Vec::new()),
+        Err(reason) => {
+            (FeatureTable::default(), task.files.iter().map(|file| aside(&reason, file)).collect())
         }
-        Err(reason) => set_aside.extend(task.files.iter().map(|file| SetAside {
-            patient_id: file.patient_id.clone(),
-            date: file.date,
-            reason: reason.clone(),
-        })),
-    }
-    let table = merge_tables(tables);
+    };
     let row = |row: FeatureRow| PartRow {
         patient_id: row.patient_id,
         date: row.date,
@@ -145,13 +137,24 @@ pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint,
     }
 }
 
-const INTERNAL: &str = "internal error, please report it with the message on stderr";
+/// A parser that panics must not take the other patients with it.
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let internal = "internal error, please report it with the message on stderr";
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(internal.to_owned()))
+}
+
+/// The features of a task, a row for each row of the files list.
+fn read_table(settings: &Settings, task: &Task) -> Result<FeatureTable, String> {
+    let features = parse(settings, task)?;
+    let row = |(file, features): (&SourceFile, _)| {
+        single_row(file.patient_id.clone(), file.date, features)
+    };
+    Ok(merge_tables(task.files.iter().zip(features).map(row).collect()))
+}
 
 /// The features of each row of a task, in order.
 fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> {
     let file = &task.files[0];
-    let sample =
-        |file: &SourceFile| file.sample_id.clone().unwrap_or_else(|| file.patient_id.to_string());
     let single = |features: Vec<Feature>| vec![features];
     match settings {
         Settings::Vcf(settings) => vcf_features(&file.path, file.sample_id.as_deref(), settings)
@@ -159,11 +162,13 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
             .map_err(reason),
         Settings::Maf(settings) => {
             let maf = Maf::read(&file.path).map_err(reason)?;
-            Ok(task.files.iter().map(|file| maf_features(&maf, &sample(file), settings)).collect())
+            check_samples(task, maf.samples(), settings.barcode_prefix)?;
+            Ok(task.files.iter().map(|file| maf_features(&maf, sample(file), settings)).collect())
         }
         Settings::Cnv(settings) => {
             let segments = Segments::read(&file.path).map_err(reason)?;
-            let features = |file| cnv_features(&segments, &sample(file), settings);
+            check_samples(task, segments.samples(), settings.barcode_prefix)?;
+            let features = |file| cnv_features(&segments, sample(file), settings);
             Ok(task.files.iter().map(features).collect())
         }
         Settings::Dicom(settings) => {
@@ -174,6 +179,36 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
             nifti_features(&file.path, mask, settings).map(single).map_err(reason)
         }
         Settings::Table { .. } => unreachable!("tables have no rows in the files list"),
+    }
+}
+
+/// The sample of a row in a file of many: the patient's id where none is named.
+fn sample(file: &SourceFile) -> &str {
+    file.sample_id.as_deref().unwrap_or(file.patient_id.as_str())
+}
+
+/// A sample without a row has no variants, so that one who is misspelt would pass for healthy.
+/// Where not a single one is found, the ids are of different kinds and nothing is believed.
+fn check_samples<'a>(
+    task: &Task,
+    mut found: impl Iterator<Item = &'a str>,
+    prefix: Option<usize>,
+) -> Result<(), String> {
+    let asked: Vec<&str> = task.files.iter().map(sample).collect();
+    let mut first = None;
+    let any = found.any(|barcode| {
+        first.get_or_insert(barcode);
+        asked.iter().any(|asked| matches_sample(barcode, asked, prefix))
+    });
+    match first {
+        Some(barcode) if !any => Err(format!(
+            "none of {} samples is in {}: `{}` was looked for, the file has `{barcode}`; give \
+             `sample_id` in the files list or `barcode_prefix` in the manifest",
+            asked.len(),
+            task.files[0].path.display(),
+            asked[0]
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -206,5 +241,44 @@ impl Part {
             .iter()
             .find(|one| one.patient_id == file.patient_id && one.date == file.date)
             .map(|one| one.reason.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_reason() {
+        assert_eq!(guarded(|| Ok(1)), Ok(1));
+        let reason = guarded::<()>(|| panic!("a parser's own fault")).unwrap_err();
+        assert!(reason.starts_with("internal error"));
+    }
+
+    fn task(samples: &[Option<&str>]) -> Task {
+        let file = |sample: &Option<&str>| SourceFile {
+            patient_id: PatientId::new("P1").unwrap(),
+            modality: "genomics".to_owned(),
+            path: "all.maf".into(),
+            mask: None,
+            sample_id: sample.map(str::to_owned),
+            date: None,
+            line: 2,
+        };
+        Task { modality: 0, files: samples.iter().map(file).collect() }
+    }
+
+    #[test]
+    fn samples_of_another_kind_are_no_healthy_patients() {
+        let found = ["TCGA-AB-2988-01A", "TCGA-AB-2869-01A"];
+        for (case, samples, prefix, fine) in [
+            ("one is there", vec![Some("TCGA-AB-2869-01A"), None], None, true),
+            ("none is there", vec![Some("TCGA-AB-2869"), None], None, false),
+            ("a prefix finds it", vec![Some("TCGA-AB-2869"), None], Some(12), true),
+        ] {
+            let result = check_samples(&task(&samples), found.into_iter(), prefix);
+            assert_eq!(result.is_ok(), fine, "{case}: {result:?}");
+        }
+        assert_eq!(check_samples(&task(&[None]), [].into_iter(), None), Ok(()));
     }
 }
