@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = TrainConfig::default();
     config.network.width = 8;
     config.network.fused_width = 6;
+    config.training.ensemble = 2;
     config.training.epochs = 40;
     config.training.learning_rate = 0.02;
     config.training.validation_fraction = 0.0;

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::Model;
+use crate::{MemberRecord, Model};
 
 /// How many columns a card names before it says how many more there are.
 const NAMED: usize = 12;
@@ -44,10 +44,16 @@ pub(crate) fn card(model: &Model) -> String {
         line(format!("The probability of each class: {}.", model.classes().join(", ")));
     }
     line("\n## How it was fitted\n".to_owned());
-    line(validation_line(model));
+    line(match training.members.len() {
+        1 => "One network.\n".to_owned(),
+        count => format!("{count} networks, merged into one that gives their mean.\n"),
+    });
+    for member in &training.members {
+        line(validation_line(member));
+    }
     line("\n## Limits\n".to_owned());
     line(
-        "- The validation part chose when to stop, so its figures flatter the model. Judge it by \
+        "- The validation parts chose when to stop, so their figures flatter the model. Judge it by \
          `oncoweave cv`, or by `oncoweave evaluate` on patients from elsewhere.\n\
          - Survival probabilities have not been recalibrated.\n\
          - A modality that a patient lacks is taken as the training mean.\n\
@@ -60,19 +66,17 @@ pub(crate) fn card(model: &Model) -> String {
     text
 }
 
-fn validation_line(model: &Model) -> String {
-    let training = &model.training;
-    if training.validation_patients == 0 {
-        return format!("All {} epochs, without early stopping.", training.epochs.len());
+fn validation_line(member: &MemberRecord) -> String {
+    let epochs = member.epochs.len();
+    if member.validation_patients == 0 {
+        return format!("- Seed {}: all {epochs} epochs, without early stopping.", member.seed);
     }
-    let best = training.epochs.iter().find(|record| record.epoch == training.best_epoch);
+    let best = member.epochs.iter().find(|record| record.epoch == member.best_epoch);
     let c_index = best.and_then(|record| record.validation_c_index);
     let c_index = c_index.map_or("undefined".to_owned(), |value| format!("{value:.3}"));
     format!(
-        "{} patients were set aside to stop early; training kept epoch {} of {}. Harrell's C on \
-         them: {c_index}.",
-        training.validation_patients,
-        training.best_epoch,
-        training.epochs.len()
+        "- Seed {}: {} patients were set aside to stop early; epoch {} of {epochs} was kept, with \
+         a C of {c_index} on them.",
+        member.seed, member.validation_patients, member.best_epoch
     )
 }

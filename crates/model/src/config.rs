@@ -17,7 +17,8 @@ use crate::Error;
 /// | `network.input_dropout` | 0.2 | share of the inputs dropped in training | 0 .. below 1 |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
-/// | `training.learning_rate` | 0.001 | step of AdamW | above 0 .. 1 |
+/// | `training.ensemble` | 4 | networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
+/// | `training.learning_rate` | 0.002 | step of AdamW | above 0 .. 1 |
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
 /// | `training.epochs` | 500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
@@ -85,6 +86,8 @@ pub enum SubtypeHead {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
+    /// Networks trained from seeds of their own and merged into one that gives their mean.
+    pub ensemble: usize,
     /// The step of `AdamW`.
     pub learning_rate: f64,
     /// Decoupled decay of the weights; biases do not decay.
@@ -131,7 +134,8 @@ impl Default for HeadsConfig {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
-            learning_rate: 0.001,
+            ensemble: 4,
+            learning_rate: 0.002,
             weight_decay: 0.01,
             epochs: 500,
             batch_size: 0,
@@ -177,6 +181,8 @@ impl TrainConfig {
         check("network.input_dropout", share_range, input, share(input))?;
         let weight = self.heads.subtype_weight;
         check("heads.subtype_weight", "0 to 1000", weight, (0.0..=1000.0).contains(&weight))?;
+        let members = training.ensemble;
+        check("training.ensemble", "1 to 64", members, (1..=64).contains(&members))?;
         let rate = training.learning_rate;
         check("training.learning_rate", "above 0, at most 1", rate, rate > 0.0 && rate <= 1.0)?;
         let decay = training.weight_decay;
@@ -252,6 +258,7 @@ mod tests {
             ("[network]\ndropout = 1.0", "network.dropout"),
             ("[network]\ninput_dropout = -0.1", "network.input_dropout"),
             ("[heads]\nsubtype_weight = nan", "heads.subtype_weight"),
+            ("[training]\nensemble = 0", "training.ensemble"),
             ("[training]\nlearning_rate = 0", "training.learning_rate"),
             ("[training]\nweight_decay = -1", "training.weight_decay"),
             ("[training]\nepochs = 0", "training.epochs"),

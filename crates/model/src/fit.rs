@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::{
-    Error, TrainConfig,
+    Error, MemberRecord, TrainConfig,
     checkpoint::{Checkpoint, State},
     dropout::Dropout,
     loss::{RiskSets, class_loss},
@@ -51,6 +51,10 @@ pub struct EpochRecord {
 pub struct EpochReport<'a> {
     /// The model in training: `fusion` or such as `clinical alone`.
     pub model: &'a str,
+    /// The network of the ensemble in training, from 1.
+    pub member: usize,
+    /// The networks of the ensemble.
+    pub members: usize,
     /// The epoch that ended.
     pub record: &'a EpochRecord,
     /// The most epochs there can be.
@@ -74,16 +78,22 @@ pub(crate) struct Job<'a> {
     pub(crate) name: &'a str,
     pub(crate) architecture: &'a Architecture,
     pub(crate) config: &'a TrainConfig,
+    /// The network of the ensemble, from 1.
+    pub(crate) member: usize,
     pub(crate) checkpoint: Option<&'a Path>,
+}
+
+impl Job<'_> {
+    /// Each network of an ensemble has random numbers of its own.
+    pub(crate) fn seed(&self) -> u64 {
+        self.config.seed + (self.member as u64 - 1)
+    }
 }
 
 /// A fitted network.
 pub(crate) struct Fitted {
     pub(crate) weights: Weights,
-    pub(crate) history: Vec<EpochRecord>,
-    pub(crate) best_epoch: usize,
-    /// Patients that early stopping watched.
-    pub(crate) validation_patients: usize,
+    pub(crate) record: MemberRecord,
 }
 
 /// A part of the patients as tensors.
@@ -107,7 +117,7 @@ pub(crate) fn fit(
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Fitted, Error> {
     use_one_thread();
-    let (train_rows, validation_rows) = split(job.config, data);
+    let (train_rows, validation_rows) = split(job, data);
     let mut run = Run::start(job, data, &train_rows, &validation_rows)?;
     while !run.checkpoint.state.finished {
         run.epoch()?;
@@ -115,6 +125,8 @@ pub(crate) fn fit(
         let record = state.history.last().expect("an epoch has just ended");
         let report = EpochReport {
             model: job.name,
+            member: job.member,
+            members: job.config.training.ensemble,
             record,
             epochs: job.config.training.epochs,
             best_epoch: state.best_epoch,
@@ -126,19 +138,21 @@ pub(crate) fn fit(
             return Err(Error::Stopped { model: job.name.to_owned(), epoch });
         }
     }
-    Ok(Fitted {
-        weights: run.checkpoint.best,
-        history: run.checkpoint.state.history,
-        best_epoch: run.checkpoint.state.best_epoch,
+    let state = run.checkpoint.state;
+    let record = MemberRecord {
+        seed: job.seed(),
         validation_patients: validation_rows.len(),
-    })
+        best_epoch: state.best_epoch,
+        epochs: state.history,
+    };
+    Ok(Fitted { weights: run.checkpoint.best, record })
 }
 
 /// Takes the validation part out of the training part, stratified by event and time. It is empty
 /// where the settings want none or it would have fewer than two events.
-fn split(config: &TrainConfig, data: &Data) -> (Vec<usize>, Vec<usize>) {
+fn split(job: &Job, data: &Data) -> (Vec<usize>, Vec<usize>) {
     let everyone: Vec<usize> = (0..data.outcomes.len()).collect();
-    let fraction = config.training.validation_fraction;
+    let fraction = job.config.training.validation_fraction;
     if fraction == 0.0 {
         return (everyone, vec![]);
     }
@@ -147,7 +161,7 @@ fn split(config: &TrainConfig, data: &Data) -> (Vec<usize>, Vec<usize>) {
     let parts = (1.0 / fraction.max(1e-4)).round() as usize;
     let stratum = |&survival: &Survival| Stratum { survival: Some(survival), label: None };
     let strata: Vec<Stratum> = data.outcomes.iter().map(stratum).collect();
-    let Ok(folds) = stratified_folds(&strata, parts, config.seed) else {
+    let Ok(folds) = stratified_folds(&strata, parts, job.seed()) else {
         return (everyone, vec![]);
     };
     let (validation, train): (Vec<usize>, Vec<usize>) =
@@ -179,7 +193,7 @@ impl<'a> Run<'a> {
             None => None,
         };
         let checkpoint = found.unwrap_or_else(|| {
-            let initial = job.architecture.initial_weights(job.config.seed);
+            let initial = job.architecture.initial_weights(job.seed());
             Checkpoint {
                 state: State {
                     run,
@@ -206,7 +220,7 @@ impl<'a> Run<'a> {
     /// Trains one epoch and judges it.
     fn epoch(&mut self) -> Result<(), Error> {
         let epoch = self.checkpoint.state.history.len() + 1;
-        let mut random = ChaCha12Rng::seed_from_u64(self.job.config.seed);
+        let mut random = ChaCha12Rng::seed_from_u64(self.job.seed());
         // Stream 0 drew the first weights.
         random.set_stream(epoch as u64);
         let (train_loss, gradient_norm) = self.train_epoch(&mut random);
@@ -370,6 +384,7 @@ fn fingerprint(job: &Job, data: &Data) -> String {
     let json = |value: serde_json::Result<String>| value.expect("settings have only text keys");
     hash.update(json(serde_json::to_string(&config)));
     hash.update(json(serde_json::to_string(job.architecture)));
+    hash.update(job.seed().to_le_bytes());
     for block in &data.blocks {
         for value in block {
             hash.update(value.to_le_bytes());

@@ -11,7 +11,7 @@ pub struct Folds {
     /// The fold of each patient of the cohort. A patient without one is in no training part and in
     /// no held-out part.
     pub of: Vec<Option<u32>>,
-    /// How they were made, in words, for [`Evaluation::design`].
+    /// How they were made, in words, for [`oncoweave_core::Evaluation::design`].
     pub design: String,
 }
 

@@ -46,14 +46,24 @@ pub struct TrainingRecord {
     pub patients: usize,
     /// Events among them.
     pub events: usize,
+    /// The networks that were trained and merged.
+    pub members: Vec<MemberRecord>,
+    /// What a reader must know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// How one network of the ensemble came to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRecord {
+    /// The start of its random numbers.
+    pub seed: u64,
     /// Patients of the training part that early stopping watched.
     pub validation_patients: usize,
     /// The epoch whose weights were kept, from 1.
     pub best_epoch: usize,
     /// Every epoch as it ended.
     pub epochs: Vec<EpochRecord>,
-    /// What a reader must know, one sentence each.
-    pub notes: Vec<String>,
 }
 
 impl Model {

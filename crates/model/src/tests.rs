@@ -15,7 +15,8 @@ use crate::{
 };
 
 fn quick_config() -> TrainConfig {
-    toml::from_str("[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\n").unwrap()
+    toml::from_str("[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\nensemble = 2\n")
+        .unwrap()
 }
 
 fn small() -> Simulated {
@@ -130,9 +131,10 @@ fn a_run_that_was_cut_off_ends_with_the_same_model() {
         config.training.batch_size = batch_size;
         let whole = saved(&train_on(&cohort, &rows, &config));
         let folder = tempfile::tempdir().unwrap();
-        for (model, last) in [("fusion", 1), ("fusion", 7), ("imaging alone", 4)] {
+        for (model, member, last) in [("fusion", 1, 1), ("fusion", 2, 7), ("imaging alone", 1, 4)] {
             let mut stop = |report: &EpochReport| {
-                if report.model == model && report.record.epoch == last {
+                let here = (report.model, report.member, report.record.epoch);
+                if here == (model, member, last) {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
@@ -169,7 +171,7 @@ fn a_checkpoint_of_another_run_is_refused() {
         let text = result.unwrap_err().to_string();
         assert!(text.contains("other settings or other training data"), "{text}");
     }
-    let path = folder.path().join("network_0.safetensors");
+    let path = folder.path().join("model_0_1.safetensors");
     fs_err::write(&path, b"no tensors").unwrap();
     assert!(matches!(run(&rows, &quick_config()), Err(Error::BadFile { .. })));
 }
@@ -202,6 +204,20 @@ fn a_patient_scores_the_same_alone_and_in_company() {
         assert_eq!(ridge.score(&cohort, &[row]).unwrap()[0], ridge_together[row]);
     }
     assert!(model.score(&cohort, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn threads_can_share_a_model() {
+    let cohort = small().cohort;
+    let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    let alone = model.score(&cohort, &all_rows(&cohort)).unwrap();
+    std::thread::scope(|scope| {
+        let score = || model.score(&cohort, &all_rows(&cohort)).unwrap();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(score)).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), alone);
+        }
+    });
 }
 
 #[test]
@@ -267,7 +283,7 @@ fn a_broken_model_folder_is_refused_in_words() {
     for (file, from, to, expected) in [
         ("model.toml", "schema = 1", "schema = 2", "layout 2, this program reads layout 1"),
         ("model.toml", "schema = 1", "schema = [", "cannot be read as this program writes it"),
-        ("model.toml", "\nwidth = 8", "\nwidth = 9", "must have shape [9, 12], got [8, 12]"),
+        ("model.toml", "\nwidth = 16", "\nwidth = 9", "must have shape [9, 12], got [16, 12]"),
         ("features.json", "\"clinical.age\"", "7", "cannot be read as this program writes it"),
         ("features.json", "\"name\": \"imaging\"", "\"name\": \"mr\"", "are described here"),
         ("baseline.json", "median_risk", "mean_risk", "unknown field `mean_risk`"),

@@ -1,11 +1,16 @@
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use oncoweave_core::{Cohort, Risk, Survival, preprocess::Preprocessing};
 
 use crate::{
-    Architecture, Baselines, EpochReport, Error, Model, RidgeModel, RiskScale, SubtypeHead,
-    TrainConfig, TrainingRecord,
-    fit::{Data, Fitted, Job, fit},
+    Architecture, Baselines, EpochReport, Error, MemberRecord, Model, RidgeModel, RiskScale,
+    SubtypeHead, TrainConfig, TrainingRecord,
+    ensemble::merge,
+    fit::{Data, Job, fit},
     model::FUSION,
     network::{ArchitectureKind, InputLayer, Network},
     scale::default_horizons,
@@ -51,7 +56,8 @@ pub fn train(
     if let Some(folder) = checkpoints {
         fs_err::create_dir_all(folder)?;
     }
-    let checkpoint = |index: usize| checkpoints.map(|folder| folder.join(checkpoint_name(index)));
+    let checkpoint = |index: usize| checkpoints.map(|folder| folder.join(format!("model_{index}")));
+    // The fusion network comes first, then each modality alone.
     let mut model = plan.network(&plan.fusion(), checkpoint(0).as_deref(), on_epoch)?;
     let mut baselines = Baselines::default();
     let mut notes = vec![];
@@ -71,11 +77,6 @@ pub fn train(
     model.training.notes.extend(notes);
     model.baselines = baselines;
     Ok(model)
-}
-
-/// The fusion network comes first, then each modality alone.
-fn checkpoint_name(index: usize) -> String {
-    format!("network_{index}.safetensors")
 }
 
 /// An error with its causes in one sentence.
@@ -205,11 +206,12 @@ impl<'a> Plan<'a> {
         RidgeModel::new(name, preprocessing, &fitted, &design, scale)
     }
 
-    /// Fits the network to the columns of a part.
+    /// Fits the networks of an ensemble to the columns of a part and merges them. The checkpoints'
+    /// names start with the given path.
     pub(crate) fn network(
         &self,
         part: &Part,
-        checkpoint: Option<&Path>,
+        checkpoints: Option<&Path>,
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<Model, Error> {
         let preprocessing = self.preprocessing(part)?;
@@ -221,18 +223,32 @@ impl<'a> Plan<'a> {
             classes: self.class_numbers(),
         };
         let name = part.network_name();
-        let job = Job { name: &name, architecture: &architecture, config: self.config, checkpoint };
-        let fitted = fit(&job, &data, on_epoch)?;
-        let network = Network::new(&architecture, &fitted.weights);
+        let mut weights = vec![];
+        let mut members = vec![];
+        for member in 1..=self.config.training.ensemble {
+            let path = checkpoints.map(|prefix| member_checkpoint(prefix, member));
+            let job = Job {
+                name: &name,
+                architecture: &architecture,
+                config: self.config,
+                member,
+                checkpoint: path.as_deref(),
+            };
+            let fitted = fit(&job, &data, on_epoch)?;
+            members.push(fitted.record);
+            weights.push(fitted.weights);
+        }
+        let (architecture, weights) = merge(&architecture, &weights);
+        let network = Network::new(&architecture, &weights);
         let (risks, _) = log_risks_and_probabilities(&network, &to_blocks(&data.blocks));
         let risks: Vec<Risk> = risks.into_iter().map(Risk).collect();
         let scale = RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?;
         Ok(Model {
-            training: self.record(part, &fitted, &architecture),
+            training: self.record(part, members, &architecture),
             name,
             config: self.config.clone(),
             architecture,
-            weights: fitted.weights,
+            weights,
             preprocessing,
             scale,
             baselines: Baselines::default(),
@@ -272,7 +288,12 @@ impl<'a> Plan<'a> {
         self.rows.iter().map(class).collect()
     }
 
-    fn record(&self, part: &Part, fitted: &Fitted, architecture: &Architecture) -> TrainingRecord {
+    fn record(
+        &self,
+        part: &Part,
+        members: Vec<MemberRecord>,
+        architecture: &Architecture,
+    ) -> TrainingRecord {
         let mut notes = self.notes.clone();
         let used =
             |modality: &String| architecture.inputs.iter().any(|input| &input.modality == modality);
@@ -282,7 +303,8 @@ impl<'a> Plan<'a> {
                  training patients"
             ));
         }
-        if fitted.validation_patients == 0 && self.config.training.validation_fraction > 0.0 {
+        let unwatched = members.iter().any(|member| member.validation_patients == 0);
+        if unwatched && self.config.training.validation_fraction > 0.0 {
             notes.push(
                 "no early stopping: a validation part would have had fewer than 2 events"
                     .to_owned(),
@@ -295,12 +317,16 @@ impl<'a> Plan<'a> {
             seed: self.config.seed,
             patients: self.rows.len(),
             events: self.outcomes.iter().filter(|outcome| outcome.event).count(),
-            validation_patients: fitted.validation_patients,
-            best_epoch: fitted.best_epoch,
-            epochs: fitted.history.clone(),
+            members,
             notes,
         }
     }
+}
+
+/// `model_0` becomes `model_0_1.safetensors`.
+fn member_checkpoint(prefix: &Path, member: usize) -> PathBuf {
+    let name = prefix.file_name().map_or_else(String::new, |name| name.display().to_string());
+    prefix.with_file_name(format!("{name}_{member}.safetensors"))
 }
 
 fn choose_modalities(cohort: &Cohort, config: &TrainConfig) -> Result<Vec<String>, Error> {

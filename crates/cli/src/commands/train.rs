@@ -66,11 +66,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         tracing::warn!("{note}");
     }
     output::data(&format!(
-        "trained on {} patients with {} events; best epoch {} of {}; wrote {}",
+        "trained {} networks on {} patients with {} events and merged them; wrote {}",
+        training.members.len(),
         training.patients,
         training.events,
-        training.best_epoch,
-        training.epochs.len(),
         args.out.display()
     ))?;
     Ok(Outcome::Complete)
