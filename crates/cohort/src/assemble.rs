@@ -1,7 +1,7 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
-use oncoweave_core::{Feature, FeatureRow, FeatureTable, PatientId};
+use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
 
 /// A table of one row from the features of one patient on one date.
 ///
@@ -14,11 +14,10 @@ pub fn single_row(
     features: Vec<Feature>,
 ) -> FeatureTable {
     let values = features.iter().map(|feature| feature.value).collect();
-    let features: Vec<_> = features.into_iter().map(|feature| feature.info).collect();
-    let mut names: Vec<&str> = features.iter().map(|info| info.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        panic!("two features of one patient are named `{}`", pair[0]);
+    let features: Vec<FeatureInfo> = features.into_iter().map(|feature| feature.info).collect();
+    let mut names = HashSet::new();
+    if let Some(info) = features.iter().find(|info| !names.insert(&info.name)) {
+        panic!("two features of one patient are named `{}`", info.name);
     }
     FeatureTable { features, rows: vec![FeatureRow { patient_id, date, values }] }
 }
@@ -29,7 +28,7 @@ pub fn single_row(
 #[must_use]
 pub fn merge_tables(mut tables: Vec<FeatureTable>) -> FeatureTable {
     let first = |table: &FeatureTable| table.rows.first().map(key);
-    tables.sort_by(|a, b| first(a).cmp(&first(b)));
+    tables.sort_by_key(first);
     let mut merged = FeatureTable::default();
     let mut places: HashMap<String, usize> = HashMap::new();
     for table in &tables {

@@ -79,7 +79,7 @@ impl Columns {
 
     /// Texts, or whole numbers and booleans as text: classes may be numbered.
     pub(crate) fn labels(&self, name: &str) -> Result<Vec<Option<String>>, Error> {
-        match self.find(name).map(|array| array.data_type()) {
+        match self.find(name).map(Array::data_type) {
             Some(found) if found.is_integer() || *found == DataType::Boolean => {
                 let any = |_: &DataType| true;
                 let array = self.converted(name, "text (utf8)", any, &DataType::Utf8)?;

@@ -56,12 +56,12 @@ pub fn read_feature_table(path: &Path) -> Result<FeatureTable, Error> {
         .collect();
     columns.unique("patients (of one date)", &keys)?;
     let dictionary = read_dictionary(&columns)?;
-    let mut table = FeatureTable::default();
-    table.rows = patients
+    let rows = patients
         .into_iter()
         .zip(dates)
         .map(|(patient_id, date)| FeatureRow { patient_id, date, values: Vec::new() })
         .collect();
+    let mut table = FeatureTable { features: Vec::new(), rows };
     for name in columns.names.iter().filter(|name| !matches!(name.as_str(), "patient_id" | "date"))
     {
         let values = columns.features(name)?;

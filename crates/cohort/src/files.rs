@@ -76,8 +76,11 @@ impl List {
     fn open(path: &Path) -> Result<Self, Error> {
         let bytes = fs_err::read(path)?;
         let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let count = |delimiter| header.iter().filter(|&&byte| byte == delimiter).count();
-        let delimiter = [b',', b'\t', b';'].into_iter().rev().max_by_key(|&d| count(d));
+        let header = String::from_utf8_lossy(header);
+        // The last of equals wins, so the comma does where there is no separator at all.
+        let delimiter = [b';', b'\t', b',']
+            .into_iter()
+            .max_by_key(|&delimiter| header.matches(char::from(delimiter)).count());
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(delimiter.expect("there are three to choose from"))

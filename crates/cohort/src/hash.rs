@@ -1,4 +1,5 @@
 use std::{
+    fmt::Write,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -49,7 +50,8 @@ pub fn hash_source(path: &Path) -> io::Result<SourceHash> {
     for name in names {
         let hash = hash_file(&path.join(&name))?;
         size_bytes += hash.size_bytes;
-        lines.push_str(&format!("{}  {}\n", hash.sha256, name.display()));
+        writeln!(lines, "{}  {}", hash.sha256, name.display())
+            .expect("writing to a text does not fail");
     }
     Ok(SourceHash { sha256: sha256_bytes(lines.as_bytes()), size_bytes })
 }
@@ -84,7 +86,10 @@ fn collect_files(root: &Path, folder: &Path, names: &mut Vec<PathBuf>) -> io::Re
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a text does not fail");
+        text
+    })
 }
 
 #[cfg(test)]

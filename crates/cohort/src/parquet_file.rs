@@ -6,7 +6,10 @@ use arrow::{
     datatypes::{Field, Schema},
 };
 use parquet::{
-    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    arrow::{
+        ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder,
+        arrow_writer::ArrowWriterOptions,
+    },
     basic::{Compression, ZstdLevel},
     file::{
         metadata::KeyValue,
@@ -73,8 +76,11 @@ pub(crate) fn write_parquet(
     write_atomically(path, |file| {
         // `ArrowWriter` wants a sized, sendable writer, which a borrowed file is not.
         let mut bytes = Vec::new();
+        // Without a second schema in arrow's own format, readers show our metadata as the schema's.
+        let options =
+            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let mut writer =
-            ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(at_path)?;
+            ArrowWriter::try_new_with_options(&mut bytes, schema, options).map_err(at_path)?;
         writer.write(&batch).map_err(at_path)?;
         writer.close().map_err(at_path)?;
         Ok(file.write_all(&bytes)?)

@@ -37,12 +37,11 @@ pub(super) fn claim(out: &Path, manifest: &Manifest) -> Result<()> {
             out.display(),
             manifest.id
         ),
-        Some(_) => {}
         None if !is_empty(out)? => bail!(
             "{} is not empty and was not made by extract; name another folder with --out",
             out.display()
         ),
-        None => {}
+        Some(_) | None => {}
     }
     let mark = Mark {
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
