@@ -1,5 +1,6 @@
 pub(crate) mod align;
 pub(crate) mod concordance;
+pub(crate) mod container;
 pub(crate) mod cv;
 pub(crate) mod demo;
 pub(crate) mod evaluate;

@@ -17,7 +17,9 @@ use std::{
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use commands::{align, concordance, cv, demo, evaluate, extract, predict, simulate, train};
+use commands::{
+    align, concordance, container, cv, demo, evaluate, extract, predict, simulate, train,
+};
 
 /// Takes a cancer cohort from raw files to risk scores.
 #[derive(Parser)]
@@ -45,6 +47,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Concordance(concordance::Args),
+    Container(container::Args),
 }
 
 impl Command {
@@ -59,6 +62,7 @@ impl Command {
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Predict(args) => predict::run(&args),
             Self::Concordance(args) => concordance::run(&args),
+            Self::Container(args) => container::run(&args),
         }
     }
 }
