@@ -25,6 +25,8 @@ fn a_full_evaluation_has_every_part() {
         "the interval includes 0, so these data do not show that the fusion model is better",
         "clinical alone, C = 0.655",
         "Paired comparisons",
+        "C of fusion minus C of each other model",
+        "Fold 4",
         "mr alone, fold 3: no event was observed",
         "Always answering",
         "whole patient",

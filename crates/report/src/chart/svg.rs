@@ -158,10 +158,14 @@ pub(super) enum Marker {
     Cross,
     Bar,
     Plus,
+    TriangleLeft,
+    TriangleRight,
+    Hourglass,
+    Ring,
 }
 
 impl Marker {
-    /// The marker of the series with this index; after eight they come round again.
+    /// The marker of the series with this index; after twelve they come round again.
     pub(super) fn of(index: usize) -> Self {
         [
             Self::Diamond,
@@ -172,7 +176,11 @@ impl Marker {
             Self::Cross,
             Self::Bar,
             Self::Plus,
-        ][index % 8]
+            Self::TriangleLeft,
+            Self::TriangleRight,
+            Self::Hourglass,
+            Self::Ring,
+        ][index % 12]
     }
 }
 
@@ -187,6 +195,10 @@ pub(super) fn marker(shape: Marker, x: f64, y: f64, first: bool) -> String {
         Marker::Cross => "m-4.5-4.5 9 9m0-9-9 9",
         Marker::Bar => "m-6-2h12v4h-12z",
         Marker::Plus => "m-6 0h12m-6-6v12",
+        Marker::TriangleLeft => "m-6 0 10-5.5v11z",
+        Marker::TriangleRight => "m6 0-10-5.5v11z",
+        Marker::Hourglass => "m-5-5.5h10l-10 11h10z",
+        Marker::Ring => "m-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0zm4 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0z",
     };
     let class = if first { "mark first" } else { "mark other" };
     format!("<path class=\"{class}\" d=\"M{} {}{path}\"/>\n", number(x), number(y))

@@ -1,7 +1,7 @@
-use oncoweave_core::{Estimate, Evaluation, ModelResult};
+use oncoweave_core::{Comparison, Estimate, Evaluation, FoldResult, ModelResult};
 
 use super::summary::{Verdict, difference, verdict};
-use crate::chart::{self, DotGroup, DotSeries, ForestRow, ForestScale};
+use crate::chart::{self, DotGroup, DotSeries, Figure, ForestRow, ForestScale};
 use crate::page::{Section, Table};
 use crate::words;
 
@@ -75,27 +75,7 @@ pub(super) fn comparisons(evaluation: &Evaluation) -> Section {
          number of comparisons."
             .to_owned(),
     );
-    let rows: Vec<ForestRow> = evaluation
-        .comparisons
-        .iter()
-        .enumerate()
-        .map(|(index, comparison)| {
-            let delta = words::finite(Some(difference(comparison)));
-            ForestRow {
-                label: format!("{} \u{2212} {}", comparison.a, comparison.b),
-                estimate: delta,
-                text: delta.map_or_else(|| words::NONE.to_owned(), words::with_signed_interval),
-                first: index == 0 && evaluation.comparisons.len() == 1,
-            }
-        })
-        .collect();
-    let scale = ForestScale {
-        name: "Difference in C; right of 0 favours the first model",
-        reference: 0.0,
-        reference_name: "no difference",
-        limits: (-1.0, 1.0),
-    };
-    section.figures.push(chart::forest("comparisons", "Differences in C", &rows, scale));
+    section.figures.push(comparison_figure(&evaluation.comparisons));
     let mut table = Table::new("Paired comparisons")
         .words("First model")
         .words("Second model")
@@ -123,6 +103,36 @@ pub(super) fn comparisons(evaluation: &Evaluation) -> Section {
     }
     section.tables.push(table);
     section
+}
+
+/// A forest plot of the differences; there is at least one.
+fn comparison_figure(comparisons: &[Comparison]) -> Figure {
+    // Mostly one model against all others: its name then stands in the title once.
+    let first = &comparisons[0].a;
+    let one_first = comparisons.iter().all(|comparison| comparison.a == *first);
+    let row = |comparison: &Comparison| {
+        let delta = words::finite(Some(difference(comparison)));
+        let Comparison { a, b, .. } = comparison;
+        ForestRow {
+            label: if one_first { b.clone() } else { format!("{a} \u{2212} {b}") },
+            estimate: delta,
+            text: delta.map_or_else(|| words::NONE.to_owned(), words::with_signed_interval),
+            first: false,
+        }
+    };
+    let rows: Vec<ForestRow> = comparisons.iter().map(row).collect();
+    let title = if one_first {
+        format!("C of {first} minus C of each other model")
+    } else {
+        "Differences in C".to_owned()
+    };
+    let scale = ForestScale {
+        name: "Difference in C; right of 0 favours the first model",
+        reference: 0.0,
+        reference_name: "no difference",
+        limits: (-1.0, 1.0),
+    };
+    chart::forest("comparisons", &title, &rows, scale)
 }
 
 /// AUC at each horizon: chart and table.
@@ -219,25 +229,31 @@ pub(super) fn folds(evaluation: &Evaluation) -> Section {
         section.text.push("The evaluation was not split into folds.".to_owned());
         return section;
     }
-    let mut table = Table::new("Harrell\u{2019}s C by fold")
-        .words("Fold")
-        .figures("Patients")
-        .figures("Events");
-    for model in &evaluation.models {
-        table = table.figures(&model.name);
+    let of = |model: &ModelResult, number: u32| {
+        model.folds.iter().find(|fold| fold.fold == number).cloned()
+    };
+    let sizes: Vec<Option<FoldResult>> = numbers
+        .iter()
+        .map(|&number| evaluation.models.iter().find_map(|model| of(model, number)))
+        .collect();
+    let size = |heading: &str, count: fn(&FoldResult) -> usize| {
+        let cells = sizes.iter().map(|fold| {
+            fold.as_ref().map_or_else(String::new, |fold| words::thousands(count(fold)))
+        });
+        std::iter::once(heading.to_owned()).chain(cells).collect::<Vec<_>>()
+    };
+    let mut table = Table::new("Harrell\u{2019}s C by fold").words("Model");
+    for number in &numbers {
+        table = table.figures(&format!("Fold {number}"));
     }
-    for &number in &numbers {
-        let of = |model: &ModelResult| model.folds.iter().position(|fold| fold.fold == number);
-        let sizes = evaluation.models.iter().find_map(|m| of(m).map(|at| &m.folds[at]));
-        let mut row = vec![
-            number.to_string(),
-            sizes.map_or_else(String::new, |fold| words::thousands(fold.patients)),
-            sizes.map_or_else(String::new, |fold| words::thousands(fold.events)),
-        ];
-        for model in &evaluation.models {
-            let fold = of(model).map(|at| &model.folds[at]);
-            row.push(words::optional(fold.and_then(|fold| fold.c_index)));
-            if let Some(note) = fold.and_then(|fold| fold.note.as_ref()) {
+    table.rows.push(size("Patients", |fold| fold.patients));
+    table.rows.push(size("Events", |fold| fold.events));
+    for model in &evaluation.models {
+        let mut row = vec![model.name.clone()];
+        for &number in &numbers {
+            let fold = of(model, number);
+            row.push(words::optional(fold.as_ref().and_then(|fold| fold.c_index)));
+            if let Some(note) = fold.and_then(|fold| fold.note) {
                 section.notes.push(format!("{}, fold {number}: {note}", model.name));
             }
         }
