@@ -358,8 +358,8 @@ def check_hazard(truth, clinical):
     tp53, stk11, egfr = ((gene in drivers) for gene in ["TP53", "STK11", "EGFR"])
     size = (float(truth["diameter_mm"]) - 40) / 8
     parts = {
-        "genomics": 0.7 * (tp53 - 0.46)
-        + 0.9 * (stk11 - 0.25)
+        "genomics": 0.8 * (tp53 - 0.46)
+        + 1.0 * (stk11 - 0.25)
         - 0.7 * (egfr - 0.18)
         - 0.2 * (math.log(int(truth["nonsynonymous"])) - 4.25) / 0.5,
         "ct": 0.45 * size + 0.4 * (float(truth["texture_hu"]) - 22) / 7,
@@ -369,8 +369,8 @@ def check_hazard(truth, clinical):
     hemoglobin = in_grams_per_deciliter(clinical["hemoglobin"])
     if clinical["stage"] in STAGES and clinical["age"].isdigit() and hemoglobin:
         parts["clinical"] = (
-            0.45 * (STAGES.index(clinical["stage"]) - 1.4)
-            + 0.35 * (int(clinical["age"]) - 64) / 9
+            0.5 * (STAGES.index(clinical["stage"]) - 1.4)
+            + 0.4 * (int(clinical["age"]) - 64) / 9
             - 0.3 * (hemoglobin - 12.8) / 1.5
         )
     for part, value in parts.items():

@@ -21,15 +21,15 @@ pub(crate) const HEMOGLOBIN_MEAN: f64 = 12.8;
 pub(crate) const HEMOGLOBIN_SD: f64 = 1.5;
 /// The Weibull distribution of the time to death at log-hazard 0, in days.
 pub(crate) const SHAPE: f64 = 1.3;
-pub(crate) const SCALE_DAYS: f64 = 1300.0;
+pub(crate) const SCALE_DAYS: f64 = 1100.0;
 
 /// The formula in words, as the cohort's README states it; [`LogHazard::of`] computes it.
 pub(crate) const FORMULA: &str = "\
-genomics    = 0.7 (TP53 - 0.46) + 0.9 (STK11 - 0.25) - 0.7 (EGFR - 0.18)
+genomics    = 0.8 (TP53 - 0.46) + 1.0 (STK11 - 0.25) - 0.7 (EGFR - 0.18)
               - 0.2 (ln(nonsynonymous) - 4.25) / 0.5
 ct          = 0.45 (diameter_mm - 40) / 8 + 0.4 (texture_hu - 22) / 7
 mr          = 0.2 (necrotic_fraction - 0.25) / 0.08
-clinical    = 0.45 (stage - 1.4) + 0.35 (age - 64) / 9 - 0.3 (hemoglobin - 12.8) / 1.5
+clinical    = 0.5 (stage - 1.4) + 0.4 (age - 64) / 9 - 0.3 (hemoglobin - 12.8) / 1.5
 interaction = 0.6 (STK11 - 0.25) (diameter_mm - 40) / 8
 log_hazard  = genomics + ct + mr + clinical + interaction
 ";
@@ -57,13 +57,13 @@ impl LogHazard {
         let size = (tumor.diameter_mm - DIAMETER_MEAN) / DIAMETER_SD;
         let hemoglobin = f64::from(clinical.hemoglobin_tenths) / 10.0;
         Self {
-            genomics: 0.7 * centered(Driver::Tp53) + 0.9 * centered(Driver::Stk11)
+            genomics: 0.8 * centered(Driver::Tp53) + centered(Driver::Stk11)
                 - 0.7 * centered(Driver::Egfr)
                 - 0.2 * (log_count - LOG_COUNT_MEAN) / LOG_COUNT_SD,
             ct: 0.45 * size + 0.4 * (tumor.texture_hu - TEXTURE_MEAN) / TEXTURE_SD,
             mr: 0.2 * (tumor.necrotic_fraction - NECROSIS_MEAN) / NECROSIS_SD,
-            clinical: 0.45 * (clinical.stage as f64 - 1.4)
-                + 0.35 * (f64::from(clinical.age_years) - AGE_MEAN) / AGE_SD
+            clinical: 0.5 * (clinical.stage as f64 - 1.4)
+                + 0.4 * (f64::from(clinical.age_years) - AGE_MEAN) / AGE_SD
                 - 0.3 * (hemoglobin - HEMOGLOBIN_MEAN) / HEMOGLOBIN_SD,
             interaction: 0.6 * centered(Driver::Stk11) * size,
         }

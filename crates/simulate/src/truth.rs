@@ -219,7 +219,7 @@ fn draw_subtype(random: &mut ChaCha12Rng, genome: &Genome, tumor: &Tumor) -> Sub
 /// About 15 % have no image at all and 10 % no genome; nobody lacks both.
 fn draw_measured(random: &mut ChaCha12Rng) -> Measured {
     let (ct, mr) = [(true, false), (true, true), (false, true), (false, false)]
-        [choose(random, &[0.52, 0.27, 0.06, 0.15])];
+        [choose(random, &[0.52, 0.30, 0.03, 0.15])];
     let genome = (!ct && !mr) || !random.random_bool(0.118);
     let follow_up_ct = ct && random.random_bool(0.08);
     Measured { genome, ct, follow_up_ct, mr }
@@ -267,7 +267,8 @@ mod tests {
         ];
         for (name, part) in parts {
             let alone = concordance(&patients, |patient| part(&patient.log_hazard));
-            assert!((0.60..=0.69).contains(&alone), "{name}: {alone}");
+            // What a part known without error reaches; measured features reach less.
+            assert!((0.60..=0.70).contains(&alone), "{name}: {alone}");
         }
         let without = concordance(&patients, |patient| {
             patient.log_hazard.total() - patient.log_hazard.interaction
