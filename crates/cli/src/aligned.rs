@@ -3,31 +3,51 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use oncoweave_cohort::{read_cohort, read_cohort_id, read_exclusions, sha256_file};
+use oncoweave_cohort::{
+    read_cohort, read_cohort_exclusions, read_cohort_id, read_cohort_to_predict, sha256_file,
+};
 use oncoweave_core::{Cohort, Exclusion};
 use oncoweave_model::Dataset;
+
+use crate::input;
 
 /// An aligned table with its provenance.
 pub(crate) struct Aligned {
     pub(crate) cohort: Cohort,
     id: String,
     sha256: String,
-    /// Who was set aside on the way here: `exclusions.csv` beside the table, where there is one.
+    /// Who was set aside on the way here, as `align` wrote it into the table.
     pub(crate) exclusions: Vec<Exclusion>,
 }
 
 impl Aligned {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let cohort = read_cohort(path)?;
+        input::check_file(path, "an aligned table; `oncoweave align` writes it")?;
+        Self::of(path, read_cohort(path)?)
+    }
+
+    /// Reads a table whose outcomes are not needed and may be wrong.
+    pub(crate) fn read_to_predict(path: &Path) -> Result<Self> {
+        input::check_file(path, "an aligned table; `oncoweave align` writes it")?;
+        let (cohort, problems) = read_cohort_to_predict(path)?;
+        if let Some(first) = problems.first() {
+            let count = problems.len();
+            tracing::warn!(
+                "{count} outcomes cannot be read and count as unknown, such as: {first}"
+            );
+        }
+        Self::of(path, cohort)
+    }
+
+    fn of(path: &Path, cohort: Cohort) -> Result<Self> {
         let id = read_cohort_id(path)?;
         let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let list = path.with_file_name("exclusions.csv");
         Ok(Self {
             cohort,
             id: id.or_else(stem).unwrap_or_default(),
             sha256: sha256_file(path)
                 .with_context(|| format!("could not hash {}", path.display()))?,
-            exclusions: if list.exists() { read_exclusions(&list)? } else { Vec::new() },
+            exclusions: read_cohort_exclusions(path)?,
         })
     }
 

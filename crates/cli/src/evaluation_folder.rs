@@ -32,6 +32,13 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("could not write {}", path.display()))
 }
 
+/// Says on stderr what a reader must know about the figures.
+pub(crate) fn warn(evaluation: &Evaluation) {
+    for note in &evaluation.notes {
+        tracing::warn!("{note}");
+    }
+}
+
 /// The models and their C, one line each, for the terminal.
 pub(crate) fn summary(evaluation: &Evaluation) -> String {
     let width = evaluation.models.iter().map(|model| model.name.len()).max().unwrap_or(0);
@@ -39,13 +46,21 @@ pub(crate) fn summary(evaluation: &Evaluation) -> String {
         "{} patients, {} events; {}",
         evaluation.patients, evaluation.events, evaluation.design
     )];
-    lines.push(format!("{:width$}  C-index (95 % interval)", "model"));
+    let folds = evaluation.models.iter().map(|model| model.folds.len()).max().unwrap_or(0);
+    let mean = if folds > 1 { format!(", mean over {folds} folds") } else { String::new() };
+    lines.push(format!("{:width$}  C-index{mean} (95 % interval)", "model"));
     for model in &evaluation.models {
         let value = match model.c_index {
             Some(c) => format!("{:.3} ({:.3} to {:.3})", c.value, c.low, c.high),
             None => "undefined".to_owned(),
         };
-        lines.push(format!("{:width$}  {value}", model.name));
+        let defined = model.folds.iter().filter(|fold| fold.c_index.is_some()).count();
+        let over = if model.c_index.is_some() && defined < folds {
+            format!(", over {defined} folds only: it is undefined in the others")
+        } else {
+            String::new()
+        };
+        lines.push(format!("{:width$}  {value}{over}", model.name));
     }
     lines.join("\n")
 }

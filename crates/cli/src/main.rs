@@ -6,8 +6,10 @@
 mod aligned;
 mod commands;
 mod evaluation_folder;
+mod input;
 mod output;
 mod progress;
+mod replace;
 
 use std::{
     io::{self, IsTerminal},

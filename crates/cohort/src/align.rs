@@ -197,6 +197,7 @@ mod tests {
     fn modality(rows: &[(&str, Option<&str>, f64)]) -> ModalityTable {
         let row = |&(patient, day, value): &(&str, Option<&str>, f64)| {
             single_row(id(patient), day.map(date), vec![Feature::new("x", "", "", Some(value))])
+                .unwrap()
         };
         let window = Window { days_before: Some(30), days_after: 0 };
         let table = merge_tables(rows.iter().map(row).collect());

@@ -1,7 +1,7 @@
 use std::{path::Path, sync::Arc};
 
 use arrow::array::{Float32Array, Float64Array, StringArray, UInt8Array, UInt32Array};
-use oncoweave_core::{Cohort, CohortColumn, Survival};
+use oncoweave_core::{Cohort, CohortColumn, Exclusion, Survival};
 
 use crate::{
     Error,
@@ -13,6 +13,7 @@ use crate::{
 };
 
 const COHORT_ID: &str = "oncoweave.cohort";
+const EXCLUSIONS: &str = "oncoweave.exclusions";
 
 /// The columns of an aligned table that are no features.
 const FRAME: [&str; 7] =
@@ -25,14 +26,32 @@ const FRAME: [&str; 7] =
 /// # Errors
 /// When the file cannot be written.
 pub fn write_cohort(path: &Path, cohort_id: &str, cohort: &Cohort) -> Result<(), Error> {
+    write_aligned(path, cohort_id, cohort, &[])
+}
+
+/// Writes the aligned table as [`write_cohort`] does, and in its metadata, as JSON, who was set
+/// aside on the way to it: the list stays with the table wherever it is moved.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_aligned(
+    path: &Path,
+    cohort_id: &str,
+    cohort: &Cohort,
+    exclusions: &[Exclusion],
+) -> Result<(), Error> {
     let mut columns = frame(cohort);
     for column in &cohort.columns {
         let values: Float32Array = column.values.iter().collect();
         columns.push((column.name(), Arc::new(values)));
     }
     let entries = cohort.columns.iter().map(|column| (column.name(), &column.info));
-    let metadata =
-        vec![(COHORT_ID, cohort_id.to_owned()), dictionary_entry(dictionary_json(entries))];
+    let exclusions = serde_json::json!(exclusions).to_string();
+    let metadata = vec![
+        (COHORT_ID, cohort_id.to_owned()),
+        (EXCLUSIONS, exclusions),
+        dictionary_entry(dictionary_json(entries)),
+    ];
     write_parquet(path, Kind::Cohort, metadata, columns)
 }
 
@@ -43,8 +62,29 @@ pub fn write_cohort(path: &Path, cohort_id: &str, cohort: &Cohort) -> Result<(),
 /// When a column has the wrong type, a patient stands there twice, a follow-up time is negative or
 /// lacks its event, or a column is neither one of the frame nor `<modality>.<feature>`.
 pub fn read_cohort(path: &Path) -> Result<Cohort, Error> {
+    read_table(path, &mut Err)
+}
+
+/// Reads an aligned table whose outcomes are not needed: what is wrong with `time_days`, `event`,
+/// `label` or `fold` leaves them unknown, and is returned as sentences.
+///
+/// # Errors
+/// As [`read_cohort`], for every other column.
+pub fn read_cohort_to_predict(path: &Path) -> Result<(Cohort, Vec<String>), Error> {
+    let mut problems = Vec::new();
+    let cohort = read_table(path, &mut |error| {
+        problems.push(error.to_string());
+        Ok(())
+    })?;
+    Ok((cohort, problems))
+}
+
+/// What is done about an outcome that cannot be read.
+type OnBadOutcome<'a> = &'a mut dyn FnMut(Error) -> Result<(), Error>;
+
+fn read_table(path: &Path, on_bad: OnBadOutcome) -> Result<Cohort, Error> {
     let columns = read_parquet(path, Kind::Cohort)?;
-    let mut cohort = read_frame(&columns)?;
+    let mut cohort = read_frame(&columns, on_bad)?;
     let dictionary = read_dictionary(&columns)?;
     for name in columns.names.iter().filter(|name| !FRAME.contains(&name.as_str())) {
         let Some((modality, feature)) = name.split_once('.') else {
@@ -75,6 +115,20 @@ pub fn read_cohort_id(path: &Path) -> Result<Option<String>, Error> {
     Ok(read_metadata(path, Kind::Cohort)?.remove(COHORT_ID))
 }
 
+/// Who was set aside on the way to an aligned table; empty where another program wrote it.
+///
+/// # Errors
+/// When the file is no aligned table or its list is damaged.
+pub fn read_cohort_exclusions(path: &Path) -> Result<Vec<Exclusion>, Error> {
+    let Some(json) = read_metadata(path, Kind::Cohort)?.remove(EXCLUSIONS) else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_str(&json).map_err(|_| {
+        let problem = "the list of exclusions in the file's metadata is damaged; align again";
+        Error::content(path, problem)
+    })
+}
+
 /// Writes who is in the cohort and what came of them: the aligned table without its features.
 ///
 /// # Errors
@@ -89,7 +143,7 @@ pub fn write_outcomes(path: &Path, cohort_id: &str, outcomes: &Cohort) -> Result
 /// # Errors
 /// As [`read_cohort`].
 pub fn read_outcomes(path: &Path) -> Result<Cohort, Error> {
-    read_frame(&read_parquet(path, Kind::Outcomes)?)
+    read_frame(&read_parquet(path, Kind::Outcomes)?, &mut Err)
 }
 
 fn frame(cohort: &Cohort) -> Vec<NamedArray> {
@@ -111,33 +165,49 @@ fn frame(cohort: &Cohort) -> Vec<NamedArray> {
     ]
 }
 
-fn read_frame(columns: &Columns) -> Result<Cohort, Error> {
+fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> {
     let patients = columns.patients()?;
     let names: Vec<String> = patients.iter().map(ToString::to_string).collect();
     columns.unique("patients", &names)?;
-    let times = columns.numbers("time_days")?;
-    let events = columns.flags("event")?;
-    let survival = times.into_iter().zip(events).enumerate().map(|(row, pair)| match pair {
-        (None, None) => Ok(None),
-        (Some(time_days), Some(event)) => Survival::new(time_days, event)
-            .map(Some)
-            .map_err(|error| columns.at_row(row, &format!("patient `{}`: {error}", names[row]))),
-        (Some(_), None) => {
-            Err(columns.at_row(row, "`time_days` has a value, but `event` has none"))
+    let mut survival = vec![None; patients.len()];
+    match columns.numbers("time_days").and_then(|times| Ok((times, columns.flags("event")?))) {
+        Err(error) => on_bad(error)?,
+        Ok((times, events)) => {
+            for (row, pair) in times.into_iter().zip(events).enumerate() {
+                match read_survival(pair) {
+                    Ok(outcome) => survival[row] = outcome,
+                    Err(problem) => {
+                        let problem = format!("patient `{}`: {problem}", names[row]);
+                        on_bad(columns.at_row(row, &problem))?;
+                    }
+                }
+            }
         }
-        (None, Some(_)) => {
-            Err(columns.at_row(row, "`event` has a value, but `time_days` has none"))
-        }
-    });
+    }
+    let labels =
+        columns.labels("label").or_else(|error| on_bad(error).map(|()| vec![None; names.len()]))?;
+    let folds =
+        columns.counts("fold").or_else(|error| on_bad(error).map(|()| vec![None; names.len()]))?;
     Ok(Cohort {
-        survival: survival.collect::<Result<_, _>>()?,
+        survival,
         sites: columns.texts("site")?,
         index_dates: columns.dates("index_date")?,
-        labels: columns.labels("label")?,
-        folds: columns.counts("fold")?,
+        labels,
+        folds,
         patients,
         columns: Vec::new(),
     })
+}
+
+fn read_survival(pair: (Option<f64>, Option<bool>)) -> Result<Option<Survival>, String> {
+    match pair {
+        (None, None) => Ok(None),
+        (Some(time_days), Some(event)) => {
+            Survival::new(time_days, event).map(Some).map_err(|error| error.to_string())
+        }
+        (Some(_), None) => Err("`time_days` has a value, but `event` has none".to_owned()),
+        (None, Some(_)) => Err("`event` has a value, but `time_days` has none".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -299,6 +369,48 @@ mod tests {
     }
 
     #[test]
+    fn the_exclusions_stay_with_the_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cohort.parquet");
+        let one = Exclusion {
+            patient_id: "P 9".to_owned(),
+            modality: "ct".to_owned(),
+            step: "extract".to_owned(),
+            reason: "no \"mask\"".to_owned(),
+        };
+        for list in [vec![one], Vec::new()] {
+            write_aligned(&path, "demo", &Cohort::default(), &list).unwrap();
+            assert_eq!(read_cohort_exclusions(&path).unwrap(), list);
+        }
+        let ids: [Foreign; 1] = [("patient_id", texts(&[Some("P1")]) as ArrayRef)];
+        let foreign = write_foreign(folder.path(), &[], &ids);
+        assert_eq!(read_cohort_exclusions(&foreign).unwrap(), []);
+        let damaged = write_foreign(folder.path(), &[("oncoweave.exclusions", "{")], &ids);
+        let message = read_cohort_exclusions(&damaged).unwrap_err().to_string();
+        assert!(message.contains("damaged"), "{message}");
+    }
+
+    #[test]
+    fn an_unusable_outcome_is_no_obstacle_where_none_is_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let base: Foreign = ("patient_id", texts(&[Some("P1"), Some("P2")]));
+        let numbers = |values: [f64; 2]| numbers(&values.map(Some));
+        let words = || texts(&[Some("dead"), None]);
+        for (case, time, event, outcomes) in [
+            ("a negative time", numbers([-1.0, 3.0]), numbers([1.0, 0.0]), 1),
+            ("words for events", numbers([2.0, 3.0]), words(), 0),
+            ("nothing wrong", numbers([2.0, 3.0]), numbers([1.0, 0.0]), 2),
+        ] {
+            let columns = [base.clone(), ("time_days", time), ("event", event)];
+            let path = write_foreign(folder.path(), &[], &columns);
+            let (cohort, problems) = read_cohort_to_predict(&path).expect(case);
+            assert_eq!(cohort.survival.iter().flatten().count(), outcomes, "{case}");
+            assert_eq!(problems.is_empty(), outcomes == 2, "{case}: {problems:?}");
+            assert_eq!(read_cohort(&path).is_ok(), outcomes == 2, "{case}");
+        }
+    }
+
+    #[test]
     fn refuses_other_files_and_other_versions() {
         let folder = tempfile::tempdir().unwrap();
         let ids: [Foreign; 1] = [("patient_id", texts(&[Some("P1")]) as ArrayRef)];
@@ -307,7 +419,7 @@ mod tests {
         assert!(message.contains("schema version 2 is unknown"), "{message}");
         let table = folder.path().join("ct.parquet");
         let row = single_row(id("P1"), None, vec![Feature::new("x", "", "", Some(1.0))]);
-        write_feature_table(&table, &merge_tables(vec![row])).unwrap();
+        write_feature_table(&table, &merge_tables(vec![row.unwrap()])).unwrap();
         let message = read_cohort(&table).unwrap_err().to_string();
         assert!(message.contains("holds `features`, but `cohort` was expected"), "{message}");
         let text = folder.path().join("cohort.csv");

@@ -3,23 +3,24 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
 
+use crate::Error;
+
 /// A table of one row from the features of one patient on one date.
 ///
-/// # Panics
+/// # Errors
 /// When two features have one name.
-#[must_use]
 pub fn single_row(
     patient_id: PatientId,
     date: Option<NaiveDate>,
     features: Vec<Feature>,
-) -> FeatureTable {
+) -> Result<FeatureTable, Error> {
     let values = features.iter().map(|feature| feature.value).collect();
     let features: Vec<FeatureInfo> = features.into_iter().map(|feature| feature.info).collect();
     let mut names = HashSet::new();
     if let Some(info) = features.iter().find(|info| !names.insert(&info.name)) {
-        panic!("two features of one patient are named `{}`", info.name);
+        return Err(Error::DuplicateFeature { name: info.name.clone() });
     }
-    FeatureTable { features, rows: vec![FeatureRow { patient_id, date, values }] }
+    Ok(FeatureTable { features, rows: vec![FeatureRow { patient_id, date, values }] })
 }
 
 /// Joins tables of one modality to one: rows sorted by patient and date, columns in the order in
@@ -63,7 +64,7 @@ mod tests {
 
     fn table(patient: &str, names: &[&str]) -> FeatureTable {
         let features = names.iter().map(|name| Feature::new(name, "", "", Some(1.0))).collect();
-        single_row(PatientId::new(patient).unwrap(), None, features)
+        single_row(PatientId::new(patient).unwrap(), None, features).unwrap()
     }
 
     #[test]
@@ -83,8 +84,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "named `x`")]
-    fn two_features_of_one_name_are_a_fault_of_ours() {
-        let _ = table("a", &["x", "x"]);
+    fn two_features_of_one_name_are_an_error() {
+        let features = ["x", "y", "x"].map(|name| Feature::new(name, "", "", Some(1.0))).to_vec();
+        let error = single_row(PatientId::new("a").unwrap(), None, features).unwrap_err();
+        assert!(error.to_string().starts_with("two features are named `x`"), "{error}");
     }
 }

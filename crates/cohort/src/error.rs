@@ -32,12 +32,12 @@ pub enum Error {
         source: csv::Error,
     },
     /// A manifest is no TOML, or lacks or misspells a key.
-    #[error("{}: this is not a manifest of a cohort", .path.display())]
+    #[error("{place}: this is not a manifest of a cohort: {problem}")]
     Toml {
-        /// The manifest.
-        path: PathBuf,
-        /// The line, and what was expected there.
-        source: Box<toml::de::Error>,
+        /// The manifest, and the line.
+        place: String,
+        /// What was expected there.
+        problem: String,
     },
     /// The feature dictionary in a Parquet file's metadata is damaged.
     #[error("{}: the feature dictionary in the file's metadata is damaged", .path.display())]
@@ -68,6 +68,12 @@ pub enum Error {
         expected: &'static str,
         /// The type that it has.
         found: String,
+    },
+    /// A parser gave two features of one name, between which nobody could tell.
+    #[error("two features are named `{name}`; name each gene or column once in the manifest")]
+    DuplicateFeature {
+        /// The name.
+        name: String,
     },
     /// Anything else that is wrong with a file, in words.
     #[error("{}: {problem}", .path.display())]

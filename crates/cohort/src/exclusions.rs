@@ -6,6 +6,10 @@ use crate::{Error, write_atomically};
 
 /// Writes `exclusions.csv`: `patient_id`, `modality`, `step`, `reason`, in the given order.
 ///
+/// An id or modality that begins with `=`, `+`, `-` or `@` gets a `'` before it, so that a
+/// spreadsheet shows it instead of computing it (OWASP, CSV injection). [`read_exclusions`] takes it
+/// off again.
+///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<(), Error> {
@@ -15,7 +19,8 @@ pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<(), Err
         // Written by hand, for the header must be there when no row is.
         writer.write_record(["patient_id", "modality", "step", "reason"]).map_err(at_path)?;
         for one in exclusions {
-            let record = [&one.patient_id, &one.modality, &one.step, &one.reason];
+            let (patient, modality) = (guarded(&one.patient_id), guarded(&one.modality));
+            let record = [patient.as_str(), &modality, &one.step, &one.reason];
             writer.write_record(record).map_err(at_path)?;
         }
         Ok(writer.flush()?)
@@ -28,10 +33,28 @@ pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<(), Err
 /// When the file is no such table.
 pub fn read_exclusions(path: &Path) -> Result<Vec<Exclusion>, Error> {
     let mut reader = csv::Reader::from_reader(fs_err::File::open(path)?);
-    reader
+    let mut exclusions: Vec<Exclusion> = reader
         .deserialize()
         .collect::<Result<_, _>>()
-        .map_err(|source| Error::Csv { path: path.to_owned(), source })
+        .map_err(|source| Error::Csv { path: path.to_owned(), source })?;
+    for one in &mut exclusions {
+        one.patient_id = unguarded(&one.patient_id).to_owned();
+        one.modality = unguarded(&one.modality).to_owned();
+    }
+    Ok(exclusions)
+}
+
+/// Whether a spreadsheet would compute the text, quotes before it left aside.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@'])
+}
+
+fn guarded(text: &str) -> String {
+    if is_formula(text) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn unguarded(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -48,10 +71,17 @@ mod tests {
             step: "align".to_owned(),
             reason: "said \"no\"\nand left".to_owned(),
         };
-        for list in [vec![one], Vec::new()] {
+        let formulas = ["=1+1", "+49", "-", "@x", "'=1", "'quoted", "a=b"];
+        let formulas = formulas.map(|id| Exclusion {
+            patient_id: id.to_owned(),
+            modality: id.to_owned(),
+            ..one.clone()
+        });
+        for list in [vec![one], Vec::new(), formulas.to_vec()] {
             write_exclusions(&path, &list).unwrap();
             let text = fs_err::read_to_string(&path).unwrap();
             assert!(text.starts_with("patient_id,modality,step,reason\n"));
+            assert!(!text.lines().any(|line| line.starts_with(['=', '+', '-', '@'])), "{text}");
             assert_eq!(read_exclusions(&path).unwrap(), list);
         }
     }

@@ -131,8 +131,8 @@ mod tests {
         let volume = |value| Feature::new("volume", "mm3", "Volume.", value).with_standard("RNU0");
         let day = NaiveDate::from_ymd_opt(2020, 2, 29);
         let table = merge_tables(vec![
-            single_row(id("P1"), day, vec![volume(Some(0.1))]),
-            single_row(id("P1"), None, vec![volume(None)]),
+            single_row(id("P1"), day, vec![volume(Some(0.1))]).unwrap(),
+            single_row(id("P1"), None, vec![volume(None)]).unwrap(),
         ]);
         write_feature_table(&path, &table).unwrap();
         assert_eq!(read_feature_table(&path).unwrap(), table);

@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -56,6 +56,7 @@ pub fn read_files(manifest: &Manifest) -> Result<SourceFiles, Error> {
     }
     reject_duplicates(&list, &mut found);
     reject_absent_paths(&list, &mut found)?;
+    reject_shared_paths(&list, manifest, &mut found);
     Ok(found)
 }
 
@@ -232,6 +233,41 @@ fn reject_duplicates(list: &List, found: &mut SourceFiles) {
     found.rejected.sort_by(|a, b| (&a.patient_id, &a.reason).cmp(&(&b.patient_id, &b.reason)));
 }
 
+/// A scan or a genome belongs to one patient. Where rows of several patients name one, nobody can
+/// say whose it is, and all go. Tables of many patients are meant to be shared, and so is a VCF
+/// file whose rows name different samples.
+fn reject_shared_paths(list: &List, manifest: &Manifest, found: &mut SourceFiles) {
+    let mut groups: BTreeMap<(PathBuf, Option<String>), Vec<SourceFile>> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for file in found.files.drain(..) {
+        let sample = match manifest.modality(&file.modality).map(|modality| modality.kind) {
+            Some(Kind::Vcf) => file.sample_id.clone(),
+            Some(Kind::Dicom | Kind::Nifti) => None,
+            _ => {
+                kept.push(file);
+                continue;
+            }
+        };
+        let path = fs_err::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        groups.entry((path, sample)).or_default().push(file);
+    }
+    for group in groups.into_values() {
+        if group.iter().all(|file| file.patient_id == group[0].patient_id) {
+            kept.extend(group);
+            continue;
+        }
+        let lines = group.iter().map(|file| file.line.to_string()).collect::<Vec<_>>();
+        let problem = format!(
+            "lines {} name one source, `{}`, for different patients; give each patient their own",
+            lines.join(" and "),
+            manifest.relative(&group[0].path)
+        );
+        found.rejected.extend(group.iter().map(|file| list.exclude_file(file, &problem)));
+    }
+    kept.sort_by_key(|file| file.line);
+    found.files = kept;
+}
+
 fn reject_absent_paths(list: &List, found: &mut SourceFiles) -> Result<(), Error> {
     let absent = |file: &SourceFile| {
         let mut paths = [Some(&file.path), file.mask.as_ref()].into_iter().flatten();
@@ -311,6 +347,25 @@ mod tests {
             assert!(reason.starts_with("files.csv:3: "), "{case}: {reason}");
             assert!(reason.contains(expected), "{case}: {reason}");
             assert!(!reason.contains("1961"), "{case}: {reason}");
+        }
+    }
+
+    #[test]
+    fn one_scan_or_genome_of_two_patients_is_nobodys() {
+        let head = "patient_id,modality,path,sample_id,mask\n";
+        for (case, rows, kept) in [
+            ("one genome", "P1,g,a.vcf,,\nP2,g,a.vcf,,\nP3,g,b.vcf,,\n", 1),
+            ("one path in two spellings", "P1,g,a.vcf,,\nP2,g,./a.vcf,,\n", 0),
+            ("two samples of one file", "P1,g,a.vcf,S1,\nP2,g,a.vcf,S2,\n", 2),
+            ("one sample twice", "P1,g,a.vcf,S1,\nP2,g,a.vcf,S1,\n", 0),
+            ("one image", "P1,mr,a.vcf,,b.vcf\nP2,mr,a.vcf,,b.vcf\n", 0),
+        ] {
+            let files = read(&format!("{head}{rows}")).expect(case);
+            assert_eq!(files.files.len(), kept, "{case}");
+            assert_eq!(files.rejected.len(), rows.lines().count() - kept, "{case}");
+            for one in &files.rejected {
+                assert!(one.reason.contains("lines 2 and 3 name one source"), "{case}: {one:?}");
+            }
         }
     }
 

@@ -25,7 +25,10 @@ mod predictions;
 mod testing;
 
 pub use align::{KnownPatients, ModalityTable, align};
-pub use aligned::{read_cohort, read_cohort_id, read_outcomes, write_cohort, write_outcomes};
+pub use aligned::{
+    read_cohort, read_cohort_exclusions, read_cohort_id, read_cohort_to_predict, read_outcomes,
+    write_aligned, write_cohort, write_outcomes,
+};
 pub use assemble::{merge_tables, single_row};
 pub use atomic::{TEMPORARY_PREFIX, remove_leftovers, write_atomically};
 pub use error::Error;
@@ -35,6 +38,7 @@ pub use files::{SourceFile, SourceFiles, read_files};
 pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
 pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
 pub use manifest::{Kind, Manifest, Modality, Window};
+pub use parquet_file::stored_kind;
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
 
 /// The layout of the Parquet files that this version writes, stored in their metadata.

@@ -118,9 +118,17 @@ impl Manifest {
     /// When the file cannot be read, is no TOML, or has an unknown key, an unknown kind, an unknown
     /// schema number or a name that will not do.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        check_is_file(path)?;
         let text = fs_err::read_to_string(path)?;
-        let frame: Frame = toml::from_str(&text)
-            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        let frame: Frame = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            Error::Toml {
+                place: line.map_or(path.display().to_string(), |line| {
+                    format!("{}:{line}", path.display())
+                }),
+                problem: error.message().replace('\n', ", "),
+            }
+        })?;
         check(&frame).map_err(|problem| Error::content(path, problem))?;
         let modality = |frame: ModalityFrame| Modality {
             name: frame.name,
@@ -167,6 +175,20 @@ impl Manifest {
     pub fn modality(&self, name: &str) -> Option<&Modality> {
         self.modalities.iter().find(|modality| modality.name == name)
     }
+}
+
+fn check_is_file(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        let inside = path.join("cohort.toml");
+        let problem = format!("this is a folder; name its manifest, such as {}", inside.display());
+        return Err(Error::content(path, problem));
+    }
+    if !path.exists() {
+        let problem = "there is no such file; a manifest describes a cohort, and `oncoweave \
+                       simulate --out DIR` writes one to start from";
+        return Err(Error::content(path, problem));
+    }
+    Ok(())
 }
 
 fn check(frame: &Frame) -> Result<(), String> {
@@ -217,10 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cohort.toml");
         fs_err::write(&path, text).unwrap();
-        Manifest::read(&path).map_err(|error| match error {
-            Error::Toml { ref source, .. } => format!("{error}: {source}"),
-            error => error.to_string(),
-        })
+        Manifest::read(&path).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -283,12 +302,21 @@ mod tests {
             (
                 "no TOML",
                 "schema 1".to_owned(),
-                "cohort.toml: this is not a manifest of a cohort: TOML parse error at line 1",
+                "cohort.toml:1: this is not a manifest of a cohort: ",
             ),
         ] {
             let message = read(&text).expect_err(case);
             assert!(message.contains(expected), "{case}: {message}");
         }
+    }
+
+    #[test]
+    fn says_what_to_name_where_there_is_no_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = Manifest::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("this is a folder") && message.ends_with("cohort.toml"));
+        let message = Manifest::read(&folder.path().join("c.toml")).unwrap_err().to_string();
+        assert!(message.contains("c.toml: there is no such file"), "{message}");
     }
 
     #[test]

@@ -105,6 +105,16 @@ pub(crate) fn read_metadata(path: &Path, kind: Kind) -> Result<HashMap<String, S
     Ok(open(path, kind)?.1)
 }
 
+/// What one of our Parquet files says that it holds, such as `cohort` or `predictions`; `None` for
+/// any other file.
+#[must_use]
+pub fn stored_kind(path: &Path) -> Option<String> {
+    let file = fs_err::File::open(path).ok()?.into_file();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).ok()?;
+    let pairs = builder.metadata().file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == KIND)?.value.clone()
+}
+
 type Opened = (ParquetRecordBatchReaderBuilder<std::fs::File>, HashMap<String, String>);
 
 fn open(path: &Path, kind: Kind) -> Result<Opened, Error> {

@@ -4,13 +4,13 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use oncoweave_cohort::{
     Manifest, ModalityTable, Window, align, read_exclusions, read_feature_table, read_outcomes,
-    write_atomically, write_cohort, write_exclusions,
+    write_aligned, write_atomically, write_exclusions,
 };
 use oncoweave_core::{Cohort, Exclusion};
 use serde_json::json;
 
-use super::extract::read_cohort_id;
-use crate::{Outcome, output};
+use super::extract::check_made_from;
+use crate::{Outcome, output, replace};
 
 /// Join the feature tables to one row a patient
 #[derive(clap::Args)]
@@ -20,7 +20,8 @@ pub(crate) struct Args {
     /// The folder that extract wrote
     #[arg(long, value_name = "DIR")]
     pub(crate) features: PathBuf,
-    /// The aligned table to write; lineage.parquet and exclusions.csv go beside it
+    /// The aligned table to write; lineage.parquet and exclusions.csv go beside it, with its name
+    /// before theirs unless it is cohort.parquet
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Print the summary as JSON
@@ -30,7 +31,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let manifest = Manifest::read(&args.manifest)?;
-    check_folder(&args.features, &manifest)?;
+    check_out(&args.out, &args.manifest)?;
+    check_made_from(&args.features, &manifest)?;
     let outcomes = read_outcomes(&args.features.join("outcomes.parquet"))?;
     let tables = read_tables(&args.features, &manifest)?;
     let earlier: Vec<Exclusion> = read_exclusions(&args.features.join("exclusions.csv"))?
@@ -43,31 +45,33 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (cohort, left_out) = align(&outcomes, &tables);
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "aligned the cohort");
     let excluded = [earlier, left_out.clone()].concat();
-    let beside = |name: &str| args.out.with_file_name(name);
-    write_exclusions(&beside("exclusions.csv"), &excluded)?;
-    write_atomically(&beside("lineage.parquet"), |file| file.write_all(&lineage))?;
-    write_cohort(&args.out, &manifest.id, &cohort)?;
+    write_exclusions(&beside(&args.out, "exclusions.csv"), &excluded)?;
+    let lineage_path = beside(&args.out, "lineage.parquet");
+    write_atomically(&lineage_path, |file| file.write_all(&lineage))?;
+    write_aligned(&args.out, &manifest.id, &cohort, &excluded)?;
     let summary = summary(&manifest, &cohort, excluded.len(), left_out.len());
     output::data(&if args.json { json_text(&summary) } else { text(&summary, &args.out) })?;
     Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::SetAside })
 }
 
-fn check_folder(features: &Path, manifest: &Manifest) -> Result<()> {
-    match read_cohort_id(features)? {
-        Some(cohort) if cohort == manifest.id => Ok(()),
-        Some(cohort) => bail!(
-            "{} holds the features of cohort `{cohort}`, but {} is `{}`",
-            features.display(),
-            manifest.path.display(),
-            manifest.id
-        ),
-        None => bail!(
-            "{} was not made by extract; run `oncoweave extract {} --out {}` first",
-            features.display(),
-            manifest.path.display(),
-            features.display()
-        ),
+/// The name of a list beside the table: its own where the table has the usual name, else with the
+/// table's before it, so that the lists of two tables in one folder do not meet.
+fn beside(out: &Path, name: &str) -> PathBuf {
+    match out.file_stem().map(|stem| stem.to_string_lossy()) {
+        Some(stem) if stem != "cohort" => out.with_file_name(format!("{stem}.{name}")),
+        _ => out.with_file_name(name),
     }
+}
+
+/// Refuses to replace anything but an earlier alignment, be it by the table or by its lists.
+fn check_out(out: &Path, manifest: &Path) -> Result<()> {
+    replace::check_table(out, "cohort", &[manifest])?;
+    replace::check_table(&beside(out, "lineage.parquet"), "lineage", &[])?;
+    let list = beside(out, "exclusions.csv");
+    if list.exists() && read_exclusions(&list).is_err() {
+        bail!("{} exists and is no list of exclusions; name another --out", list.display());
+    }
+    Ok(())
 }
 
 /// The tables in the order of the manifest, the clinical one first.
@@ -101,6 +105,7 @@ fn summary(
     json!({
         "cohort": manifest.id,
         "patients": cohort.len(),
+        "outcomes": cohort.survival.iter().flatten().count(),
         "events": cohort.survival.iter().flatten().filter(|survival| survival.event).count(),
         "modalities": names.map(modality).collect::<Vec<_>>(),
         "excluded": excluded,
@@ -125,14 +130,18 @@ fn text(summary: &serde_json::Value, out: &Path) -> String {
     let modalities: String =
         summary["modalities"].as_array().into_iter().flatten().map(modality).collect();
     format!(
-        "cohort `{}`: {} patients, {} events\n{modalities}{} exclusions in all, {} by this step, \
+        "cohort `{}`: {} patients, {}\n{modalities}{} exclusions in all, {} by this step, \
          listed in {}\nwrote {}",
         text(&summary["cohort"]),
         summary["patients"],
-        summary["events"],
+        if summary["outcomes"] == 0 {
+            "no outcome".to_owned()
+        } else {
+            format!("{} events", summary["events"])
+        },
         summary["excluded"],
         summary["left_out"],
-        out.with_file_name("exclusions.csv").display(),
+        beside(out, "exclusions.csv").display(),
         out.display()
     )
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use oncoweave_core::{Cohort, PatientId};
+use oncoweave_core::{Cohort, Exclusion, PatientId};
 use oncoweave_model::{CvProgress, Folds, TrainConfig, cross_validate};
 
-use crate::{Outcome, aligned::Aligned, evaluation_folder, output, progress::progress};
+use crate::{
+    Outcome, aligned::Aligned, evaluation_folder, input, output, progress::progress, replace,
+};
 
 /// Cross-validate the fusion network, always beside ridge Cox and each modality alone
 #[derive(clap::Args)]
@@ -24,7 +26,8 @@ pub(crate) struct Args {
     /// it is filled, else 5
     #[arg(long, conflicts_with = "splits")]
     pub(crate) folds: Option<usize>,
-    /// Folds from outside: a CSV with the columns `patient_id` and `fold`
+    /// Folds from outside: a CSV, semicolons and tabs allowed, with the columns `patient_id`
+    /// and `fold`; who is not in it is left out and listed
     #[arg(long)]
     pub(crate) splits: Option<PathBuf>,
     /// Print evaluation.json instead of a summary
@@ -33,9 +36,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    replace::check_evaluation(&args.out)?;
+    input::check_settings(&args.config)?;
     let config = TrainConfig::read(&args.config)?;
     let aligned = Aligned::read(&args.data)?;
-    let folds = choose_folds(args, &aligned.cohort, config.seed)?;
+    let (folds, without_fold) = choose_folds(args, &aligned.cohort, config.seed)?;
     let bar = progress("fitting", 0);
     let on_fit = |fit: &CvProgress| {
         bar.set_length(fit.total as u64);
@@ -46,7 +51,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         cross_validate(&aligned.dataset(), &config, &folds, &on_fit)
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
     bar.finish_and_clear();
+    evaluation_folder::warn(&evaluation);
+    let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
+    evaluation.exclusions.extend(without_fold);
     evaluation_folder::write(&args.out, &evaluation, &predictions)?;
     if args.json {
         output::data(&serde_json::to_string_pretty(&evaluation)?)?;
@@ -54,25 +62,51 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         output::data(&evaluation_folder::summary(&evaluation))?;
         output::data(&format!("wrote {}", args.out.join("report.html").display()))?;
     }
-    Ok(Outcome::Complete)
+    Ok(outcome)
 }
 
-fn choose_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<Folds> {
+/// The folds, and the patients whom they leave out.
+fn choose_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<(Folds, Vec<Exclusion>)> {
     if let Some(path) = &args.splits {
         let folds = read_splits(path, cohort)?;
-        return Ok(Folds::given(folds, &path.display().to_string())?);
+        let source = path.display().to_string();
+        let left_out = without_fold(cohort, &folds, &source);
+        return Ok((Folds::given(folds, &source)?, left_out));
     }
     match args.folds {
-        Some(folds) => Ok(Folds::stratified(cohort, folds, seed)?),
-        None if cohort.folds.iter().any(Option::is_some) => Ok(Folds::from_column(cohort)?),
-        None => Ok(Folds::stratified(cohort, 5, seed)?),
+        Some(folds) => Ok((Folds::stratified(cohort, folds, seed)?, Vec::new())),
+        None if cohort.folds.iter().any(Option::is_some) => {
+            let left_out = without_fold(cohort, &cohort.folds, "the column `fold`");
+            Ok((Folds::from_column(cohort)?, left_out))
+        }
+        None => Ok((Folds::stratified(cohort, 5, seed)?, Vec::new())),
     }
 }
 
-/// Reads `patient_id, fold`. Patients of the file who are not in the cohort are counted and said:
+/// The patients who are in no fold, so that they are neither trained on nor judged.
+fn without_fold(cohort: &Cohort, folds: &[Option<u32>], source: &str) -> Vec<Exclusion> {
+    let exclusion = |patient: &PatientId| Exclusion {
+        patient_id: patient.to_string(),
+        modality: String::new(),
+        step: "cv".to_owned(),
+        reason: format!("{source} gives no fold; give one to have the patient judged"),
+    };
+    let left_out = cohort.patients.iter().zip(folds).filter(|(_, fold)| fold.is_none());
+    left_out.map(|(patient, _)| exclusion(patient)).collect()
+}
+
+/// Reads `patient_id, fold`, separated by commas, semicolons or tabs. Patients of the file who are not in the cohort are counted and said:
 /// a list of folds often covers more than was aligned.
 fn read_splits(path: &Path, cohort: &Cohort) -> Result<Vec<Option<u32>>> {
-    let mut reader = csv::Reader::from_reader(fs_err::File::open(path)?);
+    input::check_file(path, "a CSV with the columns `patient_id` and `fold`")?;
+    let bytes = fs_err::read(path)?;
+    let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let header = String::from_utf8_lossy(header);
+    let count = |delimiter: u8| header.matches(char::from(delimiter)).count();
+    let delimiter = [b';', b'\t', b','].into_iter().max_by_key(|&delimiter| count(delimiter));
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter.expect("there are three to choose from"))
+        .from_reader(bytes.as_slice());
     let header = reader.headers().with_context(|| format!("could not read {}", path.display()))?;
     let column = |name: &str| {
         header.iter().position(|column| column.trim() == name).with_context(|| {

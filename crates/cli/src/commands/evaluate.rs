@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use oncoweave_model::{Model, evaluate};
 
-use crate::{Outcome, aligned::Aligned, evaluation_folder, output};
+use crate::{Outcome, aligned::Aligned, evaluation_folder, output, replace};
 
 /// Judge a trained model on an aligned table, beside the baselines it was trained with
 #[derive(clap::Args)]
@@ -24,12 +24,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    replace::check_evaluation(&args.out)?;
     let model = Model::load(&args.model)?;
     let aligned = Aligned::read(&args.data)?;
     let (mut evaluation, predictions) = evaluate(&model, &aligned.dataset(), &aligned.rows())
         .with_context(|| {
             format!("could not evaluate {} on {}", args.model.display(), args.data.display())
         })?;
+    evaluation_folder::warn(&evaluation);
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation_folder::write(&args.out, &evaluation, &predictions)?;
     if args.json {

@@ -6,6 +6,7 @@
 
 mod collect;
 mod folder;
+mod inputs;
 mod lineage;
 mod part;
 mod plan;
@@ -22,7 +23,7 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use crate::{Outcome, output, progress::progress};
-pub(crate) use folder::read_cohort_id;
+pub(crate) use folder::check_made_from;
 use part::Part;
 use plan::Plan;
 
@@ -96,6 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     let summary = collect::write(&plan, &measured, &args.out)
         .with_context(|| format!("could not write the results into {}", args.out.display()))?;
+    folder::finish(&args.out, &plan)?;
     output::data(&if args.json { summary.json() } else { summary.text(&args.out) })?;
     Ok(if summary.set_aside == 0 { Outcome::Complete } else { Outcome::SetAside })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use oncoweave_cohort::{PredictionLayout, write_predictions};
 use oncoweave_model::Model;
 
-use crate::{Outcome, aligned::Aligned, output};
+use crate::{Outcome, aligned::Aligned, output, replace};
 
 /// Predict risk, survival and subtype for the patients of an aligned table
 #[derive(clap::Args)]
@@ -22,11 +22,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    replace::check_table(&args.out, "predictions", &[&args.data])?;
     let model = Model::load(&args.model)?;
-    let aligned = Aligned::read(&args.data)?;
+    let aligned = Aligned::read_to_predict(&args.data)?;
     let predictions = model.score(&aligned.cohort, &aligned.rows()).with_context(|| {
         format!("could not predict {} with {}", args.data.display(), args.model.display())
     })?;
+    warn_of_unknown(&model.unknown_columns(&aligned.cohort)?);
     let layout = PredictionLayout {
         horizons_days: model.horizons_days().to_vec(),
         classes: model.classes().to_vec(),
@@ -42,4 +44,18 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         args.out.display()
     ))?;
     Ok(Outcome::Complete)
+}
+
+fn warn_of_unknown(columns: &[String]) {
+    const SHOWN: usize = 10;
+    if columns.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = columns.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = columns.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    tracing::warn!(
+        "the model does not know these columns and ignores them: {}{more}",
+        shown.join(", ")
+    );
 }

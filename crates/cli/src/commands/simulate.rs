@@ -8,7 +8,7 @@ use crate::{Outcome, output, progress::progress};
 /// Simulate a cohort with a known truth, in the file formats of hospitals
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder to write, empty or of an earlier simulation
+    /// Folder to write, new, empty or of a simulation that was cut off
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Number of patients

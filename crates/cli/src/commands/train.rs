@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use oncoweave_model::{EpochReport, TrainConfig, train};
 
-use crate::{Outcome, aligned::Aligned, output, progress::progress};
+use crate::{Outcome, aligned::Aligned, input, output, progress::progress, replace};
 
 /// Train the fusion network and its baselines on an aligned table
 #[derive(clap::Args)]
@@ -28,10 +28,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    input::check_settings(&args.config)?;
     let config = TrainConfig::read(&args.config)?;
-    if args.out.exists() && !args.force {
-        anyhow::bail!("{} exists; name another folder or give --force", args.out.display());
-    }
+    replace::check_model(&args.out, args.force)?;
     let aligned = Aligned::read(&args.data)?;
     let bar = progress("training", config.training.epochs);
     let mut on_epoch = |report: &EpochReport| {
@@ -57,9 +56,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     )
     .with_context(|| format!("could not train on {}", args.data.display()))?;
     bar.finish_and_clear();
-    if args.out.exists() {
-        fs_err::remove_dir_all(&args.out)?;
-    }
     model.save(&args.out)?;
     let training = model.training();
     for note in &training.notes {

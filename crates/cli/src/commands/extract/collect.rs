@@ -19,11 +19,15 @@ use super::{
 pub(super) struct Summary {
     cohort: String,
     patients: usize,
+    /// Those with a known outcome.
+    outcomes: usize,
     events: usize,
     modalities: Vec<ModalitySummary>,
     sources: usize,
     reused: usize,
+    /// Reasons, of which a patient may have several.
     pub(super) set_aside: usize,
+    patients_set_aside: usize,
 }
 
 #[derive(Serialize)]
@@ -59,17 +63,21 @@ pub(super) fn write(plan: &Plan, measured: &Measured, out: &Path) -> Result<Summ
     let mut exclusions = plan.rejected.clone();
     exclusions.extend(done.iter().flat_map(|(task, part)| set_aside(plan, task, part)));
     let set_aside = exclusions.len();
+    let patients_set_aside =
+        exclusions.iter().map(|one| &one.patient_id).collect::<BTreeSet<_>>().len();
     exclusions.extend(without_files(plan, &tables, &exclusions));
     exclusions.sort_by(|a, b| key(a).cmp(&key(b)));
     write_exclusions(&out.join("exclusions.csv"), &exclusions)?;
     Ok(Summary {
         cohort: plan.manifest.id.clone(),
         patients: outcomes.len(),
+        outcomes: outcomes.survival.iter().flatten().count(),
         events: outcomes.survival.iter().flatten().filter(|survival| survival.event).count(),
         modalities: tables.iter().map(|(name, table)| summarize(name, table)).collect(),
         sources: measured.parts.len(),
         reused: measured.reused,
         set_aside,
+        patients_set_aside,
     })
 }
 
@@ -167,19 +175,25 @@ impl Summary {
 
     pub(super) fn text(&self, out: &Path) -> String {
         let mut text = format!(
-            "cohort `{}`: {} patients, {} events\n",
-            self.cohort, self.patients, self.events
+            "cohort `{}`: {} patients, {}\n",
+            self.cohort,
+            self.patients,
+            if self.outcomes == 0 {
+                "no outcome".to_owned()
+            } else {
+                format!("{} events", self.events)
+            }
         );
         let width = self.modalities.iter().map(|one| one.name.len()).max().unwrap_or_default();
         for ModalitySummary { name, patients, features } in &self.modalities {
             writeln!(text, "  {name:width$}  {patients:>6} patients  {features:>5} features")
                 .expect("writing to a text does not fail");
         }
-        let Self { sources, reused, set_aside, .. } = self;
+        let Self { sources, reused, set_aside, patients_set_aside, .. } = self;
         write!(
             text,
-            "{sources} sources read, {reused} of them reused; {set_aside} set aside, listed in \
-             {}\nwrote {}",
+            "{sources} sources read, {reused} of them reused; {patients_set_aside} patients have \
+             something set aside, for {set_aside} reasons listed in {}\nwrote {}",
             out.join("exclusions.csv").display(),
             out.display()
         )

@@ -147,9 +147,10 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 fn read_table(settings: &Settings, task: &Task) -> Result<FeatureTable, String> {
     let features = parse(settings, task)?;
     let row = |(file, features): (&SourceFile, _)| {
-        single_row(file.patient_id.clone(), file.date, features)
+        single_row(file.patient_id.clone(), file.date, features).map_err(reason)
     };
-    Ok(merge_tables(task.files.iter().zip(features).map(row).collect()))
+    let rows = task.files.iter().zip(features).map(row).collect::<Result<_, _>>()?;
+    Ok(merge_tables(rows))
 }
 
 /// The features of each row of a task, in order.
@@ -256,7 +257,7 @@ mod tests {
     }
 
     fn task(samples: &[Option<&str>]) -> Task {
-        let file = |sample: &Option<&str>| SourceFile {
+        let file = |sample: Option<&str>| SourceFile {
             patient_id: PatientId::new("P1").unwrap(),
             modality: "genomics".to_owned(),
             path: "all.maf".into(),
@@ -265,7 +266,7 @@ mod tests {
             date: None,
             line: 2,
         };
-        Task { modality: 0, files: samples.iter().map(file).collect() }
+        Task { modality: 0, files: samples.iter().copied().map(file).collect() }
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use oncoweave_clinical::{ClinicalTable, RejectedRow, Table, read_clinical, read_table};
-use oncoweave_cohort::{KnownPatients, Manifest, SourceFile, SourceHash, hash_source, read_files};
+use oncoweave_cohort::{
+    Kind, KnownPatients, Manifest, SourceFile, SourceFiles, SourceHash, hash_source, read_files,
+};
 use oncoweave_core::{Exclusion, PatientId};
 
+use super::inputs::inputs;
 use super::settings::{Settings, read_clinical_settings, settings_sha256};
 
 /// What is to be done, all of it checked.
@@ -19,6 +22,8 @@ pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
     /// Rows of the files list and of tables that were set aside before any file was opened.
     pub(super) rejected: Vec<Exclusion>,
+    /// What it was made from, see [`inputs`].
+    pub(super) inputs: BTreeMap<String, String>,
 }
 
 /// The clinical table, read.
@@ -64,7 +69,9 @@ impl Plan {
             .iter()
             .map(|modality| Settings::read(&manifest, modality))
             .collect::<Result<Vec<_>>>()?;
+        let inputs = inputs(&manifest)?;
         let files = read_files(&manifest)?;
+        warn_if_no_files(&manifest, &files);
         let path = manifest.resolve(clinical_settings.table.as_ref());
         let table = read_clinical(&path, &clinical_settings, outcome.as_ref())
             .context("could not read the clinical table")?;
@@ -74,6 +81,7 @@ impl Plan {
             settings_sha256: settings_sha256(&(&clinical_settings, &outcome)),
             path,
         };
+        check_any_patient(&clinical)?;
         let mut rejected = files.rejected;
         rejected.extend(clinical.table.rejected.iter().map(|row| exclusion(row, "clinical")));
         let known = known_files(&clinical, files.files, &manifest, &mut rejected)?;
@@ -90,7 +98,38 @@ impl Plan {
             });
         }
         let tasks = tasks(&modalities, known);
-        Ok(Self { manifest, clinical, modalities, tasks, rejected })
+        Ok(Self { manifest, clinical, modalities, tasks, rejected, inputs })
+    }
+}
+
+/// Fails when no row of the clinical table will do: then nothing can be extracted, and the reasons
+/// there are the cause.
+fn check_any_patient(clinical: &Clinical) -> Result<()> {
+    const SHOWN: usize = 3;
+    if !clinical.table.patients.is_empty() {
+        return Ok(());
+    }
+    let rejected = &clinical.table.rejected;
+    let reasons: Vec<&str> = rejected.iter().take(SHOWN).map(|row| row.reason.as_str()).collect();
+    match rejected.len() {
+        0 => bail!("{}: the table has no row; it needs one a patient", clinical.path.display()),
+        count => bail!(
+            "{}: all {count} rows were set aside; the first reasons: {}",
+            clinical.path.display(),
+            reasons.join("; ")
+        ),
+    }
+}
+
+fn warn_if_no_files(manifest: &Manifest, files: &SourceFiles) {
+    let of_files = manifest.modalities.iter().filter(|modality| modality.kind != Kind::Table);
+    let names: Vec<String> = of_files.map(|modality| format!("`{}`", modality.name)).collect();
+    if files.files.is_empty() && files.rejected.is_empty() && !names.is_empty() {
+        tracing::warn!(
+            "{}: the list has no row, so there is nothing of {}",
+            manifest.files.display(),
+            names.join(", ")
+        );
     }
 }
 
