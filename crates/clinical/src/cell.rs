@@ -60,16 +60,19 @@ pub(crate) fn date(cell: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(cell, "%Y-%m-%d").ok()
 }
 
-/// A cell as a message may show it: never something like a date, never a long text.
-pub(crate) fn shown(cell: &str) -> String {
+/// What kind of thing a cell holds that should be a number. A message says this and never the cell
+/// itself, which is a patient's.
+pub(crate) fn kind(cell: &str) -> &'static str {
     let digits = cell.bytes().filter(u8::is_ascii_digit).count();
     let dividers = cell.bytes().skip(1).filter(|byte| b"-/.".contains(byte)).count();
-    if digits >= 4 && dividers >= 2 {
-        "what looks like a date".to_owned()
-    } else if cell.chars().count() > 30 {
-        "a long text".to_owned()
-    } else {
-        format!("`{cell}`")
+    match (number(cell), number_with_unit(cell)) {
+        (Some(value), _) if value.is_sign_negative() => "a negative number",
+        (Some(value), _) if value.fract() != 0.0 => "a number with decimals",
+        (Some(_), _) => "a number",
+        _ if digits >= 4 && dividers >= 2 => "what looks like a date",
+        (None, Some(_)) => "a number with text behind it",
+        (None, None) if cell.parse::<f64>().is_ok() => "a value that is not finite",
+        (None, None) => "text that is no number",
     }
 }
 
@@ -134,10 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn a_message_never_shows_a_date() {
-        for cell in ["1950-02-03", "3.2.1950", "02/03/1950", "1950-02-03T00:00"] {
-            assert!(!shown(cell).contains("1950"), "{cell}");
+    fn a_message_names_the_kind_of_a_cell() {
+        for (cell, expected) in [
+            ("1950-02-03", "what looks like a date"),
+            ("3.2.1950", "what looks like a date"),
+            ("02/03/1950", "what looks like a date"),
+            ("1950-02-03T00:00", "what looks like a date"),
+            ("-12.5", "a negative number"),
+            ("12.5", "a number with decimals"),
+            ("12", "a number"),
+            ("12 d", "a number with text behind it"),
+            ("-Inf", "a value that is not finite"),
+            ("Jane Doe", "text that is no number"),
+        ] {
+            assert_eq!(kind(cell), expected, "{cell}");
         }
-        assert_eq!(shown("-12.5"), "`-12.5`");
     }
 }

@@ -8,15 +8,52 @@ impl ClinicalSettings {
     /// Finds settings that contradict themselves.
     ///
     /// # Errors
-    /// When `min` is above `max`, a level or value is declared twice, a list is empty, or a factor
-    /// of `convert` is zero or not finite.
+    /// When `min` is above `max`, a level or value is declared twice, a list is empty, a factor of
+    /// `convert` is zero or not finite, or the column of the id, index date or fold is a feature.
     pub fn check(&self) -> Result<(), Error> {
         for (name, column) in &self.columns {
             column.check().map_err(|fault| {
                 Error::Settings(format!("[clinical.columns] `{name}`: {fault}"))
             })?;
         }
-        Ok(())
+        let keys = [
+            ("patient_id", Some(&self.patient_id)),
+            ("index_date", self.index_date.as_ref()),
+            ("fold", self.fold.as_ref()),
+        ];
+        self.check_features("[clinical]", &keys)
+    }
+
+    /// Finds settings that contradict themselves or the outcome's.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check) and [`OutcomeSettings::check`], and when a column of the outcome
+    /// is a feature too, from which a model would read the answer.
+    pub fn check_with(&self, outcome: Option<&OutcomeSettings>) -> Result<(), Error> {
+        self.check()?;
+        let Some(outcome) = outcome else { return Ok(()) };
+        outcome.check()?;
+        let keys = [
+            ("time", outcome.time.as_ref()),
+            ("event", outcome.event.as_ref()),
+            ("label", outcome.label.as_ref()),
+        ];
+        self.check_features("[outcome]", &keys)
+    }
+
+    /// Refuses a feature whose column has another task already.
+    fn check_features(&self, section: &str, keys: &[(&str, Option<&String>)]) -> Result<(), Error> {
+        let taken = keys
+            .iter()
+            .filter_map(|&(key, name)| Some((key, name?)))
+            .find(|(_, name)| self.columns.contains_key(*name));
+        match taken {
+            Some((key, name)) => Err(Error::Settings(format!(
+                "[clinical.columns] `{name}`: the column is `{key}` of {section} and cannot be a \
+                 feature; remove it from the columns"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -103,6 +140,36 @@ fn check_apart(a: (&str, &[String]), b: (&str, &[String])) -> Result<(), String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_with_another_task_is_no_feature() {
+        let outcome: OutcomeSettings = toml::from_str(
+            "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\nlabel = 'l'",
+        )
+        .unwrap();
+        for (column, expected) in [
+            ("id", "`patient_id` of [clinical]"),
+            ("day", "`index_date` of [clinical]"),
+            ("part", "`fold` of [clinical]"),
+            ("t", "`time` of [outcome]"),
+            ("e", "`event` of [outcome]"),
+            ("l", "`label` of [outcome]"),
+        ] {
+            let text = format!(
+                "table = 't'\npatient_id = 'id'\nindex_date = 'day'\nfold = 'part'\nsite = 's'\n\
+                 columns.{column} = {{ type = 'number' }}\ncolumns.s = {{ type = 'category' }}"
+            );
+            let settings: ClinicalSettings = toml::from_str(&text).unwrap();
+            let message = settings.check_with(Some(&outcome)).unwrap_err().to_string();
+            assert_eq!(
+                message,
+                format!(
+                    "[clinical.columns] `{column}`: the column is {expected} and cannot be a \
+                     feature; remove it from the columns"
+                )
+            );
+        }
+    }
 
     #[test]
     fn settings_that_contradict_themselves() {

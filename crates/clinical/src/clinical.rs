@@ -12,6 +12,9 @@ use crate::{
     source::{self, Source},
 };
 
+/// No follow-up is longer than 100 years; one that seems so is in another unit.
+const LONGEST_DAYS: f64 = 100.0 * 365.25;
+
 /// The clinical table as a cohort uses it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClinicalTable {
@@ -49,14 +52,13 @@ pub struct ClinicalPatient {
 ///
 /// # Errors
 /// When the whole table is useless: no such file, not UTF-8, no rows, a named column absent, a
-/// category without declared levels that has more than 50, or settings that contradict themselves.
+/// category without declared levels that has more than 50, none of `event_values` in any row, or settings that contradict themselves.
 pub fn read_clinical(
     path: &Path,
     settings: &ClinicalSettings,
     outcome: Option<&OutcomeSettings>,
 ) -> Result<ClinicalTable, Error> {
-    settings.check()?;
-    outcome.map_or(Ok(()), OutcomeSettings::check)?;
+    settings.check_with(outcome)?;
     let source = Source::open(path)?;
     let names = named_columns(settings, outcome);
     let places = names.iter().map(|name| source.column(name)).collect::<Result<Vec<_>, _>>()?;
@@ -66,6 +68,7 @@ pub fn read_clinical(
         .enumerate()
         .map(|(place, &name)| (name, source::cells(&frame, place).collect()))
         .collect();
+    check_events(outcome, &cells, path)?;
     let columns = settings
         .columns
         .iter()
@@ -79,6 +82,27 @@ pub fn read_clinical(
     table.rejected.extend(source.malformed().iter().map(|row| row.rejected(path, id_place)));
     table.rejected.sort_by_key(|row| row.line);
     Ok(table)
+}
+
+/// Refuses a table in which nobody has the event: its words are likely others than the settings'.
+fn check_events(
+    outcome: Option<&OutcomeSettings>,
+    cells: &BTreeMap<&str, Vec<&str>>,
+    path: &Path,
+) -> Result<(), Error> {
+    let Some((outcome, column)) = outcome.and_then(|o| Some((o, o.event.as_ref()?))) else {
+        return Ok(());
+    };
+    let is_event = |cell: &&str| cell::position(cell, &outcome.event_values).is_some();
+    let cells = &cells[column.as_str()];
+    if cells.is_empty() || cells.iter().any(is_event) {
+        return Ok(());
+    }
+    Err(Error::NoEvents {
+        path: path.to_owned(),
+        column: column.clone(),
+        values: cell::listed(&outcome.event_values),
+    })
 }
 
 /// Every column that the settings name, each once, the patient id first.
@@ -222,10 +246,14 @@ impl Reader<'_> {
         let time_days = match self.known(time, row) {
             None => Err(format!("expected a number of {unit}, found a missing cell; fill it in")),
             Some(text) => match cell::number(text) {
+                Some(number) if number * outcome.time_unit.days() > LONGEST_DAYS => Err(format!(
+                    "expected a number of {unit} of at most 100 years, found a longer time; \
+                     is `time_unit` right?"
+                )),
                 Some(number) if number >= 0.0 => Ok(number * outcome.time_unit.days()),
                 _ => Err(format!(
                     "expected a number of {unit}, zero or more, found {}; correct the cell",
-                    cell::shown(text)
+                    cell::kind(text)
                 )),
             },
         };
@@ -278,7 +306,7 @@ fn date(cell: &str) -> Result<NaiveDate, String> {
 fn fold(cell: &str) -> Result<u32, String> {
     let whole = cell.strip_suffix(".0").unwrap_or(cell).parse();
     whole.map_err(|_| {
-        format!("expected a fold as a whole number, found {}; correct the cell", cell::shown(cell))
+        format!("expected a fold as a whole number, found {}; correct the cell", cell::kind(cell))
     })
 }
 
@@ -383,7 +411,7 @@ mod tests {
             (",,,,1,f,1,dead,", "column `id`: a patient id must not be empty; fill it in"),
             (
                 "B,,,,1,f,-1,dead,",
-                "column `months`: expected a number of months, zero or more, found `-1`; \
+                "column `months`: expected a number of months, zero or more, found a negative number; \
                  correct the cell",
             ),
             (
@@ -392,7 +420,7 @@ mod tests {
             ),
             (
                 "B,,,,1,f,inf,dead,",
-                "column `months`: expected a number of months, zero or more, found `inf`; \
+                "column `months`: expected a number of months, zero or more, found a value that is not finite; \
                  correct the cell",
             ),
             (
@@ -402,7 +430,7 @@ mod tests {
             ),
             (
                 "B,,,,1,f,1,gone,",
-                "column `status`: expected `dead` or `alive`, found `gone`; \
+                "column `status`: expected `dead` or `alive`, found another value; \
                  correct the cell or add the value to the settings",
             ),
             (
@@ -416,12 +444,12 @@ mod tests {
             ),
             (
                 "B,,,first,1,f,1,dead,",
-                "column `fold`: expected a fold as a whole number, found `first`; correct the cell",
+                "column `fold`: expected a fold as a whole number, found text that is no number; correct the cell",
             ),
             (
                 "B,,,,732,f,1,gone,",
-                "column `age`: expected 0 to 120 in years, found `732`; is it in another unit?; \
-                 also column `status`: expected `dead` or `alive`, found `gone`; \
+                "column `age`: expected 0 to 120 in years, found a number above 120; is it in another unit?; \
+                 also column `status`: expected `dead` or `alive`, found another value; \
                  correct the cell or add the value to the settings",
             ),
             ("B,,,,1,f,1", "expected 9 cells, found 7; correct the row"),
@@ -436,6 +464,16 @@ mod tests {
             assert_eq!(rejected.reason.split_once("t.csv:3: ").unwrap().1, expected);
             assert_eq!(rejected.patient_id.as_deref(), row.starts_with('B').then_some("B"));
         }
+    }
+
+    #[test]
+    fn a_follow_up_of_more_than_100_years_is_in_another_unit() {
+        let table = read("A,,,,1,f,1200,dead,\nB,,,,1,f,1201,dead,\n");
+        assert_eq!(table.patients.len(), 1);
+        assert!(table.rejected[0].reason.ends_with(
+            "t.csv:3: column `months`: expected a number of months of at most 100 years, \
+             found a longer time; is `time_unit` right?"
+        ));
     }
 
     #[test]
@@ -459,8 +497,22 @@ mod tests {
     fn a_table_that_cannot_be_used_is_an_error() {
         let absent = Path::new("no/such/clinical.csv");
         let message = read_clinical(absent, &toml::from_str(SETTINGS).unwrap(), None).unwrap_err();
-        let source = std::error::Error::source(&message).unwrap().to_string();
-        assert!(source.contains("no/such/clinical.csv"), "{source}");
+        let message = message.to_string();
+        assert!(message.contains("no/such/clinical.csv"), "{message}");
+        let message =
+            read_clinical(&std::env::temp_dir(), &toml::from_str(SETTINGS).unwrap(), None)
+                .unwrap_err()
+                .to_string();
+        assert!(message.ends_with("expected a file, found a folder; name a file"), "{message}");
+        let rows = format!("{HEADER}A,,,,1,f,1,gone,\nB,,,,1,f,1,alive,\n");
+        let message = read_with(&rows, SETTINGS, Some(OUTCOME)).unwrap_err().to_string();
+        assert!(
+            message.ends_with(
+                "column `status`: none of event_values (`dead`) occurs in the table; \
+                 correct `event_values`"
+            ),
+            "{message}"
+        );
         let message =
             read_with("id,age,sex\nP1,1,f\n", SETTINGS, Some(OUTCOME)).unwrap_err().to_string();
         assert!(message.contains("no column `diagnosed`"), "{message}");

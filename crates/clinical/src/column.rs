@@ -123,32 +123,32 @@ impl<'a> ClinicalColumn<'a> {
         let (number, found) = cell::number_with_unit(cell).ok_or_else(|| {
             format!(
                 "expected a number{in_unit}, found {}; correct the cell or leave it empty",
-                cell::shown(cell)
+                cell::kind(cell)
             )
         })?;
         let factor = if found.is_empty() || found.eq_ignore_ascii_case(unit) {
             1.0
         } else if found.starts_with(',') {
-            return Err(format!(
-                "expected a number with a decimal point, found {}; write a point for the comma",
-                cell::shown(cell)
-            ));
+            return Err("expected a number with a decimal point, found one with a comma; \
+                        write a point for the comma"
+                .to_owned());
         } else {
             let known = convert.iter().find(|(name, _)| name.eq_ignore_ascii_case(found));
             *known.map(|(_, factor)| factor).ok_or_else(|| {
                 format!(
-                    "expected a number{in_unit}, found {}; add its unit to `convert` or correct the cell",
-                    cell::shown(cell)
+                    "expected a number{in_unit}, found one in a unit that the settings do not \
+                     know; add its unit to `convert` or correct the cell"
                 )
             })?
         };
         let value = number * factor;
-        if min.is_some_and(|min| value < min) || max.is_some_and(|max| value > max) {
+        let below = min.filter(|&min| value < min).map(|min| format!("below {min}"));
+        let above = max.filter(|&max| value > max).map(|max| format!("above {max}"));
+        if let Some(beyond) = below.or(above) {
             let low = min.map_or_else(|| "any".to_owned(), |min| min.to_string());
             let high = max.map_or_else(|| "any".to_owned(), |max| max.to_string());
             return Err(format!(
-                "expected {low} to {high}{in_unit}, found {}; is it in another unit?",
-                cell::shown(cell)
+                "expected {low} to {high}{in_unit}, found a number {beyond}; is it in another unit?"
             ));
         }
         Ok(value)
@@ -158,9 +158,8 @@ impl<'a> ClinicalColumn<'a> {
 fn level(cell: &str, levels: &[String]) -> Result<usize, String> {
     cell::position(cell, levels).ok_or_else(|| {
         format!(
-            "expected one of {}, found {}; correct the cell or add the level",
-            cell::listed(levels),
-            cell::shown(cell)
+            "expected one of {}, found a value not among them; correct the cell or add the level",
+            cell::listed(levels)
         )
     })
 }
@@ -175,10 +174,9 @@ pub(crate) fn truth(
         (Some(_), _) => Ok(true),
         (None, Some(_)) => Ok(false),
         (None, None) => Err(format!(
-            "expected {} or {}, found {}; correct the cell or add the value to the settings",
+            "expected {} or {}, found another value; correct the cell or add the value to the settings",
             cell::listed(true_values),
-            cell::listed(false_values),
-            cell::shown(cell)
+            cell::listed(false_values)
         )),
     }
 }
@@ -235,29 +233,34 @@ mod tests {
             (
                 number,
                 "abc",
-                "expected a number in g/dL, found `abc`; correct the cell or leave it empty",
+                "expected a number in g/dL, found text that is no number; correct the cell or leave it empty",
             ),
-            (number, "135", "expected 3 to 25 in g/dL, found `135`; is it in another unit?"),
+            (
+                number,
+                "135",
+                "expected 3 to 25 in g/dL, found a number above 25; is it in another unit?",
+            ),
             (
                 number,
                 "8.4 mmol/L",
-                "expected a number in g/dL, found `8.4 mmol/L`; \
+                "expected a number in g/dL, found one in a unit that the settings do not know; \
                  add its unit to `convert` or correct the cell",
             ),
             (
                 number,
                 "13,5",
-                "expected a number with a decimal point, found `13,5`; write a point for the comma",
+                "expected a number with a decimal point, found one with a comma; \
+                 write a point for the comma",
             ),
             (
                 "{ type = 'category', levels = ['f', 'm'] }",
                 "x",
-                "expected one of `f`, `m`, found `x`; correct the cell or add the level",
+                "expected one of `f`, `m`, found a value not among them; correct the cell or add the level",
             ),
             (
                 "{ type = 'boolean', true_values = ['y'], false_values = ['n'] }",
                 "x",
-                "expected `y` or `n`, found `x`; correct the cell or add the value to the settings",
+                "expected `y` or `n`, found another value; correct the cell or add the value to the settings",
             ),
             (
                 "{ type = 'number' }",

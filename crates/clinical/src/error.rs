@@ -5,8 +5,28 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be opened or read.
-    #[error("could not read the table")]
+    #[error(transparent)]
     Io(#[from] io::Error),
+    /// A folder stands where the table should be.
+    #[error("{}: expected a file, found a folder; name a file", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No row has the event, so that the settings likely do not name it as the table does.
+    #[error(
+        "{}: column `{column}`: none of event_values ({values}) occurs in the table; \
+         correct `event_values`",
+        .path.display()
+    )]
+    NoEvents {
+        /// The table.
+        path: PathBuf,
+        /// The event's column.
+        column: String,
+        /// The values that the settings name.
+        values: String,
+    },
     /// The file is compressed and broken.
     #[error("{}: the compressed file is damaged or cut short; copy it again", .path.display())]
     Damaged {

@@ -135,7 +135,7 @@ fn laml_without_a_follow_up_is_set_aside() {
     for row in &table.rejected {
         assert!(row.reason.ends_with(
             "column `days_to_last_followup`: expected a number of days, zero or more, \
-             found `-Inf`; correct the cell"
+             found a value that is not finite; correct the cell"
         ));
         assert!(row.patient_id.is_some());
     }

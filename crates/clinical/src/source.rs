@@ -149,6 +149,9 @@ pub(crate) fn cells(frame: &DataFrame, place: usize) -> impl Iterator<Item = &st
 }
 
 fn read_text(path: &Path) -> Result<String, Error> {
+    if path.is_dir() {
+        return Err(Error::Folder { path: path.to_owned() });
+    }
     let mut bytes = fs_err::read(path)?;
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut text = Vec::new();

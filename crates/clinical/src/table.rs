@@ -216,7 +216,7 @@ impl<'a> Rows<'a> {
             if value.is_none() && !cell::is_missing(cell, missing) {
                 self.faults[row].push(format!(
                     "column `{name}`: expected a number, found {}; correct the cell or leave it empty",
-                    cell::shown(cell)
+                    cell::kind(cell)
                 ));
             }
             self.values[row].push(value);
@@ -395,9 +395,9 @@ mod tests {
             reasons(&table),
             [
                 &format!(
-                    "3: column `a`: expected a number, found `x`; {advice}; \
-                     also column `b`: expected a number, found `y`; {advice}; \
-                     also column `c`: expected a number, found `z`; {advice}; and 1 more"
+                    "3: column `a`: expected a number, found text that is no number; {advice}; \
+                     also column `b`: expected a number, found text that is no number; {advice}; \
+                     also column `c`: expected a number, found text that is no number; {advice}; and 1 more"
                 ),
                 "4: column `id`: a patient id must not be empty; fill it in",
                 "5: expected 5 cells, found 2; correct the row",
