@@ -5,8 +5,24 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be opened or read.
-    #[error("could not read the file")]
+    #[error(transparent)]
     Io(#[from] io::Error),
+    /// A folder stands where a file should be.
+    #[error("{}: expected a file, found a folder; name a file", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Genes are asked for and the VCF says nothing of them.
+    #[error(
+        "{}: not annotated: no CSQ or ANN in the header, and the settings name genes; \
+         annotate it with VEP or SnpEff, or set `unannotated = true` to leave drivers unknown",
+        .path.display()
+    )]
+    NotAnnotated {
+        /// The file.
+        path: PathBuf,
+    },
     /// The compressed file stops before its end.
     #[error("{}: ends in the middle of {within}; the file is truncated; copy it again", .path.display())]
     Truncated {

@@ -32,6 +32,9 @@ pub(crate) struct Lines {
 impl Lines {
     /// Opens a file. What it is compressed with is found from its content: a name may lie.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        if path.is_dir() {
+            return Err(Error::Folder { path: path.to_owned() });
+        }
         let mut file = File::open(path)?;
         let mut head = Vec::with_capacity(18);
         file.by_ref().take(18).read_to_end(&mut head)?;
@@ -200,6 +203,15 @@ mod tests {
         ] {
             assert_eq!(read(&content).unwrap(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = Lines::open(folder.path()).err().unwrap().to_string();
+        assert!(message.ends_with("expected a file, found a folder; name a file"), "{message}");
+        let message = Lines::open(&folder.path().join("none.vcf")).err().unwrap().to_string();
+        assert!(message.contains("none.vcf"), "{message}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VcfSettings {
-    /// The genes that get driver features, by the symbol that the annotation uses.
-    #[serde(default)]
+    /// The genes that get driver features, by the symbol that the annotation uses, each once.
+    #[serde(default, deserialize_with = "genes")]
     pub genes: Vec<String>,
     /// The size of the region that was sequenced well enough to call variants, in megabases.
     /// Tumor mutational burden is given only with it.
@@ -20,6 +20,10 @@ pub struct VcfSettings {
     /// record has none. Without the promise its copy number is unknown.
     #[serde(default)]
     pub copy_number: bool,
+    /// Accepts a file that names no consequences although `genes` asks for them; its driver and
+    /// class features have no value. Without it such a file is an error.
+    #[serde(default)]
+    pub unannotated: bool,
     /// Genes that get a copy number feature, each with its place: `MYC = "8:127735434-127742951"`.
     #[serde(default)]
     pub gene_positions: BTreeMap<String, Interval>,
@@ -29,8 +33,8 @@ pub struct VcfSettings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MafSettings {
-    /// The genes that get driver features, by `Hugo_Symbol`.
-    #[serde(default)]
+    /// The genes that get driver features, by `Hugo_Symbol`, each once.
+    #[serde(default, deserialize_with = "genes")]
     pub genes: Vec<String>,
     /// The size of the region that was sequenced well enough to call variants, in megabases.
     /// Tumor mutational burden is given only with it.
@@ -68,6 +72,7 @@ impl Default for VcfSettings {
             callable_megabases: None,
             passing_only: true,
             copy_number: false,
+            unannotated: false,
             gene_positions: BTreeMap::new(),
         }
     }
@@ -144,6 +149,27 @@ fn default_log2_threshold() -> f64 {
     0.2
 }
 
+/// Symbols are compared exactly, so that one that cannot match is refused here and not read as
+/// "no patient has this driver".
+fn genes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let genes = Vec::<String>::deserialize(deserializer)?;
+    for (place, gene) in genes.iter().enumerate() {
+        let fault = if gene.trim().is_empty() {
+            "`genes` holds an empty name; remove it".to_owned()
+        } else if gene.trim() != gene {
+            format!("`genes` names `{gene}` with spaces around it; remove them")
+        } else if genes[..place].contains(gene) {
+            format!("`genes` names {gene} twice; remove one")
+        } else if gene.chars().any(char::is_lowercase) && !gene.chars().any(char::is_uppercase) {
+            format!("`genes` names `{gene}`; did you mean `{}`?", gene.to_uppercase())
+        } else {
+            continue;
+        };
+        return Err(D::Error::custom(fault));
+    }
+    Ok(genes)
+}
+
 fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Option::<f64>::deserialize(deserializer)? {
         Some(value) if !(value > 0.0 && value.is_finite()) => {
@@ -174,6 +200,27 @@ mod tests {
         {
             assert_eq!(is_autosome(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn genes_that_cannot_match_are_refused() {
+        for (genes, expected) in [
+            ("['TP53', 'KRAS', 'TP53']", "`genes` names TP53 twice; remove one"),
+            ("['TP53', ' ']", "`genes` holds an empty name; remove it"),
+            ("['TP53 ']", "`genes` names `TP53 ` with spaces around it; remove them"),
+            ("['tp53']", "`genes` names `tp53`; did you mean `TP53`?"),
+        ] {
+            let text = format!("genes = {genes}");
+            for message in [
+                toml::from_str::<VcfSettings>(&text).unwrap_err().to_string(),
+                toml::from_str::<MafSettings>(&text).unwrap_err().to_string(),
+            ] {
+                assert!(message.contains(expected), "{message}");
+            }
+        }
+        let settings: VcfSettings =
+            toml::from_str("genes = ['C9orf72', 'HLA-A', 'Trp53']").unwrap();
+        assert_eq!(settings.genes, ["C9orf72", "HLA-A", "Trp53"]);
     }
 
     #[test]

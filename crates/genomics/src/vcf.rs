@@ -26,7 +26,8 @@ const NORMAL_COPIES: f64 = 2.0;
 ///
 /// # Errors
 /// When the file cannot be read, is truncated or damaged, has a record with too few columns or a
-/// position that is no number, or does not say which sample is the tumor.
+/// position that is no number, does not say which sample is the tumor, or lacks the annotation that
+/// [`VcfSettings::genes`] need.
 pub fn vcf_features(
     path: &Path,
     sample_id: Option<&str>,
@@ -35,6 +36,9 @@ pub fn vcf_features(
     let mut lines = Lines::open(path)?;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &lines)?;
+    if header.annotation.is_none() && !settings.genes.is_empty() && !settings.unannotated {
+        return Err(Error::NotAnnotated { path: path.to_owned() });
+    }
     let mut tally = Tally::default();
     let mut copies = Vec::new();
     let mut has_copy_number = settings.copy_number;
@@ -304,7 +308,11 @@ mod tests {
     #[test]
     fn a_file_without_annotation_does_not_know_drivers() {
         let content = format!("{META}{CHROM}\nchr1\t10\t.\tC\tT\t.\tPASS\t.\n");
-        let features = features(&content, "genes = ['TP53']\ncallable_megabases = 30").unwrap();
+        let settings = "genes = ['TP53']\ncallable_megabases = 30";
+        let message = features(&content, settings).unwrap_err().to_string();
+        assert!(message.contains("a.vcf: not annotated: no CSQ or ANN in the header"), "{message}");
+        let settings = format!("unannotated = true\n{settings}");
+        let features = features(&content, &settings).unwrap();
         assert_eq!(value(&features, "variant_count"), Some(1.0));
         for name in ["driver_TP53", "nonsynonymous_count", "tumor_mutational_burden", "vaf_mean"] {
             assert_eq!(value(&features, name), None, "{name}");
@@ -372,8 +380,7 @@ mod tests {
         let names = |features: &[Feature]| -> Vec<String> {
             features.iter().map(|feature| feature.info.name.clone()).collect()
         };
-        let settings =
-            "genes = ['TP53']\ncallable_megabases = 1\ngene_positions = { MYC = '8:1-2' }";
+        let settings = "genes = ['TP53']\nunannotated = true\ncallable_megabases = 1\ngene_positions = { MYC = '8:1-2' }";
         let with = pair(
             "chr1 10 . C T . PASS CSQ=T|missense_variant|KRAS|YES GT:AD 0/0:30,0 0/1:30,10\n",
             settings,
