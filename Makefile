@@ -10,7 +10,7 @@ help:
 	@echo 'make clean   removes what was built and the demo'
 
 demo: setup
-	cargo run --locked --package oncoweave-cli -- demo --out demo
+	cargo run --locked --bin oncoweave -- demo --out demo
 
 test: setup
 	scripts/setup tests

@@ -68,7 +68,10 @@ impl Checkpoint {
             return Ok(None);
         }
         let bytes = fs_err::read(path)?;
-        let bad = |reason: String| Error::BadFile { path: path.to_owned(), reason };
+        let bad = |reason: String| {
+            let reason = format!("{reason}; remove this checkpoint to start anew");
+            Error::BadFile { path: path.to_owned(), reason }
+        };
         let (tensors, mut metadata) = from_bytes(&bytes).map_err(bad)?;
         let state = metadata
             .remove("state")

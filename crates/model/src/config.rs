@@ -11,16 +11,16 @@ use crate::Error;
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
-/// | `network.width` | 32 | units of each modality's first layer | 1 .. 65536 |
-/// | `network.fused_width` | 32 | units of the layer over all modalities | 1 .. 65536 |
+/// | `network.width` | 64 | units of each modality's first layer | 1 .. 65536 |
+/// | `network.fused_width` | 64 | units of the layer over all modalities | 1 .. 65536 |
 /// | `network.dropout` | 0.3 | share of the fused layer's units dropped in training | 0 .. below 1 |
-/// | `network.input_dropout` | 0.2 | share of the inputs dropped in training | 0 .. below 1 |
+/// | `network.input_dropout` | 0 | share of the inputs dropped in training | 0 .. below 1 |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
 /// | `training.ensemble` | 4 | networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
 /// | `training.learning_rate` | 0.002 | step of AdamW | above 0 .. 1 |
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
-/// | `training.epochs` | 500 | passes over the training part at most | 1 .. 1000000 |
+/// | `training.epochs` | 1500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
 /// | `training.validation_fraction` | 0.2 | share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
 /// | `training.patience` | 40 | epochs without a better validation loss before stopping | 1 and more |
@@ -121,7 +121,7 @@ impl Default for TrainConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { width: 32, fused_width: 32, dropout: 0.3, input_dropout: 0.2 }
+        Self { width: 64, fused_width: 64, dropout: 0.3, input_dropout: 0.0 }
     }
 }
 
@@ -137,7 +137,7 @@ impl Default for TrainingConfig {
             ensemble: 4,
             learning_rate: 0.002,
             weight_decay: 0.01,
-            epochs: 500,
+            epochs: 1500,
             batch_size: 0,
             validation_fraction: 0.2,
             patience: 40,
@@ -158,7 +158,10 @@ impl TrainConfig {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
-        config.validate()?;
+        config.validate().map_err(|source| Error::ConfigRange {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
         Ok(config)
     }
 

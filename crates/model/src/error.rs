@@ -17,6 +17,14 @@ pub enum Error {
         /// Line, column and what was expected.
         source: Box<toml::de::Error>,
     },
+    /// A setting of a file is outside its range; the cause says which.
+    #[error("{}: the training settings cannot be used", .path.display())]
+    ConfigRange {
+        /// The settings file.
+        path: PathBuf,
+        /// The setting and its range.
+        source: Box<Error>,
+    },
     /// A setting is outside its range.
     #[error("setting `{setting}` must be {expected}, got {found}")]
     Setting {

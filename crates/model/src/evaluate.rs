@@ -11,7 +11,7 @@ use crate::{
     Dataset, Error, Folds, Model, RidgeModel, RiskScale, TrainConfig,
     held_out::{Candidate, HeldOut, Scores, Setting, brier_times, compare, figures, resampling},
     scale::default_horizons,
-    train::{Part, Plan, with_causes},
+    train::{Part, Plan, patient_digest, with_causes},
 };
 
 /// What [`cross_validate`] tells after each model that it has fitted and scored.
@@ -114,10 +114,16 @@ pub fn evaluate(
             unknown[0]
         ));
     }
-    if data.sha256 == model.training.data_sha256 {
-        notes.push(
-            "this is the table that the model was trained on, so the figures flatter it".to_owned(),
-        );
+    let seen = trained_on(model, data.cohort, rows);
+    if seen > 0 {
+        notes.push(format!(
+            "the model was trained on {seen} of these {} patients, so the figures flatter it",
+            rows.len()
+        ));
+    }
+    if model.baselines.ridge.is_empty() {
+        notes
+            .push("the model folder holds no baselines, so the model stands alone here".to_owned());
     }
     let parts = [HeldOut { fold: 0, reference: known.clone(), observed }];
     let setting = Setting {
@@ -136,6 +142,14 @@ pub fn evaluate(
         prediction.fold = None;
     }
     Ok((evaluation, predictions))
+}
+
+/// The number of patients that the model has seen in training.
+fn trained_on(model: &Model, cohort: &Cohort, rows: &[usize]) -> usize {
+    let digests = &model.training.patient_digests;
+    let known =
+        |row: &&usize| digests.binary_search(&patient_digest(&cohort.patients[**row])).is_ok();
+    rows.iter().filter(known).count()
 }
 
 fn check_known(known: &[Survival], patients: usize) -> Result<(), Error> {

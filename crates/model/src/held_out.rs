@@ -158,15 +158,25 @@ pub(crate) fn figures(
     let harrell = c_index("C-index", table.estimate(|rows| table.c_index(rows)));
     let uno = c_index("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
     let ibs = mean_over_folds(&table.parts, |rows| table.ibs(rows));
+    let ibs = ibs.map_err(|reason| say("integrated Brier score", &reason)).ok();
+    let folds: Vec<FoldResult> = setting.parts.iter().zip(&model.scores).map(fold_result).collect();
+    let defined = folds.iter().filter(|fold| fold.c_index.is_some()).count();
+    if defined < folds.len() {
+        notes.push(format!(
+            "`{}`: C is the mean over {defined} of {} folds; in the others it is undefined",
+            model.name,
+            folds.len()
+        ));
+    }
     ModelResult {
         name: model.name.clone(),
         modalities: model.modalities.clone(),
         c_index: harrell,
         c_index_uno: uno,
         auc,
-        ibs: ibs.map_err(|reason| say("integrated Brier score", &reason)).ok(),
+        ibs,
         subtype: subtype(setting, model, notes),
-        folds: setting.parts.iter().zip(&model.scores).map(fold_result).collect(),
+        folds,
     }
 }
 

@@ -46,6 +46,9 @@ pub struct TrainingRecord {
     pub patients: usize,
     /// Events among them.
     pub events: usize,
+    /// The first half of the SHA-256 of each patient's id, sorted: enough to know a patient again,
+    /// so that nobody judges a model on patients that it has seen.
+    pub patient_digests: Vec<String>,
     /// The networks that were trained and merged.
     pub members: Vec<MemberRecord>,
     /// What a reader must know, one sentence each.

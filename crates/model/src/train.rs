@@ -4,7 +4,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oncoweave_core::{Cohort, Risk, Survival, preprocess::Preprocessing};
+use ndarray::Array2;
+use oncoweave_core::{
+    Cohort, PatientId, Risk, Survival,
+    preprocess::{Block, Design, Preprocessing},
+};
+
+use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Baselines, EpochReport, Error, MemberRecord, Model, RidgeModel, RiskScale,
@@ -217,8 +223,10 @@ impl<'a> Plan<'a> {
         let preprocessing = self.preprocessing(part)?;
         let architecture = self.architecture(&preprocessing);
         let design = self.apply(&preprocessing)?;
+        let factors = balance(&design);
+        let blocks: Vec<Array2<f32>> = design.blocks.into_iter().map(|block| block.x).collect();
         let data = Data {
-            blocks: design.blocks.into_iter().map(|block| block.x).collect(),
+            blocks: blocks.iter().zip(&factors).map(|(x, &factor)| x * factor).collect(),
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
@@ -238,9 +246,13 @@ impl<'a> Plan<'a> {
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
-        let (architecture, weights) = merge(&architecture, &weights);
+        let (architecture, mut weights) = merge(&architecture, &weights);
+        for (input, &factor) in architecture.inputs.iter().zip(&factors) {
+            let weight = weights.get_mut(&format!("{}.weight", input.layer));
+            *weight.expect("every input has a layer") *= factor;
+        }
         let network = Network::new(&architecture, &weights);
-        let (risks, _) = log_risks_and_probabilities(&network, &to_blocks(&data.blocks));
+        let (risks, _) = log_risks_and_probabilities(&network, &to_blocks(&blocks));
         let risks: Vec<Risk> = risks.into_iter().map(Risk).collect();
         let scale = RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?;
         Ok(Model {
@@ -288,6 +300,14 @@ impl<'a> Plan<'a> {
         self.rows.iter().map(class).collect()
     }
 
+    fn patient_digests(&self) -> Vec<String> {
+        let patients = &self.data.cohort.patients;
+        let mut digests: Vec<String> =
+            self.rows.iter().map(|&row| patient_digest(&patients[row])).collect();
+        digests.sort();
+        digests
+    }
+
     fn record(
         &self,
         part: &Part,
@@ -317,6 +337,7 @@ impl<'a> Plan<'a> {
             seed: self.config.seed,
             patients: self.rows.len(),
             events: self.outcomes.iter().filter(|outcome| outcome.event).count(),
+            patient_digests: self.patient_digests(),
             members,
             notes,
         }
@@ -327,6 +348,23 @@ impl<'a> Plan<'a> {
 fn member_checkpoint(prefix: &Path, member: usize) -> PathBuf {
     let name = prefix.file_name().map_or_else(String::new, |name| name.display().to_string());
     prefix.with_file_name(format!("{name}_{member}.safetensors"))
+}
+
+/// The number of columns of a modality whose block enters training as it is.
+const BALANCED_COLUMNS: f32 = 16.0;
+
+/// What each modality's block is multiplied with in training. Steps of `AdamW` move every weight
+/// alike, so that without this a block of a thousand columns outruns one of ten; the factors give
+/// all blocks the same summed variance. They are multiplied into the first layer's weights
+/// afterwards, so that the finished network reads plain standardised columns.
+fn balance(design: &Design) -> Vec<f32> {
+    let factor = |block: &Block| (BALANCED_COLUMNS / block.x.ncols() as f32).sqrt();
+    design.blocks.iter().map(factor).collect()
+}
+
+/// The first half of the SHA-256 of a patient's id, in hexadecimal.
+pub(crate) fn patient_digest(patient: &PatientId) -> String {
+    Sha256::digest(patient.as_str()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn choose_modalities(cohort: &Cohort, config: &TrainConfig) -> Result<Vec<String>, Error> {
