@@ -340,7 +340,7 @@ mod tests {
             (
                 "a time without event",
                 with(vec![time(1., 2.)]),
-                "row 1: `time_days` has a value, but",
+                "row 1: patient `P1`: `time_days` has a value, but",
             ),
             (
                 "an event of 2",

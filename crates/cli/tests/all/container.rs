@@ -25,7 +25,7 @@ fn column(modality: &str, name: &str, values: impl Iterator<Item = Option<f32>>)
 }
 
 /// Eighty patients whose survival falls with age and tumour volume; some lack the scan.
-fn cohort() -> Cohort {
+pub(crate) fn cohort() -> Cohort {
     let rows = 0..80_u16;
     let wave = |row: u16, speed: f32| (f32::from(row) * speed).sin();
     let age = |row| 60.0 + 10.0 * wave(row, 1.7);

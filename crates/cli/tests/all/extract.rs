@@ -16,13 +16,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A simulated cohort of 30 patients and its uninterrupted extraction, made once.
-struct Fixture {
+pub(crate) struct Fixture {
     folder: TempDir,
     summary: Value,
 }
 
 impl Fixture {
-    fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static FIXTURE: OnceLock<Fixture> = OnceLock::new();
         FIXTURE.get_or_init(|| {
             let folder = tempfile::tempdir().unwrap();
@@ -43,39 +43,39 @@ impl Fixture {
         })
     }
 
-    fn cohort(&self) -> PathBuf {
+    pub(crate) fn cohort(&self) -> PathBuf {
         self.folder.path().join("cohort")
     }
 
-    fn features(&self) -> PathBuf {
+    pub(crate) fn features(&self) -> PathBuf {
         self.folder.path().join("features")
     }
 
     /// A copy that a test may change.
-    fn copy(&self) -> TempDir {
+    pub(crate) fn copy(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(&self.cohort(), folder.path());
         folder
     }
 }
 
-fn oncoweave(arguments: &[&str]) -> Output {
+pub(crate) fn oncoweave(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_oncoweave")).args(arguments).output().unwrap()
 }
 
-fn extract(manifest: &Path, out: &Path, more: &[&str]) -> Output {
+pub(crate) fn extract(manifest: &Path, out: &Path, more: &[&str]) -> Output {
     oncoweave(&[&["extract", text(manifest), "--out", text(out), "--json"], more].concat())
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -84,7 +84,7 @@ fn summary(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -98,7 +98,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Every file below a folder, by relative name.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -124,12 +124,12 @@ fn assert_same_files(found: &Path, expected: &Path) {
     }
 }
 
-fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
+pub(crate) fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(fs::File::open(path).unwrap());
     reader.deserialize().map(Result::unwrap).collect()
 }
 
-fn edit(path: &Path, from: &str, to: &str) {
+pub(crate) fn edit(path: &Path, from: &str, to: &str) {
     let before = fs::read_to_string(path).unwrap();
     assert!(before.contains(from), "{} has no `{from}`", path.display());
     fs::write(path, before.replacen(from, to, 1)).unwrap();

@@ -1,0 +1,5 @@
+//! The program as a process: one binary for all such tests, for linking it takes long.
+
+mod container;
+mod extract;
+mod results;
