@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Geometry;
 
@@ -51,6 +51,14 @@ pub enum Error {
         /// The mask's grid.
         mask: Box<Geometry>,
     },
+    /// What is wrong with an examination, and where it lies.
+    #[error("{}: {problem}", .path.display())]
+    Within {
+        /// The file, or the folder of a series with its mask.
+        path: PathBuf,
+        /// What is wrong: one of the variants that name no file.
+        problem: Box<Self>,
+    },
     /// No voxel of the mask is inside.
     #[error("the mask is empty: no voxel centre of the image lies inside the region")]
     EmptyMask,
@@ -84,4 +92,17 @@ pub enum Error {
         /// The most there may be.
         limit: u32,
     },
+}
+
+impl Error {
+    /// Names the file where the error does not: `mask` for a region that cannot be measured,
+    /// `image` for the intensities.
+    pub(crate) fn within(self, image: &Path, mask: &Path) -> Self {
+        let path = match self {
+            Self::EmptyMask | Self::OneVoxelMask | Self::GeometryMismatch { .. } => mask,
+            Self::NotFinite { .. } | Self::TooManyLevels { .. } => image,
+            other => return other,
+        };
+        Self::Within { path: path.to_owned(), problem: Box::new(self) }
+    }
 }

@@ -31,7 +31,7 @@ pub use volume::{Geometry, Mask, Volume, check_pair};
 pub fn dicom_features(folder: &Path, settings: &ImagingSettings) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
     let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
-    features(&volume, &mask, settings)
+    features(&volume, &mask, settings).map_err(|error| error.within(folder, folder))
 }
 
 /// Measures the region that a NIfTI label image marks in a NIfTI image.
@@ -45,8 +45,8 @@ pub fn nifti_features(
 ) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
     let volume = read_nifti(image)?;
-    let mask = read_nifti_mask(mask, settings.label)?;
-    features(&volume, &mask, settings)
+    let region = read_nifti_mask(mask, settings.label)?;
+    features(&volume, &region, settings).map_err(|error| error.within(image, mask))
 }
 
 #[cfg(test)]

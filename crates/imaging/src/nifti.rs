@@ -11,6 +11,9 @@ use crate::{Error, Geometry, Mask, Volume, vector};
 
 const HEADER_BYTES: usize = 348;
 
+/// How far a label may lie from a whole number: what scaled integers lose in float32.
+const OFF_LABEL: f64 = 1e-3;
+
 /// Reads a NIfTI-1 image, `.nii` or `.nii.gz` by content: slope and intercept applied, the sform
 /// or else the qform brought from RAS to LPS. A file with neither keeps its axes as stored.
 ///
@@ -28,41 +31,58 @@ pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
     })
 }
 
-/// Reads a NIfTI label image as a mask: the voxels of one label, or every voxel that is not
-/// background. Values are rounded to whole labels.
+/// Reads a NIfTI label image as a mask: the voxels of one label, or of the only one. A value that
+/// is no number is background.
 ///
 /// # Errors
-/// As [`read_nifti`], and when the label does not occur, or no value rounds to a label.
+/// As [`read_nifti`], and when the label does not occur, none was chosen among several, or a value
+/// is further than a thousandth from a whole number.
 pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
-    let (geometry, inside) = match label.map(f64::from) {
-        Some(label) => read(path, |value| (value - label).abs() < 0.5)?,
-        None => read(path, |value| value.is_finite() && value.abs() >= 0.5)?,
-    };
-    if !inside.contains(&true) {
-        let (_, values) = read(path, |value| value)?;
-        if let Some(problem) = explain_absence(&values, label) {
-            return Err(Error::Region { path: path.to_owned(), problem });
+    let (geometry, values) = read(path, |value| value)?;
+    let in_region = |problem| Error::Region { path: path.to_owned(), problem };
+    let labels = labels_of(&values, &geometry).map_err(in_region)?;
+    let listed: Vec<String> = labels.iter().take(20).map(f64::to_string).collect();
+    let more = if labels.len() > 20 { ", ..." } else { "" };
+    let listed = format!("{}{more}", listed.join(", "));
+    let wanted = match (label.map(f64::from), labels.as_slice()) {
+        (Some(label), labels) if labels.is_empty() || labels.contains(&label) => label,
+        (Some(label), _) => {
+            return Err(in_region(format!("label {label} does not occur; the image has {listed}")));
         }
-    }
+        (None, []) => 1.0,
+        (None, [label]) => *label,
+        (None, several) => {
+            return Err(in_region(format!(
+                "holds {} labels and none was chosen: set label to one of {listed}",
+                several.len()
+            )));
+        }
+    };
+    let inside = values.iter().map(|value| (value - wanted).abs() <= OFF_LABEL).collect();
     Ok(Mask { voxels: into_grid(inside, &geometry), geometry })
 }
 
-/// Why no voxel is chosen; `None` where the whole image is background.
-fn explain_absence(values: &[f64], label: Option<u32>) -> Option<String> {
-    let mut found: Vec<f64> = values.iter().copied().filter(|&value| value != 0.0).collect();
-    found.sort_unstable_by(f64::total_cmp);
-    found.dedup();
-    let (first, last) = (found.first()?, found.last()?);
-    if found.iter().all(|value| value.abs() < 0.5) {
-        return Some(format!(
-            "expected a label image of whole numbers, found values from {first} to {last} that all \
-             round to the background: multiply or threshold them first"
-        ));
+/// The labels that occur beside the background, ascending.
+fn labels_of(values: &[f64], geometry: &Geometry) -> Result<Vec<f64>, String> {
+    let mut labels: Vec<f64> = Vec::new();
+    for (index, &value) in values.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
+        // Adding zero turns a negative zero into a plain one.
+        let label = value.round() + 0.0;
+        if value.is_infinite() || (value - label).abs() > OFF_LABEL {
+            let [columns, rows, _] = geometry.size;
+            let (x, y, z) = (index % columns, index / columns % rows, index / columns / rows);
+            return Err(format!(
+                "expected a label image of whole numbers, found {value} at voxel ({x}, {y}, {z}): \
+                 threshold or round it first"
+            ));
+        }
+        if label.abs() >= 1.0
+            && let Err(place) = labels.binary_search_by(|known| known.total_cmp(&label))
+        {
+            labels.insert(place, label);
+        }
     }
-    let label = label?;
-    let listed: Vec<String> = found.iter().take(20).map(f64::to_string).collect();
-    let more = if found.len() > 20 { ", ..." } else { "" };
-    Some(format!("label {label} does not occur; the image has {}{more}", listed.join(", ")))
+    Ok(labels)
 }
 
 fn into_grid<T>(values: Vec<T>, geometry: &Geometry) -> Array3<T> {
@@ -76,6 +96,10 @@ fn single(value: f64) -> f32 {
 
 /// The grid and the values, converted one by one, x fastest.
 fn read<T>(path: &Path, convert: impl Fn(f64) -> T) -> Result<(Geometry, Vec<T>), Error> {
+    if path.is_dir() {
+        let problem = "expected a NIfTI file, found a folder; name a file".to_owned();
+        return Err(Error::Nifti { path: path.to_owned(), problem });
+    }
     let mut file = BufReader::new(File::open(path)?);
     if file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         parse(path, MultiGzDecoder::new(file), convert)
@@ -93,19 +117,33 @@ fn parse<T>(
     let mut bytes = [0; HEADER_BYTES];
     input
         .read_exact(&mut bytes)
-        .map_err(|error| fault(format!("expected a NIfTI-1 header of 348 bytes: {error}")))?;
+        .map_err(|error| fault(said("expected a NIfTI-1 header of 348 bytes", &error)))?;
     check_magic(&bytes).map_err(|problem| fault(problem.to_owned()))?;
     let header = NiftiHeader::from_reader(bytes.as_slice())
-        .map_err(|error| fault(format!("has a broken header: {error}")))?;
+        .map_err(|_| fault("has a broken header; write the file again".to_owned()))?;
     let size = size_of(&header).map_err(fault)?;
     let geometry = geometry_of(&header, size).map_err(fault)?;
     let skipped = bytes_before_voxels(&header).map_err(fault)?;
     std::io::copy(&mut (&mut input).take(skipped), &mut std::io::sink())
-        .map_err(|error| fault(format!("is cut off before the voxels: {error}")))?;
+        .map_err(|error| fault(said("is cut off before the voxels", &error)))?;
     // The crate knows the four-dimensional case too; here the dimensions beyond three are 1.
-    let volume = InMemNiftiVolume::from_reader(input, &header)
-        .map_err(|error| fault(format!("the voxels are cut off or unreadable: {error}")))?;
+    let volume = InMemNiftiVolume::from_reader(input, &header).map_err(|_| {
+        fault("the voxels are cut off or unreadable; copy the file again".to_owned())
+    })?;
     Ok((geometry, rescaled(volume, &header, convert).map_err(fault)?))
+}
+
+/// What stopped the reader, in words for whoever has the file.
+fn said(expected: &str, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            format!("{expected}: the file is truncated; copy it again")
+        }
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
+            format!("{expected}: the compressed data are damaged; copy the file again")
+        }
+        _ => format!("{expected}: {error}"),
+    }
 }
 
 /// Refuses what is not NIfTI-1 in a single file.

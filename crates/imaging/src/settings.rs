@@ -9,7 +9,7 @@ pub struct ImagingSettings {
     /// The RTSTRUCT structure or SEG segment to measure, by name as the file has it or by number;
     /// `None` takes the only one.
     pub roi: Option<String>,
-    /// The label of a NIfTI mask to measure; `None` takes every voxel whose label is not zero.
+    /// The label of a NIfTI mask to measure; `None` takes the only one.
     pub label: Option<u32>,
     /// Fixed bin size in the image's unit (IBSI Q3RU). Excludes `bin_count`.
     pub bin_width: Option<f64>,

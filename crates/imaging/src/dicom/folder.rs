@@ -8,7 +8,7 @@ use fs_err::File;
 use rayon::prelude::*;
 
 use super::attributes::{items, text};
-use super::in_file;
+use super::{NOT_WHOLE, in_file, in_folder};
 use crate::Error;
 
 /// What a folder and its subfolders hold, by content.
@@ -42,11 +42,18 @@ const NO_IMAGES: [&str; 6] = ["SEG", "RTDOSE", "RTIMAGE", "PR", "KO", "REG"];
 
 impl Contents {
     pub(super) fn of(folder: &Path) -> Result<Self, Error> {
+        if folder.is_file() {
+            let problem = "expected a folder of DICOM files, found a file; name its folder";
+            return Err(in_folder(folder, problem.to_owned()));
+        }
         let mut paths = Vec::new();
         list_files(folder, &mut paths)?;
         paths.sort();
         let headers: Vec<Option<Header>> =
             paths.into_par_iter().map(read_header).collect::<Result<_, _>>()?;
+        if headers.iter().all(Option::is_none) {
+            return Err(in_folder(folder, "holds no DICOM files".to_owned()));
+        }
         let mut contents = Self { series: BTreeMap::new(), masks: Vec::new() };
         for header in headers.into_iter().flatten() {
             contents.add(header);
@@ -88,16 +95,28 @@ fn list_files(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
 }
 
 /// The attributes of a DICOM file; `None` for a file of another kind.
+///
+/// A file that is empty or only named like a slice is likely one that was not copied whole, so
+/// that leaving it out would measure another series than the one that was taken.
 fn read_header(path: PathBuf) -> Result<Option<Header>, Error> {
     let mut start = Vec::with_capacity(132);
     File::open(&path)?.take(132).read_to_end(&mut start)?;
     if start.get(128..) != Some(b"DICM") {
-        return Ok(None);
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let named_so = path.extension().is_some_and(|extension| {
+            ["dcm", "dicom", "ima"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        return match (start.is_empty(), named_so) {
+            _ if hidden => Ok(None),
+            (true, _) => Err(in_file(&path, "is an empty file; copy it again or remove it")),
+            (_, true) => Err(in_file(&path, "is named like a DICOM file and is none; remove it")),
+            _ => Ok(None),
+        };
     }
     let object = OpenFileOptions::new()
         .read_until(tags::PIXEL_DATA)
         .open_file(&path)
-        .map_err(|error| in_file(&path, format!("is cut off or no valid DICOM file: {error}")))?
+        .map_err(|_| in_file(&path, NOT_WHOLE))?
         .into_inner();
     Ok(Some(Header { path, object }))
 }

@@ -21,6 +21,9 @@ pub use seg::read_seg;
 
 use folder::{Contents, MaskFile, MaskKind};
 
+/// What is said of a file that the reader cannot follow to its end; its own words quote bytes.
+const NOT_WHOLE: &str = "is cut off or no valid DICOM file; copy it again";
+
 /// Reads the image series of a folder and the mask that its RTSTRUCT or SEG draws on it.
 ///
 /// The folder is searched with its subfolders, by content and not by file name. Where it holds

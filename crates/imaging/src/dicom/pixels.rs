@@ -9,7 +9,7 @@ use dicom_pixeldata::PixelDecoder;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
 use super::attributes::{items, named, numbers, required, text, whole};
-use super::in_file;
+use super::{NOT_WHOLE, in_file};
 use crate::Error;
 
 /// Explicit VR Big Endian: retired, still met in old files.
@@ -27,8 +27,7 @@ struct Encoding {
 
 /// Reads the pixels of a file with one frame into a slice of `rows * columns` values.
 pub(super) fn read_into(path: &Path, values: &mut [f32]) -> Result<(), Error> {
-    let object = open_file(path)
-        .map_err(|error| in_file(path, format!("is cut off or no valid DICOM file: {error}")))?;
+    let object = open_file(path).map_err(|_| in_file(path, NOT_WHOLE))?;
     fill(&object, values).map_err(|problem| in_file(path, problem))
 }
 
@@ -88,7 +87,12 @@ impl Encoding {
                  in {bits_allocated}"
             ));
         }
+        let is_ct = text(object, tags::MODALITY).as_deref() == Some("CT");
         let rescale = |tag, default: f64| match numbers(object, tag).first() {
+            _ if object.get(tag).is_none() && is_ct => Err(format!(
+                "has no {}, without which a CT has no Hounsfield units; export it again",
+                named(tag)
+            )),
             _ if object.get(tag).is_none() => Ok(default),
             Some(&number) if number.is_finite() => Ok(number),
             _ => Err(format!("expected a number in {}", named(tag))),

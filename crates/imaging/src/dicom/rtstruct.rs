@@ -5,7 +5,7 @@ use dicom_object::{InMemDicomObject, open_file};
 
 use super::attributes::{items, numbers, text, whole};
 use super::contours::{Contour, rasterise};
-use super::{in_file, in_region};
+use super::{NOT_WHOLE, in_file, in_region};
 use crate::{Error, Mask, Volume};
 
 /// Draws a structure of an RTSTRUCT on a volume's grid.
@@ -20,8 +20,7 @@ use crate::{Error, Mask, Volume};
 /// drawn in another frame of reference than the image's, has no closed contour, or a contour lies
 /// beyond the slices or across them.
 pub fn read_rtstruct(path: &Path, volume: &Volume, roi: Option<&str>) -> Result<Mask, Error> {
-    let object = open_file(path)
-        .map_err(|error| in_file(path, format!("is cut off or no valid DICOM file: {error}")))?;
+    let object = open_file(path).map_err(|_| in_file(path, NOT_WHOLE))?;
     let structures: Vec<Structure> =
         items(&object, tags::STRUCTURE_SET_ROI_SEQUENCE).iter().filter_map(Structure::of).collect();
     let names: Vec<(u32, &str)> =

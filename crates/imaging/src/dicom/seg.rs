@@ -8,7 +8,7 @@ use super::attributes::{items, named, required, text, vector as numbers_of, whol
 use super::frames::{Frame, frames};
 use super::rtstruct::{check_frame, choose};
 use super::series::orientation;
-use super::{in_file, in_region};
+use super::{NOT_WHOLE, in_file, in_region};
 use crate::{Error, Geometry, Mask, Volume, vector};
 
 /// Places a segment of a binary DICOM SEG on a volume's grid, each frame by its own position.
@@ -20,8 +20,7 @@ use crate::{Error, Geometry, Mask, Volume, vector};
 /// When the file is broken, not binary or compressed; the segment is not there or none was chosen
 /// among several; or a frame does not lie on the image's grid.
 pub fn read_seg(path: &Path, volume: &Volume, segment: Option<&str>) -> Result<Mask, Error> {
-    let object = open_file(path)
-        .map_err(|error| in_file(path, format!("is cut off or no valid DICOM file: {error}")))?;
+    let object = open_file(path).map_err(|_| in_file(path, NOT_WHOLE))?;
     let segments: Vec<(u32, String)> = items(&object, tags::SEGMENT_SEQUENCE)
         .iter()
         .filter_map(|item| {

@@ -191,6 +191,11 @@ fn refuses_files_that_are_no_slice() {
             "1.dcm: expected two unit vectors at right angles",
         ),
         (
+            "no slope",
+            |folder| change_with(folder, |object| drop(object.take_element(tags::RESCALE_SLOPE))),
+            "1.dcm: has no RescaleSlope (0028,1053), without which a CT has no Hounsfield units",
+        ),
+        (
             "multi-frame",
             |folder| change(folder, tags::NUMBER_OF_FRAMES, "3"),
             "1.dcm: is a multi-frame image of 3 frames",
@@ -221,9 +226,30 @@ fn refuses_files_that_are_no_slice() {
                 fs_err::remove_dir_all(folder).unwrap();
                 fs_err::create_dir_all(folder).unwrap();
             },
-            "holds no DICOM image series",
+            "holds no DICOM files",
         ),
     ]);
+}
+
+#[test]
+fn refuses_what_only_looks_like_a_slice() {
+    assert_refused(&[
+        (
+            "empty file",
+            |folder| fs_err::write(folder.join("1.dcm"), "").unwrap(),
+            "1.dcm: is an empty file; copy it again or remove it",
+        ),
+        (
+            "no DICOM",
+            |folder| fs_err::write(folder.join("notes.DCM"), "notes").unwrap(),
+            "notes.DCM: is named like a DICOM file and is none; remove it",
+        ),
+    ]);
+    let folder = series();
+    fs_err::write(folder.path().join(".keep"), "").unwrap();
+    assert!(read_series(folder.path()).is_ok(), "a hidden file is none of the series");
+    let refusal = refusal(&folder.path().join("1.dcm"));
+    assert!(refusal.contains("1.dcm: expected a folder of DICOM files, found a file"), "{refusal}");
 }
 
 /// Rewrites the slice at 6 mm with a change.

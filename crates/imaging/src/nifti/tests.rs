@@ -110,9 +110,9 @@ fn slope_and_intercept_are_applied() {
 fn chooses_labels() {
     let folder = tempfile::tempdir().unwrap();
     for (case, labels, label, expected) in [
-        ("any label", vec![0.0, 1.0, 2.0, 2.0], None, 3),
+        ("the only label", vec![0.0, 2.0, 2.0], None, 2),
         ("one label", vec![0.0, 1.0, 2.0, 2.0], Some(2), 2),
-        ("nearly whole", vec![0.001, 0.999, 2.001], Some(1), 1),
+        ("nearly whole", vec![0.0005, 0.9995, 2.0005], Some(1), 1),
         ("background alone", vec![0.0, 0.0], None, 0),
         ("not a number is background", vec![f32::NAN, 1.0], None, 1),
     ] {
@@ -125,7 +125,19 @@ fn chooses_labels() {
             "scaled to one",
             vec![0.0, 0.25],
             None,
-            "expected a label image of whole numbers, found values from 0.25 to 0.25",
+            "expected a label image of whole numbers, found 0.25 at voxel (1, 0, 0)",
+        ),
+        (
+            "between two",
+            vec![0.0, 1.0, 1.5],
+            Some(1),
+            "expected a label image of whole numbers, found 1.5 at voxel (2, 0, 0)",
+        ),
+        (
+            "several",
+            vec![0.0, 2.0, 1.0, 2.0],
+            None,
+            "holds 2 labels and none was chosen: set label to one of 1, 2",
         ),
     ] {
         let error = read_nifti_mask(&write_labels(&folder, &labels), label).unwrap_err();
@@ -164,7 +176,7 @@ fn names_what_is_wrong() {
                 let content = fs_err::read(path).unwrap();
                 fs_err::write(path, &content[..200]).unwrap();
             },
-            "expected a NIfTI-1 header of 348 bytes",
+            "expected a NIfTI-1 header of 348 bytes: the file is truncated; copy it again",
         ),
         (
             "no extent along an axis",
@@ -190,4 +202,26 @@ fn names_what_is_wrong() {
     }
     let missing = read_nifti(&folder.path().join("none.nii")).unwrap_err();
     assert!(matches!(missing, Error::Io(_)));
+    let error = read_nifti(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("expected a NIfTI file, found a folder"), "{error}");
+}
+
+#[test]
+fn a_region_that_cannot_be_measured_names_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image.nii");
+    let settings = crate::ImagingSettings::default();
+    let number = f32::NAN;
+    for (case, intensities, labels, expected) in [
+        ("empty", [1.0, 2.0, 3.0], vec![0.0, 0.0, 0.0], "labels.nii: the mask is empty"),
+        ("one voxel", [1.0, 2.0, 3.0], vec![0.0, 1.0, 0.0], "labels.nii: the mask holds one voxel"),
+        ("other grid", [1.0, 2.0, 3.0], vec![1.0, 1.0], "labels.nii: the mask is not on the image"),
+        ("not finite", [1.0, number, 3.0], vec![0.0, 1.0, 1.0], "image.nii: voxel (1, 0, 0)"),
+    ] {
+        let voxels = Array::from_shape_vec((3, 1, 1), intensities.to_vec()).unwrap();
+        WriterOptions::new(&image).write_nifti(&voxels).unwrap();
+        let mask = write_labels(&folder, &labels);
+        let error = crate::nifti_features(&image, &mask, &settings).unwrap_err().to_string();
+        assert!(error.contains(expected), "{case}: {error}");
+    }
 }
