@@ -399,7 +399,7 @@ fn fingerprint(job: &Job, data: &Data) -> String {
 }
 
 /// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ok = write!(text, "{byte:02x}");

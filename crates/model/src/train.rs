@@ -16,7 +16,7 @@ use crate::{
     Architecture, Baselines, EpochReport, Error, MemberRecord, Model, RidgeModel, RiskScale,
     SubtypeHead, TrainConfig, TrainingRecord,
     ensemble::merge,
-    fit::{Data, Job, fit},
+    fit::{Data, Job, fit, hex},
     model::FUSION,
     network::{ArchitectureKind, InputLayer, Network},
     scale::default_horizons,
@@ -364,7 +364,7 @@ fn balance(design: &Design) -> Vec<f32> {
 
 /// The first half of the SHA-256 of a patient's id, in hexadecimal.
 pub(crate) fn patient_digest(patient: &PatientId) -> String {
-    Sha256::digest(patient.as_str()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(patient.as_str())[..16])
 }
 
 fn choose_modalities(cohort: &Cohort, config: &TrainConfig) -> Result<Vec<String>, Error> {
