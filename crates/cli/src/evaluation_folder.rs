@@ -7,6 +7,8 @@ use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
 use oncoweave_core::{Evaluation, Prediction};
 use oncoweave_report::{figures, report_html};
 
+use crate::output;
+
 /// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`.
 pub(crate) fn write(
     folder: &Path,
@@ -33,9 +35,9 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Says on stderr what a reader must know about the figures.
-pub(crate) fn warn(evaluation: &Evaluation) {
+pub(crate) fn notes(evaluation: &Evaluation) {
     for note in &evaluation.notes {
-        tracing::warn!("{note}");
+        output::note(note);
     }
 }
 

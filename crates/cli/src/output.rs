@@ -12,8 +12,13 @@ pub(crate) fn data(text: &str) -> Result<()> {
     }
 }
 
+/// Writes what a reader of the results must know to stderr.
+pub(crate) fn note(text: &str) {
+    // Where stderr is closed, nobody is left to tell.
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
 /// Writes a failure with its causes to stderr.
 pub(crate) fn error(error: &anyhow::Error) {
-    // Where stderr is closed, nobody is left to tell.
     let _ = writeln!(io::stderr(), "error: {error:#}");
 }

@@ -11,8 +11,8 @@ use crate::Error;
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
-/// | `network.width` | 64 | units of each modality's first layer | 1 .. 65536 |
-/// | `network.fused_width` | 64 | units of the layer over all modalities | 1 .. 65536 |
+/// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
+/// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
 /// | `network.dropout` | 0.3 | share of the fused layer's units dropped in training | 0 .. below 1 |
 /// | `network.input_dropout` | 0 | share of the inputs dropped in training | 0 .. below 1 |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
@@ -121,7 +121,7 @@ impl Default for TrainConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { width: 64, fused_width: 64, dropout: 0.3, input_dropout: 0.0 }
+        Self { width: 128, fused_width: 128, dropout: 0.3, input_dropout: 0.0 }
     }
 }
 

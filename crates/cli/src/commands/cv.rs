@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         cross_validate(&aligned.dataset(), &config, &folds, &on_fit)
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
     bar.finish_and_clear();
-    evaluation_folder::warn(&evaluation);
+    evaluation_folder::notes(&evaluation);
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation.exclusions.extend(without_fold);

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .with_context(|| {
             format!("could not evaluate {} on {}", args.model.display(), args.data.display())
         })?;
-    evaluation_folder::warn(&evaluation);
+    evaluation_folder::notes(&evaluation);
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation_folder::write(&args.out, &evaluation, &predictions)?;
     if args.json {

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     model.save(&args.out)?;
     let training = model.training();
     for note in &training.notes {
-        tracing::warn!("{note}");
+        output::note(note);
     }
     output::data(&format!(
         "trained {} networks on {} patients with {} events and merged them; wrote {}",
