@@ -13,10 +13,15 @@ use oncoweave_core::Prediction;
 use oncoweave_model::Model;
 use tokio::sync::Semaphore;
 
+use crate::ServeSettings;
 use crate::negotiate::Format;
-use crate::records::{Columns, Record, RecordError, from_csv, from_json_lines};
+use crate::records::{Body as Records, Columns, Record, RecordError};
 use crate::redact::sentence;
 use crate::render::{self, Answer};
+
+/// How many records are read and scored at a time: the memory that a request takes does not grow
+/// with how many it has.
+const CHUNK: usize = 1000;
 
 /// What the routes share: the model, and whether the process is on its way out.
 #[derive(Debug)]
@@ -24,29 +29,38 @@ pub struct App {
     model: Model,
     columns: Columns,
     body_limit_bytes: usize,
+    record_limit: usize,
     /// As many requests are scored at a time as there are processors; the others wait, so that
     /// `/ping` keeps answering.
     scoring: Semaphore,
     leaving: AtomicBool,
+    giving_up: AtomicBool,
 }
 
 impl App {
-    /// Serves a model; bodies longer than the limit are refused.
+    /// Serves a model; bodies over the limits of the settings are refused.
     #[must_use]
-    pub fn new(model: Model, body_limit_bytes: usize) -> Arc<Self> {
+    pub fn new(model: Model, settings: &ServeSettings) -> Arc<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             columns: Columns::new(model.preprocessing()),
             model,
-            body_limit_bytes,
+            body_limit_bytes: settings.body_limit_bytes,
+            record_limit: settings.record_limit,
             scoring: Semaphore::new(processors),
             leaving: AtomicBool::new(false),
+            giving_up: AtomicBool::new(false),
         })
     }
 
     /// From now on `/ping` says that no more requests should come.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on no request is worked on further than to the end of the records in hand.
+    pub(crate) fn give_up(&self) {
+        self.giving_up.store(true, Ordering::Relaxed);
     }
 }
 
@@ -132,14 +146,13 @@ async fn invoke(app: Arc<App>, headers: &HeaderMap, body: Body) -> Result<Done, 
             Refusal::new(StatusCode::BAD_REQUEST, "the body broke off before its end")
         }
     })?;
-    let bad = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let fault = || {
         let reason = "the program failed on this request, which is its own fault";
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
     };
     let permit = Arc::clone(&app);
     let _permit = permit.scoring.acquire().await.map_err(|_| fault())?;
-    tokio::task::spawn_blocking(move || answer_body(&app, &body, content, answer).map_err(bad))
+    tokio::task::spawn_blocking(move || answer_body(&app, &body, content, answer))
         .await
         .map_err(|_| fault())?
 }
@@ -158,34 +171,55 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 /// Everything that takes time: reading, scoring and writing.
-fn answer_body(app: &App, body: &[u8], content: Format, answer: Format) -> Result<Done, String> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))?;
+fn answer_body(app: &App, body: &[u8], content: Format, answer: Format) -> Result<Done, Refusal> {
+    let bad = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        bad(format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
+    })?;
     let text = text.trim_start_matches('\u{feff}');
-    let (records, header) = match content {
-        Format::JsonLines => (from_json_lines(text, &app.columns), true),
-        Format::Csv => {
-            let body = from_csv(text, &app.columns)?;
-            (body.records, body.header)
-        }
+    // One more than is allowed shows that there are too many.
+    let most = app.record_limit.saturating_add(1);
+    let records = match content {
+        Format::JsonLines => Records::json_lines(text, most),
+        Format::Csv => Records::csv(text, &app.columns, most).map_err(bad)?,
     };
-    if records.is_empty() {
-        return Err("the body holds no record".to_owned());
+    if records.len() > app.record_limit {
+        let reason = format!(
+            "the body may have at most {} records, split it into several requests",
+            app.record_limit
+        );
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
-    let answers = score(app, &records);
-    let text = match answer {
-        Format::JsonLines => render::json_lines(&answers, &app.model),
-        Format::Csv => render::csv(&answers, &app.model, header),
+    if records.is_blank() {
+        return Err(bad("the body holds no record".to_owned()));
+    }
+    let mut text = match answer {
+        Format::Csv if records.header => render::csv_header(&app.model),
+        _ => String::new(),
     };
-    let errors = answers.iter().filter(|answer| answer.result.is_err()).count();
+    let mut errors = 0;
+    for start in (0..records.len()).step_by(CHUNK) {
+        if app.giving_up.load(Ordering::Relaxed) {
+            let reason = "the program was asked to stop, send the request again";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason));
+        }
+        let chunk = records.records(start..records.len().min(start + CHUNK), &app.columns);
+        let answers = score(app, start + 1, &chunk);
+        errors += answers.iter().filter(|answer| answer.result.is_err()).count();
+        text.push_str(&match answer {
+            Format::JsonLines => render::json_lines(&answers, &app.model),
+            Format::Csv => render::csv(&answers, &app.model),
+        });
+    }
     Ok(Done { format: answer, text, records: records.len(), errors })
 }
 
-fn score(app: &App, records: &[Record]) -> Vec<Answer> {
+/// Answers for records that stand in the request from place `first`, counted from 1.
+fn score(app: &App, first: usize, records: &[Record]) -> Vec<Answer> {
     let good: Vec<(usize, &Record)> =
-        (1..).zip(records).filter(|(_, record)| record.values.is_ok()).collect();
+        (first..).zip(records).filter(|(_, record)| record.values.is_ok()).collect();
     let mut scores = score_good(app, &good).into_iter();
-    (1..)
+    (first..)
         .zip(records)
         .map(|(number, record)| {
             let result = match &record.values {
@@ -245,7 +279,9 @@ mod tests {
     }
 
     fn state() -> Arc<App> {
-        App::new(testing::model(), 4096)
+        let settings =
+            ServeSettings { body_limit_bytes: 4096, record_limit: 40, ..ServeSettings::default() };
+        App::new(testing::model(), &settings)
     }
 
     #[tokio::test]
@@ -330,7 +366,8 @@ mod tests {
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
         let state = state();
         let long = "x".repeat(5000);
-        let cases: [Case; 9] = [
+        let many = "1,2,3\n".repeat(41);
+        let cases: [Case; 12] = [
             ("no content type", &[], b"{}", 415),
             ("unknown content type", &[("content-type", "image/png")], b"{}", 415),
             (
@@ -348,6 +385,9 @@ mod tests {
             ),
             ("no UTF-8", &[("content-type", "text/csv")], b"a\xff", 400),
             ("empty", &[("content-type", JSON_LINES)], b"\n\n", 400),
+            ("blank CSV", &[("content-type", "text/csv")], b"\n\n", 400),
+            ("too many records", &[("content-type", "text/csv")], many.as_bytes(), 413),
+            ("an open quote", &[("content-type", "text/csv")], b"ct.volume\n\"1\n2\n", 400),
             ("header alone", &[("content-type", "text/csv")], b"clinical.age\n", 400),
             ("wrong width", &[("content-type", "text/csv")], b"1,2\n", 400),
         ];
@@ -356,5 +396,41 @@ mod tests {
             assert_eq!(status, expected, "{name}: {text}");
             assert!(text.trim().len() > 20 && text.lines().count() == 1, "{name}: {text}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_limit_counts_records_and_not_the_header() {
+        let state = state();
+        for (header, records, expected) in
+            [("", 40, 200), ("ct.volume\n", 40, 200), ("ct.volume\n", 41, 413)]
+        {
+            let row = if header.is_empty() { "1,2,3\n" } else { "1\n" };
+            let body = format!("{header}{}", row.repeat(records));
+            let (status, _, text) = post(&state, &[("content-type", "text/csv")], body).await;
+            assert_eq!(status, expected, "{header}{records}");
+            if status == 413 {
+                assert!(text.contains("at most 40 records, split it"), "{text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn records_past_the_first_chunk_keep_their_order_and_numbers() {
+        let state = App::new(testing::model(), &ServeSettings::default());
+        let mut lines: Vec<String> =
+            (0..2500).map(|age| format!("{{\"clinical.age\":{}}}", age % 90)).collect();
+        lines[1000] = String::new();
+        let headers = [("content-type", JSON_LINES)];
+        let (_, _, text) = post(&state, &headers, lines.join("\n")).await;
+        let answers: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(answers.len(), 2500);
+        for (number, answer) in (1..).zip(&answers) {
+            assert_eq!(answer["id"], number);
+        }
+        assert_eq!(answers[1000]["error"]["code"], "empty_record");
+        assert_eq!(answers[2400]["risk"], answers[2400 - 90 * 20]["risk"]);
+        state.give_up();
+        assert_eq!(post(&state, &headers, lines.join("\n")).await.0, 503);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 
 use oncoweave_core::{
     Cohort, CohortColumn, Column, FeatureInfo, PatientId, preprocess::Preprocessing,
@@ -118,10 +119,134 @@ fn printable(name: &str) -> String {
     name.chars().filter(|character| !character.is_control()).take(80).collect()
 }
 
-/// Records in JSON Lines: one object a line. Empty lines are left out.
-pub(crate) fn from_json_lines(body: &str, columns: &Columns) -> Vec<Record> {
-    let lines = body.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| json_record(line, columns)).collect()
+/// The lines of a request, each of which is one record, read when they are asked for.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    lines: Vec<&'a str>,
+    /// The columns of a CSV body, in its order; `None` for JSON Lines.
+    names: Option<Vec<String>>,
+    /// Whether a row named the columns.
+    pub(crate) header: bool,
+}
+
+impl<'a> Body<'a> {
+    /// A body in JSON Lines: one object a line. No more than `most` lines are taken.
+    pub(crate) fn json_lines(text: &'a str, most: usize) -> Self {
+        Self { lines: text.lines().take(most).collect(), names: None, header: true }
+    }
+
+    /// A CSV body. Its first row names the columns; a first row that names none of them is data,
+    /// which is taken in the order of the model's columns when there are exactly as many. No more
+    /// than `most` records are taken.
+    ///
+    /// # Errors
+    /// With a sentence for the whole request, when the columns or the records cannot be told.
+    pub(crate) fn csv(text: &'a str, columns: &Columns, most: usize) -> Result<Self, String> {
+        let mut lines: Vec<&str> = physical_lines(text).take(most.saturating_add(1)).collect();
+        if let Some(at) = lines.iter().position(|line| ends_in_quotes(line)) {
+            return Err(format!(
+                "a quoted field runs over a line end at line {}; records must be one line each",
+                at + 1
+            ));
+        }
+        let Some(at) = lines.iter().position(|line| !is_blank(line)) else {
+            return Ok(Self { lines, names: Some(columns.names.clone()), header: false });
+        };
+        let first = cells(lines[at]);
+        let header = names_columns(&first, columns);
+        let names = if header {
+            lines.remove(at);
+            first.iter().map(|name| name.trim().to_owned()).collect()
+        } else {
+            columns.names.clone()
+        };
+        if header {
+            check_header(&names, columns)?;
+        } else if first.len() != names.len() {
+            return Err(format!(
+                "the body has no header and {} columns, the model reads {}; send a first row that \
+                 names the columns",
+                first.len(),
+                names.len()
+            ));
+        }
+        lines.truncate(most);
+        Ok(Self { lines, names: Some(names), header })
+    }
+
+    /// How many records there are, blank lines with them.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether no line holds anything.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.lines.iter().all(|line| is_blank(line))
+    }
+
+    /// Some of the records, by their places from 0.
+    pub(crate) fn records(&self, places: Range<usize>, columns: &Columns) -> Vec<Record> {
+        let record = |line: &&str| match &self.names {
+            // A blank line of one column is a missing cell, as every CSV writer has it.
+            Some(names) if names.len() == 1 || !is_blank(line) => {
+                csv_record(&cells(line), names, columns)
+            }
+            None if !is_blank(line) => json_record(line, columns),
+            _ => {
+                let error = RecordError::new("empty_record", "the line is blank");
+                Record { patient_id: None, values: Err(error) }
+            }
+        };
+        self.lines[places].iter().map(record).collect()
+    }
+}
+
+fn is_blank(line: &str) -> bool {
+    line.trim().is_empty()
+}
+
+/// Lines of a CSV body, which may end in `\n`, `\r\n` or `\r`.
+fn physical_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.find(['\r', '\n']).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        let width = if after.starts_with("\r\n") { 2 } else { after.len().min(1) };
+        rest = &after[width..];
+        Some(line)
+    })
+}
+
+/// Whether a quoted field is still open at the end of a line. Quotes within a field that does not
+/// begin with one are letters like any other.
+fn ends_in_quotes(line: &str) -> bool {
+    let (mut starts, mut open) = (true, false);
+    let mut bytes = line.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        if !open {
+            open = starts && byte == b'"';
+            starts = byte == b',';
+        } else if byte == b'"' && bytes.next_if_eq(&b'"').is_none() {
+            open = false;
+        }
+    }
+    open
+}
+
+/// The cells of one line of CSV; a blank line has one empty cell.
+fn cells(line: &str) -> csv::StringRecord {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(line.len().max(1))
+        .from_reader(line.as_bytes());
+    match reader.records().next() {
+        Some(row) => row.expect("one line of text in memory is always a record"),
+        None => csv::StringRecord::from(vec![""]),
+    }
 }
 
 /// A JSON object as its members in order, so that a name that stands twice can be seen.
@@ -258,48 +383,20 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Records of a CSV body, and whether its first row named the columns.
-#[derive(Debug, PartialEq)]
-pub(crate) struct CsvBody {
-    pub(crate) records: Vec<Record>,
-    pub(crate) header: bool,
-}
-
-/// Reads a CSV body. Its first row names the columns; a first row of nothing but numbers and
-/// missing cells is data, which is taken in the order of the model's columns when there are exactly
-/// as many.
-///
-/// # Errors
-/// With a sentence for the whole request, when the columns cannot be told.
-pub(crate) fn from_csv(body: &str, columns: &Columns) -> Result<CsvBody, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body.as_bytes());
-    let mut rows = Vec::new();
-    for row in reader.records() {
-        rows.push(row.map_err(|_| format!("row {} of the body is no CSV", rows.len() + 1))?);
+/// Whether a first row names columns. At the model's own width a row that names none is data with
+/// faults in some cells; a row of words alone is likelier to be names from elsewhere, whose order
+/// nobody knows.
+fn names_columns(first: &csv::StringRecord, columns: &Columns) -> bool {
+    let known = |cell: &str| cell == PATIENT_ID || columns.places.contains_key(cell);
+    if first.iter().any(|cell| known(cell.trim())) {
+        return true;
     }
-    let Some(first) = rows.first() else {
-        return Ok(CsvBody { records: Vec::new(), header: false });
-    };
-    let header = !first.iter().all(|cell| number(cell).is_ok());
-    let names: Vec<String> = if header {
-        first.iter().map(|name| name.trim().to_owned()).collect()
+    let numbers = first.iter().filter(|cell| number(cell).is_ok()).count();
+    if first.len() == columns.names.len() {
+        numbers == 0 && first.len() > 1
     } else {
-        columns.names.clone()
-    };
-    if header {
-        check_header(&names, columns)?;
-    } else if first.len() != names.len() {
-        return Err(format!(
-            "the body has no header and {} columns, the model reads {}; send a first row that \
-             names the columns",
-            first.len(),
-            names.len()
-        ));
+        numbers < first.len()
     }
-    let data = &rows[usize::from(header)..];
-    let records = data.iter().map(|row| csv_record(row, &names, columns)).collect();
-    Ok(CsvBody { records, header })
 }
 
 fn check_header(names: &[String], columns: &Columns) -> Result<(), String> {
@@ -386,6 +483,11 @@ mod tests {
         })
     }
 
+    fn from_csv(text: &str) -> Result<(bool, Vec<Record>), String> {
+        let body = Body::csv(text, &columns(), 100)?;
+        Ok((body.header, body.records(0..body.len(), &columns())))
+    }
+
     fn code(record: &Record) -> &'static str {
         record.values.as_ref().map_or_else(|error| error.code, |_| "ok")
     }
@@ -434,44 +536,73 @@ mod tests {
     #[test]
     fn csv_with_a_header_takes_columns_by_name() {
         let body = "ct.volume,patient_id,clinical.age\n1.5,P1,61\n,P2,NA\n2,P3,old\n3,P4\n4,,5\n";
-        let body = from_csv(body, &columns()).unwrap();
-        assert!(body.header);
-        let codes: Vec<_> = body.records.iter().map(code).collect();
+        let (header, records) = from_csv(body).unwrap();
+        assert!(header);
+        let codes: Vec<_> = records.iter().map(code).collect();
         assert_eq!(codes, ["ok", "no_values", "invalid_value", "wrong_width", "ok"]);
-        assert_eq!(body.records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
-        assert_eq!(body.records[3].patient_id.as_ref().unwrap().as_str(), "P4");
-        assert_eq!(body.records[4].patient_id, None);
+        assert_eq!(records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
+        assert_eq!(records[3].patient_id.as_ref().unwrap().as_str(), "P4");
+        assert_eq!(records[4].patient_id, None);
     }
 
     #[test]
     fn csv_without_a_header_needs_exactly_the_models_columns() {
-        let body = from_csv("61,,1.5\n62,2,\n", &columns()).unwrap();
-        assert!(!body.header);
-        assert_eq!(body.records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
-        assert_eq!(body.records.len(), 2);
-        let error = from_csv("61,2\n", &columns()).unwrap_err();
+        let (header, records) = from_csv("61,,1.5\n62,2,\n").unwrap();
+        assert!(!header);
+        assert_eq!(records[0].values, Ok(vec![Some(61.0), None, Some(1.5)]));
+        assert_eq!(records.len(), 2);
+        let error = from_csv("61,2\n").unwrap_err();
         assert!(error.contains("no header and 2 columns, the model reads 3"), "{error}");
     }
 
     #[test]
-    fn csv_headers_that_cannot_be_told_are_refused() {
+    fn every_line_of_csv_keeps_its_place() {
+        for (name, body, expected) in [
+            ("a bad first row", "old,2,3\n61,2,3\n", (false, vec!["invalid_value", "ok"])),
+            ("a blank line", "61,2,3\n\n62,2,3\n", (false, vec!["ok", "empty_record", "ok"])),
+            ("a blank line last", "61,2,3\n\n", (false, vec!["ok", "empty_record"])),
+            ("a blank line first", " \n61,2,3", (false, vec!["empty_record", "ok"])),
+            ("Windows", "ct.volume\r\n1\r\n\r\n2\r\n", (true, vec!["ok", "no_values", "ok"])),
+            ("old Macintosh", "61,2,3\r62,2,3\r", (false, vec!["ok", "ok"])),
+            (
+                "one column",
+                "clinical.age\n1\n\n\"\"\n2\n",
+                (true, vec!["ok", "no_values", "no_values", "ok"]),
+            ),
+            (
+                "quotes",
+                "patient_id,ct.volume\n\"a \"\"b\"\", c\",1\nd\"e,2\n",
+                (true, vec!["ok"; 2]),
+            ),
+        ] {
+            let (header, records) = from_csv(body).unwrap();
+            assert_eq!((header, records.iter().map(code).collect()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn csv_bodies_that_cannot_be_told_are_refused() {
         for (body, part) in [
             ("clinical.age,clinical.weight\n1,2\n", "no column `clinical.weight`"),
             ("clinical.age,clinical.age\n1,2\n", "column `clinical.age` stands there twice"),
-            ("P1,61,2\n", "the first row of the body names no column"),
+            ("P1,61,2,4\n", "the first row of the body names no column"),
+            ("age,stage,volume\n1,2,3\n", "the first row of the body names no column"),
+            (
+                "patient_id,ct.volume\nA,1\n\"B,2\nC,3\n",
+                "a quoted field runs over a line end at line 3; records must be one line each",
+            ),
+            ("ct.volume\n\"1\n2\"\n", "at line 2;"),
         ] {
-            let error = from_csv(body, &columns()).unwrap_err();
+            let error = from_csv(body).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
-        assert!(from_csv("", &columns()).unwrap().records.is_empty());
+        assert!(from_csv("").unwrap().1.is_empty());
     }
 
     #[test]
     fn records_become_rows_in_order() {
-        let records = from_json_lines(
-            "{\"patient_id\":\"P1\",\"ct.volume\":2}\n\n{\"clinical.age\":50}\n",
-            &columns(),
-        );
+        let text = "{\"patient_id\":\"P1\",\"ct.volume\":2}\n{\"clinical.age\":50}\n";
+        let records = Body::json_lines(text, 9).records(0..2, &columns());
         let numbered: Vec<_> = records.iter().enumerate().map(|(at, one)| (at + 1, one)).collect();
         let cohort = columns().cohort(&numbered);
         assert_eq!(cohort.patients[0].as_str(), "P1");

@@ -59,24 +59,42 @@ fn json_answer(answer: &Answer, model: &Model) -> Value {
     Value::Object(object)
 }
 
-/// One row a record: `id`, `risk`, `high_risk`, `survival_<days>d` for each horizon,
-/// `probability_<class>` for each class, `missing_modalities` joined by `;`, and `error`, which is
-/// empty where all went well.
-pub(crate) fn csv(answers: &[Answer], model: &Model, header: bool) -> String {
+/// The first row of [`csv`]: `id`, `risk`, `high_risk`, `survival_<days>d` for each horizon,
+/// `probability_<class>` for each class, `missing_modalities` and `error`.
+pub(crate) fn csv_header(model: &Model) -> String {
+    let horizons = model.horizons_days().iter().map(|days| format!("survival_{days}d"));
+    let classes = model.classes().iter().map(|class| format!("probability_{class}"));
+    let names = ["id", "risk", "high_risk"].map(str::to_owned).into_iter();
+    let last = ["missing_modalities", "error"].map(str::to_owned);
+    let names: Vec<String> = names.chain(horizons).chain(classes).chain(last).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
-    if header {
-        let horizons = model.horizons_days().iter().map(|days| format!("survival_{days}d"));
-        let classes = model.classes().iter().map(|class| format!("probability_{class}"));
-        let names = ["id", "risk", "high_risk"].map(str::to_owned).into_iter();
-        let last = ["missing_modalities", "error"].map(str::to_owned);
-        let names: Vec<String> = names.chain(horizons).chain(classes).chain(last).collect();
-        write(&mut writer, &names);
-    }
+    write(&mut writer, &names);
+    text(writer)
+}
+
+/// One row a record, in the columns of [`csv_header`]; the missing modalities are joined by `;`,
+/// `error` is empty where all went well.
+pub(crate) fn csv(answers: &[Answer], model: &Model) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
     for answer in answers {
         write(&mut writer, &csv_answer(answer, model));
     }
+    text(writer)
+}
+
+fn text(writer: csv::Writer<Vec<u8>>) -> String {
     let bytes = writer.into_inner().expect("writing to memory does not fail");
     String::from_utf8(bytes).expect("made of texts")
+}
+
+/// An id that a spreadsheet would compute gets an apostrophe in front, quotes before it left
+/// aside, as in the list of exclusions.
+fn guarded(id: &str) -> String {
+    if id.trim_start_matches('\'').starts_with(['=', '+', '-', '@']) {
+        format!("'{id}")
+    } else {
+        id.to_owned()
+    }
 }
 
 fn write(writer: &mut csv::Writer<Vec<u8>>, cells: &[String]) {
@@ -84,8 +102,10 @@ fn write(writer: &mut csv::Writer<Vec<u8>>, cells: &[String]) {
 }
 
 fn csv_answer(answer: &Answer, model: &Model) -> Vec<String> {
-    let id =
-        answer.patient_id.as_ref().map_or_else(|| answer.number.to_string(), ToString::to_string);
+    let id = answer
+        .patient_id
+        .as_ref()
+        .map_or_else(|| answer.number.to_string(), |id| guarded(id.as_str()));
     let figures = model.horizons_days().len() + model.classes().len();
     let prediction = match &answer.result {
         Ok(prediction) => prediction,
@@ -101,4 +121,24 @@ fn csv_answer(answer: &Answer, model: &Model) -> Vec<String> {
     cells.extend(prediction.class_probabilities.iter().map(ToString::to_string));
     cells.extend([prediction.missing_modalities.join(";"), String::new()]);
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guarded;
+
+    #[test]
+    fn ids_that_a_spreadsheet_would_compute_are_guarded() {
+        for (id, expected) in [
+            ("P-1", "P-1"),
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("'=1", "''=1"),
+            ("'a", "'a"),
+        ] {
+            assert_eq!(guarded(id), expected);
+        }
+    }
 }
