@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::ServeSettings;
 use crate::negotiate::Format;
 use crate::records::{Body as Records, Columns, Record, RecordError};
-use crate::redact::sentence;
+use crate::redact::of_model;
 use crate::render::{self, Answer};
 
 /// How many records are read and scored at a time: the memory that a request takes does not grow
@@ -244,7 +244,7 @@ fn score_good(app: &App, good: &[(usize, &Record)]) -> Vec<Result<Prediction, Re
     }
     let alone = |row: usize| match app.model.score(&cohort, &[row]) {
         Ok(mut predictions) => Ok(predictions.remove(0)),
-        Err(error) => Err(RecordError::new("not_scored", sentence(&error))),
+        Err(error) => Err(RecordError::new("not_scored", of_model(&error))),
     };
     rows.into_iter().map(alone).collect()
 }

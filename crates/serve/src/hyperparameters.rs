@@ -137,11 +137,6 @@ fn list(text: &str, parse: impl Fn(&str) -> Option<Value>) -> Option<Value> {
     items.iter().map(|item| parse(item)).collect()
 }
 
-/// The dotted names of all settings.
-pub(crate) fn names() -> Vec<String> {
-    kinds().into_keys().collect()
-}
-
 /// Every setting by its dotted name.
 fn kinds() -> BTreeMap<String, Kind> {
     let mut kinds = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! `val:cindex=([-0-9.eE+]+);`.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use oncoweave_core::Evaluation;
 use oncoweave_model::{EpochRecord, EpochReport, MemberRecord};
@@ -27,6 +28,16 @@ pub(crate) fn kept(members: &[MemberRecord]) -> String {
     let mut line = format!("kept members={};", members.len());
     figures(&mut line, &records);
     line
+}
+
+/// The last line of a job that was asked to stop, which is no metric.
+pub(crate) fn stopped(epoch: usize, checkpoints: Option<&Path>) -> String {
+    match checkpoints {
+        Some(folder) => {
+            format!("stopped after epoch {epoch}; checkpoint kept in {}", folder.display())
+        }
+        None => format!("stopped after epoch {epoch}; no checkpoints folder, nothing kept"),
+    }
 }
 
 /// A figure that any of the records lacks is left out.

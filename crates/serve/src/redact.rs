@@ -1,14 +1,65 @@
 //! What may leave the container about a failure: no patient.
 
+use crate::Error;
+
 /// The most characters that the platform keeps of a failure.
 pub(crate) const LONGEST_FAILURE: usize = 1024;
 
-/// Names in backticks that are no ids: the columns of an aligned table that are no features.
-const COLUMNS: [&str; 7] =
-    ["patient_id", "site", "index_date", "time_days", "event", "label", "fold"];
+/// Where the words on a table's content come to the ids or values of its rows. What stands before
+/// is the file, the row and the column.
+const DATA: [&str; 5] = ["patient `", "patients `", " in more than one row: ", " got ", " found "];
 
-/// An error with its causes in one sentence, without the ids of patients.
-pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
+/// What may be wrong behind that place, and how to say it without data.
+const KNOWN: [(&str, &str); 4] = [
+    ("in more than one row", "`patient_id` has an id in more than one row"),
+    (
+        "follow-up must be a finite number of days, zero or more",
+        "`time_days` must be a finite number of days, zero or more",
+    ),
+    (NO_EVENT, NO_EVENT),
+    (NO_TIME, NO_TIME),
+];
+const NO_EVENT: &str = "`time_days` has a value, but `event` has none";
+const NO_TIME: &str = "`event` has a value, but `time_days` has none";
+
+/// Why a job failed, with its causes in one sentence, without ids or values of patients.
+pub(crate) fn failure(error: &Error) -> String {
+    match error {
+        Error::Cohort(error) => of_table(error),
+        Error::Model(error) => of_model(error),
+        error => with_causes(error),
+    }
+}
+
+/// What is wrong with a table. Errors of a conversion may show the cell, so they stay away.
+fn of_table(error: &oncoweave_cohort::Error) -> String {
+    use oncoweave_cohort::Error;
+    match error {
+        Error::Content { path, problem } => {
+            format!("{}: {}", path.display(), without_data(problem))
+        }
+        Error::Arrow { .. } | Error::Csv { .. } => error.to_string(),
+        error => with_causes(error),
+    }
+}
+
+/// What is wrong with training or scoring.
+pub(crate) fn of_model(error: &oncoweave_model::Error) -> String {
+    use oncoweave_model::Error;
+    match error {
+        Error::NotFinite { model, .. } => format!(
+            "the model `{model}` gives no finite risk for one patient; a value lies absurdly far \
+             outside the training range"
+        ),
+        Error::Fold { fold, source } => format!("fold {fold}: {}", of_model(source)),
+        Error::Undefined { what, source } => {
+            format!("{what}: {}", without_data(&source.to_string()))
+        }
+        error => with_causes(error),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -18,33 +69,23 @@ pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
-    without_patients(&text)
+    text
 }
 
-/// Messages quote in backticks. One that speaks of patients loses all that it quotes but the
-/// names of columns and settings: rather a message too poor than an id in a log.
-fn without_patients(text: &str) -> String {
-    // What is quoted stands at the odd places, unless the last backtick is never closed.
-    let parts: Vec<&str> = text.split('`').collect();
-    let said = parts.iter().step_by(2);
-    if !said.copied().any(|part| part.to_lowercase().contains("patient")) {
-        return text.to_owned();
-    }
-    let settings = crate::hyperparameters::names();
-    let known = |name: &str| COLUMNS.contains(&name) || settings.iter().any(|one| one == name);
-    let mut kept = String::with_capacity(text.len());
-    for (at, part) in parts.iter().enumerate() {
-        if at % 2 == 0 {
-            kept.push_str(part);
-        } else if known(part) {
-            kept.push('`');
-            kept.push_str(part);
-            kept.push('`');
-        } else {
-            kept.push_str("(left out)");
+/// Words on the content of a table up to the first id or value. Ids may hold any letter, quotes
+/// too, so nothing behind the place is repeated but sentences that are known beforehand.
+fn without_data(problem: &str) -> String {
+    let Some(end) = DATA.iter().filter_map(|mark| problem.find(mark)).min() else {
+        return problem.to_owned();
+    };
+    let mut kept = problem[..end].trim_end_matches([' ', ':', ',']).to_owned();
+    for (_, known) in KNOWN.iter().filter(|(part, _)| problem[end..].contains(part)) {
+        if !kept.is_empty() {
+            kept.push_str(": ");
         }
+        kept.push_str(known);
     }
-    kept
+    format!("{kept} (the ids and values of patients are left out)")
 }
 
 /// At most as many characters as the platform keeps.
@@ -62,17 +103,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_left_out_and_the_rest_stays() {
-        for (text, expected) in [
-            ("row 3: patient `P-7`: bad `event`", "row 3: patient (left out): bad `event`"),
-            ("patients in two rows: `a`, `b`", "patients in two rows: (left out), (left out)"),
-            ("`P-7` is no patient here", "(left out) is no patient here"),
-            ("Patient `open", "Patient (left out)"),
-            ("patients need `training.epochs`", "patients need `training.epochs`"),
-            ("no patient to compute from", "no patient to compute from"),
-            ("column `patient_id` of `x` must be text", "column `patient_id` of `x` must be text"),
+    fn ids_and_values_are_left_out_and_the_rest_stays() {
+        const NOTE: &str = " (the ids and values of patients are left out)";
+        for (text, expected, cut) in [
+            (
+                "row 3: patient `Smith`John 1950`x`: follow-up must be a finite number of days, zero \
+                 or more, got -12345.5",
+                "row 3: `time_days` must be a finite number of days, zero or more",
+                true,
+            ),
+            (
+                "row 3: patient `P-7`: `time_days` has a value, but `event` has none",
+                "row 3: `time_days` has a value, but `event` has none",
+                true,
+            ),
+            (
+                "patients in more than one row: `Smith`John`, `b`; leave one row of each",
+                "patients: `patient_id` has an id in more than one row",
+                true,
+            ),
+            (
+                "row 1: column `event` must be 0 or 1, got 17",
+                "row 1: column `event` must be 0 or 1",
+                true,
+            ),
+            ("a risk must be finite, found 7.5 in row 1", "a risk must be finite", true),
+            ("column `patient_id`: a patient id must not be empty", "", false),
+            ("there is no patient to compute it from", "", false),
         ] {
-            assert_eq!(without_patients(text), expected);
+            let expected = if cut { format!("{expected}{NOTE}") } else { text.to_owned() };
+            assert_eq!(without_data(text), expected);
         }
     }
 

@@ -9,7 +9,7 @@ use oncoweave_model::{EpochReport, FUSION, Model};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::channels::{Input, Table};
-use crate::redact::{sentence, shortened};
+use crate::redact::{failure, shortened};
 use crate::{Error, Root, channels, metrics};
 
 /// How a training job ended well.
@@ -43,7 +43,7 @@ pub fn stop_on_termination() -> Result<Arc<AtomicBool>, Error> {
 /// model and, where there is a validation channel, evaluates it into the output folder.
 ///
 /// `print` gets one line for each epoch of the fusion model's networks, and one for what is kept.
-/// When `stop` is raised, training ends after the epoch in hand. Where the checkpoint folder
+/// When `stop` is raised, training ends after the epoch in hand, and one line says what is kept. Where the checkpoint folder
 /// exists, training goes on from what lies there and leaves checkpoints there.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub fn train(
 ) -> Result<Outcome, Failure> {
     let text = match catch_unwind(AssertUnwindSafe(|| run(root, stop, print))) {
         Ok(Ok(outcome)) => return Ok(outcome),
-        Ok(Err(error)) => sentence(&error),
+        Ok(Err(error)) => failure(&error),
         Err(_) => "the program stopped on a fault of its own; the end of the log says where, \
                    please report it"
             .to_owned(),
@@ -71,13 +71,15 @@ pub fn train(
 }
 
 fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Outcome, Error> {
+    // A disk that was used before must not tell of another job.
+    remove(&root.failure())?;
     let input = channels::read(root)?;
     let checkpoints = root.checkpoints();
     let checkpoints = checkpoints.is_dir().then_some(checkpoints);
     let model = match fit(&input, checkpoints.as_deref(), stop, print) {
         Ok(model) => model,
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
-            tracing::info!(epoch, checkpoint = checkpoints.is_some(), "stopped as asked");
+            print(&metrics::stopped(epoch, checkpoints.as_deref()));
             return Ok(Outcome::Stopped);
         }
         Err(error) => return Err(error.into()),
@@ -166,6 +168,7 @@ fn evaluate(
 #[cfg(test)]
 mod tests {
     use oncoweave_cohort::write_cohort;
+    use oncoweave_core::{PatientId, Survival};
 
     use super::*;
     use crate::{redact::LONGEST_FAILURE, testing};
@@ -240,7 +243,9 @@ mod tests {
             lines.push(line.to_owned());
             stop.store(true, Ordering::Relaxed);
         });
-        assert_eq!((outcome, lines.len()), (Ok(Outcome::Stopped), 1));
+        assert_eq!((outcome, lines.len()), (Ok(Outcome::Stopped), 2));
+        let kept = root.checkpoints().display().to_string();
+        assert_eq!(lines[1], format!("stopped after epoch 1; checkpoint kept in {kept}"));
         assert!(!root.model().join("model.toml").exists());
         let (outcome, lines) = run(&root);
         assert_eq!(outcome, Ok(Outcome::Finished));
@@ -323,6 +328,41 @@ mod tests {
         cohort.patients[3] = cohort.patients[1].clone();
         write_cohort(&root.channel("train").join("cohort.parquet"), "test", &cohort).unwrap();
         let failure = run(&root).0.unwrap_err().to_string();
-        assert!(failure.contains("(left out)") && !failure.contains("P1"), "{failure}");
+        assert!(failure.contains("in more than one row (the ids"), "{failure}");
+        assert!(!failure.contains("P1"), "{failure}");
+    }
+
+    #[test]
+    fn a_follow_up_below_zero_is_told_without_id_and_value() {
+        let (_folder, root) = job("{}");
+        let mut cohort = testing::cohort(5);
+        cohort.patients[1] = PatientId::new("Smith`John 1950`x").unwrap();
+        cohort.survival[1] = Some(Survival { time_days: -12345.5, event: true });
+        write_cohort(&root.channel("train").join("cohort.parquet"), "test", &cohort).unwrap();
+        let failure = run(&root).0.unwrap_err().to_string();
+        let told =
+            "cohort.parquet: row 2: `time_days` must be a finite number of days, zero or more";
+        assert!(failure.contains(told), "{failure}");
+        for part in ["Smith", "John", "1950", "12345"] {
+            assert!(!failure.contains(part), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_failure_of_an_earlier_job_is_removed() {
+        let (_folder, root) = job(r#"{"training.epochs": "1"}"#);
+        put(&root.failure(), "an earlier job");
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        assert!(!root.failure().exists());
+    }
+
+    #[test]
+    fn a_stop_without_a_place_for_checkpoints_says_that_nothing_is_kept() {
+        let (_folder, root) = job(r#"{"training.epochs": "6"}"#);
+        let mut lines = Vec::new();
+        let outcome = train(&root, &AtomicBool::new(true), &mut |line| lines.push(line.to_owned()));
+        assert_eq!(outcome, Ok(Outcome::Stopped));
+        assert_eq!(lines[1], "stopped after epoch 1; no checkpoints folder, nothing kept");
+        assert_eq!(lines.len(), 2);
     }
 }
