@@ -1,6 +1,7 @@
 //! `oncoweave container`: what the image runs on SageMaker.
 
 use std::env;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +21,8 @@ enum Command {
     /// Train on the channel train and write the model; one metric line per epoch on stdout
     Train,
     /// Serve the model over HTTP on port 8080 or `SAGEMAKER_BIND_TO_PORT`
+    ///
+    /// A request may have 20,000 records, or as many as `ONCOWEAVE_MAX_RECORDS` says.
     Serve,
 }
 
@@ -54,20 +57,42 @@ fn serve(root: &Path) -> Result<Outcome> {
             settings.body_limit_bytes = megabytes << 20;
         }
     }
+    if let Some(records) = number("ONCOWEAVE_MAX_RECORDS", 1, 10_000_000)? {
+        settings.record_limit = records;
+    }
     oncoweave_serve::serve(&Root::new(root), &settings)?;
     Ok(Outcome::Complete)
 }
 
-/// A whole number in the environment, if it is there.
+/// A whole number in the environment, if it is there; an empty text is as good as none.
 fn number(name: &str, low: usize, high: usize) -> Result<Option<usize>> {
     let Some(text) = env::var_os(name) else { return Ok(None) };
-    let text = text.to_string_lossy();
-    let number: usize = text
-        .trim()
-        .parse()
-        .with_context(|| format!("{name} must be a whole number, found `{text}`"))?;
-    if !(low..=high).contains(&number) {
-        bail!("{name} must be {low} to {high}, found {number}");
+    parse(name, &text.to_string_lossy(), low..=high)
+}
+
+fn parse(name: &str, text: &str, range: RangeInclusive<usize>) -> Result<Option<usize>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number: usize =
+        text.parse().with_context(|| format!("{name} must be a whole number, found `{text}`"))?;
+    if !range.contains(&number) {
+        bail!("{name} must be {} to {}, found {number}", range.start(), range.end());
     }
     Ok(Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn numbers_of_the_environment() {
+        for (text, expected) in
+            [("", Ok(None)), (" ", Ok(None)), (" 9 ", Ok(Some(9))), ("0", Err(())), ("x", Err(()))]
+        {
+            assert_eq!(parse("N", text, 1..=9).map_err(drop), expected, "{text}");
+        }
+    }
 }
