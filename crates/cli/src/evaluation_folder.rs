@@ -15,15 +15,18 @@ pub(crate) fn write(
     evaluation: &Evaluation,
     predictions: &[Prediction],
 ) -> Result<()> {
-    fs_err::create_dir_all(folder.join("figures"))?;
-    let subtype = evaluation.models.iter().find_map(|model| model.subtype.as_ref());
+    let pictures = folder.join("figures");
+    if pictures.exists() {
+        fs_err::remove_dir_all(&pictures)?;
+    }
+    fs_err::create_dir_all(&pictures)?;
     let layout = PredictionLayout {
         horizons_days: evaluation.horizons_days.clone(),
-        classes: subtype.map(|subtype| subtype.classes.clone()).unwrap_or_default(),
+        classes: evaluation.classes.clone(),
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout)?;
     for (name, svg) in figures(evaluation, predictions)? {
-        write_text(&folder.join("figures").join(name), &svg)?;
+        write_text(&pictures.join(name), &svg)?;
     }
     write_text(&folder.join("report.html"), &report_html(evaluation, predictions)?)?;
     write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(evaluation)?)

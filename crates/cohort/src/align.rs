@@ -22,11 +22,15 @@ pub struct ModalityTable {
 /// ignored, and one column a feature in the order of `modalities`.
 ///
 /// Of a patient's rows in a modality the latest in the window round the index date is taken, or an
-/// undated one where no dated one is inside. Without one the modality is null. In a cohort without
-/// any index date the latest row is taken. What was left out is in the list: rows outside the
-/// window, and patients whom the outcomes do not know.
+/// undated one where no dated one is inside. Without one the modality is null. Where the manifest
+/// names no index date (`dated` is false) the latest row is taken. What was left out is in the list:
+/// rows outside the window, and patients whom the outcomes do not know.
 #[must_use]
-pub fn align(outcomes: &Cohort, modalities: &[ModalityTable]) -> (Cohort, Vec<Exclusion>) {
+pub fn align(
+    outcomes: &Cohort,
+    modalities: &[ModalityTable],
+    dated: bool,
+) -> (Cohort, Vec<Exclusion>) {
     let known = KnownPatients::new(&outcomes.patients);
     let mut cohort = Cohort { columns: Vec::new(), ..outcomes.clone() };
     let mut exclusions = Vec::new();
@@ -47,8 +51,8 @@ pub fn align(outcomes: &Cohort, modalities: &[ModalityTable]) -> (Cohort, Vec<Ex
             };
             let index_date = match outcomes.index_dates[place] {
                 Some(date) => IndexDate::Known(date),
-                None if outcomes.index_dates.iter().all(Option::is_none) => IndexDate::Unused,
-                None => IndexDate::Missing,
+                None if dated => IndexDate::Missing,
+                None => IndexDate::Unused,
             };
             let (row, reason) = choose(&rows, index_date, modality.window);
             chosen[place] = row;
@@ -70,7 +74,7 @@ pub fn align(outcomes: &Cohort, modalities: &[ModalityTable]) -> (Cohort, Vec<Ex
 #[derive(Clone, Copy)]
 enum IndexDate {
     Known(NaiveDate),
-    /// Other patients have one, this one has none.
+    /// The cohort has index dates, this patient has none.
     Missing,
     /// The whole cohort has none.
     Unused,
@@ -238,7 +242,7 @@ mod tests {
         ] {
             let rows: Vec<_> = rows.into_iter().map(|(day, value)| ("a", day, value)).collect();
             let outcomes = outcomes(&[("a", index), ("b", Some("2020-01-01"))]);
-            let (cohort, exclusions) = align(&outcomes, &[modality(&rows)]);
+            let (cohort, exclusions) = align(&outcomes, &[modality(&rows)], true);
             assert_eq!(cohort.columns[0].values.get(0), value, "{case}");
             assert_eq!(cohort.columns[0].values.get(1), None, "{case}");
             assert_eq!(exclusions.len(), usize::from(excluded), "{case}: {exclusions:?}");
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn a_cohort_without_index_dates_takes_the_latest_row() {
         let rows = [("a", Some("2020-02-20"), 1.), ("a", Some("2021-02-20"), 2.)];
-        let (cohort, exclusions) = align(&outcomes(&[("a", None)]), &[modality(&rows)]);
+        let (cohort, exclusions) = align(&outcomes(&[("a", None)]), &[modality(&rows)], false);
         assert_eq!(cohort.columns[0].values.get(0), Some(2.));
         assert_eq!(exclusions, []);
     }
@@ -257,7 +261,7 @@ mod tests {
     fn a_slip_in_an_id_is_pointed_out_and_never_joined() {
         let outcomes = outcomes(&[("P007", None), ("P008", None)]);
         let rows = [("p7", None, 1.), ("Q1", None, 1.), ("P008", None, 3.)];
-        let (cohort, exclusions) = align(&outcomes, &[modality(&rows)]);
+        let (cohort, exclusions) = align(&outcomes, &[modality(&rows)], true);
         let values: Vec<_> = cohort.columns[0].values.iter().collect();
         assert_eq!(values, [None, Some(3.)]);
         assert_eq!(exclusions.len(), 2);
@@ -272,7 +276,7 @@ mod tests {
     #[test]
     fn reasons_say_the_distance_and_never_a_date() {
         let outcomes = outcomes(&[("a", Some("2020-03-01"))]);
-        let (_, exclusions) = align(&outcomes, &[modality(&[("a", Some("2020-03-13"), 1.)])]);
+        let (_, exclusions) = align(&outcomes, &[modality(&[("a", Some("2020-03-13"), 1.)])], true);
         assert_eq!(
             exclusions[0].reason,
             "1 of 1 rows left out: outside the window from 30 days before to 0 days after the \

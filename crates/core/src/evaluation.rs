@@ -21,6 +21,8 @@ pub struct Evaluation {
     pub events: usize,
     /// The times that AUC and survival are reported at.
     pub horizons_days: Vec<f64>,
+    /// The classes of [`Prediction::class_probabilities`]; empty without a subtype head.
+    pub classes: Vec<String>,
     /// The fusion model first, then its baselines.
     pub models: Vec<ModelResult>,
     /// The fusion model against each baseline on the same patients.
@@ -125,7 +127,7 @@ pub struct Exclusion {
     pub patient_id: String,
     /// The modality that was set aside; empty when the whole patient was.
     pub modality: String,
-    /// The step that set it aside: `extract` or `align`.
+    /// The step that set it aside: `extract`, `align` or `cv`.
     pub step: String,
     /// Why, and what to do.
     pub reason: String,

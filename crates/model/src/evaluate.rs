@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -9,7 +10,9 @@ use rayon::prelude::*;
 
 use crate::{
     Dataset, Error, Folds, Model, RidgeModel, RiskScale, TrainConfig,
-    held_out::{Candidate, HeldOut, Scores, Setting, brier_times, compare, figures, resampling},
+    held_out::{
+        Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
+    },
     scale::default_horizons,
     train::{Part, Plan, patient_digest, with_causes},
 };
@@ -117,8 +120,10 @@ pub fn evaluate(
     let seen = trained_on(model, data.cohort, rows);
     if seen > 0 {
         notes.push(format!(
-            "the model was trained on {seen} of these {} patients, so the figures flatter it",
-            rows.len()
+            "{seen} of these {} patients have an id that the model was trained on (cohort `{}`); \
+             where they are the same people, the figures flatter it",
+            rows.len(),
+            model.training.cohort
         ));
     }
     if model.baselines.ridge.is_empty() {
@@ -144,7 +149,7 @@ pub fn evaluate(
     Ok((evaluation, predictions))
 }
 
-/// The number of patients that the model has seen in training.
+/// The number of patients whose id the model has seen in training.
 fn trained_on(model: &Model, cohort: &Cohort, rows: &[usize]) -> usize {
     let digests = &model.training.patient_digests;
     let known =
@@ -273,7 +278,12 @@ fn network_scores(
 ) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
     let survival = curves(&model.scale, &predictions, times);
-    Ok(Scores { predictions, survival, classes: model.classes().to_vec() })
+    Ok(Scores {
+        predictions,
+        survival,
+        classes: model.classes().to_vec(),
+        notes: model.training.notes.clone(),
+    })
 }
 
 fn ridge_scores(
@@ -284,7 +294,7 @@ fn ridge_scores(
 ) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
     let survival = curves(&model.scale, &predictions, times);
-    Ok(Scores { predictions, survival, classes: vec![] })
+    Ok(Scores { predictions, survival, classes: vec![], notes: vec![] })
 }
 
 /// Survival of each patient at each time, (patients, times).
@@ -316,6 +326,10 @@ impl Frame<'_> {
             self.notes.push(note);
         }
         self.notes.push(method_note(setting));
+        if setting.parts.len() > 1 {
+            self.notes.extend(training_notes(&candidates[0]));
+        }
+        let classes = all_classes(&candidates);
         let models =
             candidates.iter().map(|model| figures(setting, model, &mut self.notes)).collect();
         let mut comparisons = vec![];
@@ -337,6 +351,7 @@ impl Frame<'_> {
             patients: known().count(),
             events: known().filter(|outcome| outcome.event).count(),
             horizons_days: setting.horizons_days.to_vec(),
+            classes: classes.clone(),
             models,
             comparisons,
             exclusions: vec![],
@@ -344,8 +359,19 @@ impl Frame<'_> {
             config: serde_json::to_value(self.config).expect("settings have only text keys"),
         };
         let scores = candidates.into_iter().flat_map(|model| model.scores.into_iter().flatten());
-        (evaluation, scores.flat_map(|scores| scores.predictions).collect())
+        (evaluation, scores.flat_map(|scores| scores.predictions_over(&classes)).collect())
     }
+}
+
+/// What the training of a model said, each sentence once with the number of folds that it holds in.
+fn training_notes(model: &Candidate) -> Vec<String> {
+    let mut folds: BTreeMap<&str, usize> = BTreeMap::new();
+    for note in model.scores.iter().flatten().flat_map(|scores| &scores.notes) {
+        *folds.entry(note).or_default() += 1;
+    }
+    let total = model.scores.len();
+    let sentence = |(note, count)| format!("`{}`, in {count} of {total} folds: {note}", model.name);
+    folds.into_iter().map(sentence).collect()
 }
 
 fn method_note(setting: &Setting) -> String {

@@ -377,6 +377,7 @@ impl Part {
 /// SHA-256 over everything that decides the run's result.
 fn fingerprint(job: &Job, data: &Data) -> String {
     let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
     let config = TrainConfig {
         training: crate::TrainingConfig { threads: 0, ..job.config.training.clone() },
         ..job.config.clone()

@@ -21,6 +21,35 @@ pub(crate) struct Scores {
     pub(crate) survival: Array2<f64>,
     /// The classes in the order of the predictions' probabilities.
     pub(crate) classes: Vec<String>,
+    /// What the training said.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Scores {
+    /// The predictions with one probability for each of the given classes, which hold all of the
+    /// model's own. A class that the model never saw has probability 0.
+    pub(crate) fn predictions_over(self, classes: &[String]) -> Vec<Prediction> {
+        let place = |class| self.classes.iter().position(|own| own == class);
+        let places: Vec<Option<usize>> = classes.iter().map(place).collect();
+        let mut predictions = self.predictions;
+        for prediction in &mut predictions {
+            let own = std::mem::take(&mut prediction.class_probabilities);
+            if !own.is_empty() {
+                let probability = |place: &Option<usize>| place.map_or(0.0, |place| own[place]);
+                prediction.class_probabilities = places.iter().map(probability).collect();
+            }
+        }
+        predictions
+    }
+}
+
+/// The classes of all models and parts, sorted.
+pub(crate) fn all_classes(models: &[Candidate]) -> Vec<String> {
+    let scores = models.iter().flat_map(|model| model.scores.iter().flatten());
+    let mut classes: Vec<String> = scores.flat_map(|scores| scores.classes.clone()).collect();
+    classes.sort();
+    classes.dedup();
+    classes
 }
 
 /// One held-out part.
@@ -125,13 +154,35 @@ impl<'a> Table<'a> {
         integrated_brier(self.reference(rows), &outcomes, &survival, &times)
     }
 
-    fn estimate<F>(&self, statistic: F) -> Result<Estimate, Undefined>
+    /// A statistic's mean over folds with its interval, and a sentence where some folds or
+    /// resamples had none.
+    fn estimate<F>(&self, statistic: F) -> Result<(Estimate, Option<String>), Undefined>
     where
         F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
     {
         let value = mean_over_folds(&self.parts, &statistic)?;
         let bounds = interval_within_folds(&self.parts, self.setting.resampling, &statistic)?;
-        Ok(Estimate { value, low: bounds.low, high: bounds.high })
+        let estimate = Estimate { value, low: bounds.low, high: bounds.high };
+        Ok((estimate, self.shortfall(&statistic, bounds.undefined as usize)))
+    }
+
+    fn shortfall<F>(&self, statistic: &F, undefined_resamples: usize) -> Option<String>
+    where
+        F: Fn(&[usize]) -> Result<f64, Undefined>,
+    {
+        let folds = self.setting.parts.len();
+        let rows_of = |part: u32| -> Vec<usize> {
+            (0..self.parts.len()).filter(|&row| self.parts[row] == part).collect()
+        };
+        let is_defined = |rows: &Vec<usize>| !rows.is_empty() && statistic(rows).is_ok();
+        let defined = (0..).take(folds).map(rows_of).filter(is_defined).count();
+        (defined < folds || undefined_resamples > 0).then(|| {
+            format!(
+                "the mean over {defined} of {folds} folds, where it is defined; \
+                 {undefined_resamples} of {} resamples had none",
+                self.setting.resampling.resamples
+            )
+        })
     }
 }
 
@@ -142,41 +193,37 @@ pub(crate) fn figures(
     notes: &mut Vec<String>,
 ) -> ModelResult {
     let table = Table::new(setting, model, model);
-    let mut say = |what: &str, reason: &Undefined| {
-        notes.push(format!("`{}` has no {what}: {reason}", model.name));
+    let mut estimate = |what: &str, estimate: Result<(Estimate, Option<String>), Undefined>| {
+        let sentence = match &estimate {
+            Ok((_, shortfall)) => {
+                shortfall.as_ref().map(|text| format!("`{}`: {what} is {text}", model.name))
+            }
+            Err(reason) => Some(format!("`{}` has no {what}: {reason}", model.name)),
+        };
+        notes.extend(sentence);
+        estimate.ok().map(|(estimate, _)| estimate)
     };
+    let harrell = estimate("C-index", table.estimate(|rows| table.c_index(rows)));
+    let uno = estimate("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
     let mut auc = vec![];
     for &time_days in setting.horizons_days {
-        match table.estimate(|rows| table.auc(rows, time_days)) {
-            Ok(estimate) => auc.push(AucAt { time_days, auc: estimate }),
-            Err(reason) => say(&format!("AUC at day {time_days}"), &reason),
-        }
+        let at = table.estimate(|rows| table.auc(rows, time_days));
+        let at = estimate(&format!("AUC at day {time_days}"), at);
+        auc.extend(at.map(|auc| AucAt { time_days, auc }));
     }
-    let mut c_index = |what, estimate: Result<Estimate, Undefined>| {
-        estimate.map_err(|reason| say(what, &reason)).ok()
-    };
-    let harrell = c_index("C-index", table.estimate(|rows| table.c_index(rows)));
-    let uno = c_index("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
     let ibs = mean_over_folds(&table.parts, |rows| table.ibs(rows));
-    let ibs = ibs.map_err(|reason| say("integrated Brier score", &reason)).ok();
-    let folds: Vec<FoldResult> = setting.parts.iter().zip(&model.scores).map(fold_result).collect();
-    let defined = folds.iter().filter(|fold| fold.c_index.is_some()).count();
-    if defined < folds.len() {
-        notes.push(format!(
-            "`{}`: C is the mean over {defined} of {} folds; in the others it is undefined",
-            model.name,
-            folds.len()
-        ));
-    }
+    let ibs = ibs.map_err(|reason| {
+        notes.push(format!("`{}` has no integrated Brier score: {reason}", model.name));
+    });
     ModelResult {
         name: model.name.clone(),
         modalities: model.modalities.clone(),
         c_index: harrell,
         c_index_uno: uno,
         auc,
-        ibs,
+        ibs: ibs.ok(),
         subtype: subtype(setting, model, notes),
-        folds,
+        folds: setting.parts.iter().zip(&model.scores).map(fold_result).collect(),
     }
 }
 
@@ -233,10 +280,7 @@ struct Classified {
 /// model never saw has probability 0 there.
 fn classified(model: &Candidate, notes: &mut Vec<String>) -> Option<Classified> {
     let scores: Vec<&Scores> = model.scores.iter().flatten().collect();
-    let mut classes: Vec<String> =
-        scores.iter().flat_map(|scores| scores.classes.iter().cloned()).collect();
-    classes.sort();
-    classes.dedup();
+    let classes = all_classes(std::slice::from_ref(model));
     let number = |name: &String| classes.iter().position(|class| class == name);
     let (mut labels, mut flat, mut unseen) = (vec![], vec![], 0);
     for scores in scores.iter().filter(|scores| !scores.classes.is_empty()) {

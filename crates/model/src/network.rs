@@ -115,6 +115,9 @@ impl Architecture {
                         "tensor `{name}` must have shape {shape:?}, got {found:?}"
                     ));
                 }
+                Some(found) if !found.iter().all(|weight| weight.is_finite()) => {
+                    return Some(format!("tensor `{name}` holds numbers that are not finite"));
+                }
                 Some(_) => {}
             }
         }
@@ -268,11 +271,14 @@ mod tests {
         missing.remove("ct_fc.bias");
         let mut reshaped = good.clone();
         reshaped.insert("ct_fc.bias".to_owned(), ArrayD::zeros(vec![9]));
+        let mut broken = good.clone();
+        broken.insert("ct_fc.bias".to_owned(), ArrayD::from_elem(vec![4], f32::NAN));
         let mut unknown = good;
         unknown.insert("mr_fc.bias".to_owned(), ArrayD::zeros(vec![4]));
         for (weights, text) in [
             (missing, "tensor `ct_fc.bias` of shape [4] is missing"),
             (reshaped, "tensor `ct_fc.bias` must have shape [4], got [9]"),
+            (broken, "tensor `ct_fc.bias` holds numbers that are not finite"),
             (unknown, "tensor `mr_fc.bias` does not belong to this network"),
         ] {
             assert_eq!(architecture().mismatch(&weights).unwrap(), text);

@@ -70,10 +70,14 @@ pub(crate) fn default_horizons(outcomes: &[Survival]) -> Vec<f64> {
 }
 
 fn round(days: f64) -> f64 {
-    let unit = match days {
-        ..45.0 => 1.0,
-        ..270.0 => 30.4375,
-        _ => 182.625,
+    let (month, half_year) = (30.4375, 182.625);
+    // From one and a half units on: any sooner, a later time could round to an earlier one.
+    let unit = if days < 1.5 * month {
+        1.0
+    } else if days < 1.5 * half_year {
+        month
+    } else {
+        half_year
     };
     ((days / unit).round() * unit).round()
 }
@@ -98,6 +102,12 @@ mod tests {
             assert_eq!(default_horizons(&outcomes(&times, true)), expected, "{name}");
         }
         assert!(default_horizons(&outcomes(&[10.0, 20.0], false)).is_empty());
+    }
+
+    #[test]
+    fn a_later_time_never_rounds_to_an_earlier_one() {
+        let rounded: Vec<f64> = (0..20_000).map(|tenth| round(f64::from(tenth) / 10.0)).collect();
+        assert!(rounded.is_sorted());
     }
 
     #[test]

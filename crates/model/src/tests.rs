@@ -465,3 +465,31 @@ fn a_horizon_past_follow_up_is_said() {
     assert!(said("`fusion` has no AUC at day 90000"), "{:?}", evaluation.notes);
     assert!(said("`fusion` has no integrated Brier score"));
 }
+
+#[test]
+fn a_class_that_one_fold_never_saw_has_probability_zero_there() {
+    let mut cohort = small().cohort;
+    // One patient alone has the rare class, so the fold that holds it out trains without it.
+    cohort.labels[0] = Some("rare".to_owned());
+    let folds = Folds::stratified(&cohort, 3, 1).unwrap();
+    let (evaluation, predictions) =
+        cross_validate(&dataset(&cohort), &quick_config(), &folds, &|_| {}).unwrap();
+    assert!(evaluation.classes.contains(&"rare".to_owned()));
+    let rare = evaluation.classes.iter().position(|class| class == "rare").unwrap();
+    for prediction in predictions.iter().filter(|prediction| prediction.model == crate::FUSION) {
+        assert_eq!(prediction.class_probabilities.len(), evaluation.classes.len());
+        if prediction.fold == folds.of[0] {
+            assert!(prediction.class_probabilities[rare].abs() < f64::EPSILON);
+        }
+    }
+}
+
+#[test]
+fn patients_that_the_model_was_trained_on_are_counted() {
+    let cohort = small().cohort;
+    let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    let some = cohort.select(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let (evaluation, predictions) = evaluate(&model, &dataset(&some), &all_rows(&some)).unwrap();
+    assert!(evaluation.notes.iter().any(|note| note.starts_with("10 of these 10 patients")));
+    assert_eq!(predictions[0].class_probabilities.len(), evaluation.classes.len());
+}

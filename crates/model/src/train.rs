@@ -76,7 +76,12 @@ pub fn train(
     for (index, part) in plan.alone().iter().enumerate() {
         match plan.network(part, checkpoint(index + 1).as_deref(), on_epoch) {
             Ok(network) => baselines.networks.push(network),
-            Err(error @ (Error::Stopped { .. } | Error::Io(_))) => return Err(error),
+            Err(
+                error @ (Error::Stopped { .. }
+                | Error::Io(_)
+                | Error::BadFile { .. }
+                | Error::CheckpointMismatch { .. }),
+            ) => return Err(error),
             Err(error) => notes.push(left_out(&part.network_name(), &error)),
         }
     }
@@ -355,7 +360,7 @@ const BALANCED_COLUMNS: f32 = 16.0;
 
 /// What each modality's block is multiplied with in training. Steps of `AdamW` move every weight
 /// alike, so that without this a block of a thousand columns outruns one of ten; the factors give
-/// all blocks the same summed variance. They are multiplied into the first layer's weights
+/// all blocks about the same summed variance. They are multiplied into the first layer's weights
 /// afterwards, so that the finished network reads plain standardised columns.
 fn balance(design: &Design) -> Vec<f32> {
     let factor = |block: &Block| (BALANCED_COLUMNS / block.x.ncols() as f32).sqrt();

@@ -42,7 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .collect();
     let lineage = fs::read(args.features.join("lineage.parquet"))?;
 
-    let (cohort, left_out) = align(&outcomes, &tables);
+    let (cohort, left_out) =
+        align(&outcomes, &tables, manifest.clinical.contains_key("index_date"));
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "aligned the cohort");
     let excluded = [earlier, left_out.clone()].concat();
     write_exclusions(&beside(&args.out, "exclusions.csv"), &excluded)?;

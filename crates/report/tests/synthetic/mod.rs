@@ -37,6 +37,7 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         patients,
         events,
         horizons_days: vec![365.25, 730.5, 1826.25],
+        classes: CLASSES.map(str::to_owned).to_vec(),
         models: models.collect(),
         comparisons: comparisons(width),
         exclusions: exclusions(),
