@@ -75,8 +75,9 @@ fn container(root: &Path, command: &str) -> Command {
 
 /// Asks a process to stop, as the platform does.
 fn terminate(child: &Child) {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill is there").success());
+    // The shell's own `kill`: a small system has no program of that name.
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh is there").success());
 }
 
 fn wait(child: &mut Child) -> ExitStatus {

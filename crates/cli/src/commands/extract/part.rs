@@ -102,9 +102,7 @@ pub(super) fn fingerprint(plan: &Plan, task: &Task) -> Result<Fingerprint, Strin
 /// not there.
 pub(super) fn read_kept(path: &Path, fingerprint: &Fingerprint) -> Option<Part> {
     let part: Part = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
-    let same = part.fingerprint.as_ref() == Some(fingerprint);
-    // What failed may have failed for a passing reason, such as a disk that was away: read it again.
-    (same && part.set_aside.is_empty()).then_some(part)
+    (part.fingerprint.as_ref() == Some(fingerprint)).then_some(part)
 }
 
 /// Reads the sources of a task. Whatever is wrong with them ends as a reason, a fault of the
