@@ -18,7 +18,7 @@ use crate::Error;
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
 /// | `training.ensemble` | 4 | networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
-/// | `training.learning_rate` | 0.002 | step of AdamW | above 0 .. 1 |
+/// | `training.learning_rate` | 0.0003 | step of AdamW | above 0 .. 1 |
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
 /// | `training.epochs` | 1500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
@@ -135,7 +135,7 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             ensemble: 4,
-            learning_rate: 0.002,
+            learning_rate: 0.0003,
             weight_decay: 0.01,
             epochs: 1500,
             batch_size: 0,
