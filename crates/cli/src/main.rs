@@ -26,6 +26,7 @@ use commands::{
 /// Takes a cancer cohort from raw files to risk scores.
 #[derive(Parser)]
 #[command(
+    name = "oncoweave",
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 all well, 1 failure, 2 usage, 3 finished but some patients were set aside."
