@@ -15,6 +15,7 @@ mod lines;
 mod maf;
 #[cfg(test)]
 mod real_data;
+mod resources;
 mod segments;
 mod settings;
 mod tally;
@@ -23,6 +24,7 @@ mod vcf;
 pub use columns::matches_sample;
 pub use error::Error;
 pub use maf::{Maf, maf_features};
+pub use resources::VcfResources;
 pub use segments::{Segments, cnv_features};
 pub use settings::{CnvSettings, Interval, MafSettings, VcfSettings};
-pub use vcf::vcf_features;
+pub use vcf::{VcfSource, vcf_features};

@@ -9,7 +9,7 @@ use crate::{
     consequence::Class,
     lines::{Lines, fields, number, text},
     settings::bare_chromosome,
-    tally::{Known, Tally, Variant},
+    tally::{Known, Locus, Tally, Variant},
 };
 
 const FORMAT: &str = "a MAF";
@@ -195,8 +195,14 @@ pub fn maf_features(maf: &Maf, sample_id: &str, settings: &MafSettings) -> Vec<F
     let mut variants = Vec::new();
     for row in rows {
         let gene = (row.gene.as_slice(), row.class);
-        let variant =
-            || Variant { kind: row.kind, allele_fraction: row.allele_fraction, genes: Vec::new() };
+        let locus = row.place.as_ref().map(|(chromosome, position, reference, alternate)| Locus {
+            chromosome,
+            position: *position,
+            reference,
+            alternate,
+        });
+        let (kind, allele_fraction) = (row.kind, row.allele_fraction);
+        let variant = || Variant { locus, kind, allele_fraction, genes: Vec::new() };
         match &row.place {
             Some(place) => placed.entry(place).or_insert_with(variant).genes.push(gene),
             None => variants.push(Variant { genes: vec![gene], ..variant() }),

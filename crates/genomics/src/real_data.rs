@@ -9,7 +9,8 @@ use std::{
 use oncoweave_core::Feature;
 
 use crate::{
-    CnvSettings, Maf, MafSettings, Segments, VcfSettings, cnv_features, maf_features, vcf_features,
+    CnvSettings, Error, Maf, MafSettings, Segments, VcfResources, VcfSettings, VcfSource,
+    cnv_features, maf_features, vcf_features,
 };
 
 fn genomics() -> Option<PathBuf> {
@@ -21,6 +22,14 @@ fn genomics() -> Option<PathBuf> {
         return None;
     }
     Some(folder)
+}
+
+fn read_vcf(
+    path: &Path,
+    sample_id: Option<&str>,
+    settings: &VcfSettings,
+) -> Result<Vec<Feature>, Error> {
+    vcf_features(VcfSource { path, sample_id }, settings, &VcfResources::load(settings)?)
 }
 
 /// The golden values of one file: sample, feature, value.
@@ -90,7 +99,7 @@ fn variants_of_real_vcfs_equal_an_independent_count() {
     let Some(folder) = genomics() else { return };
     for file in ["T001-BRCA.grch38.vcf.gz", "T001-COAD.grch38.vcf.gz"] {
         let path = folder.join("pcgr/examples").join(file);
-        let features = vcf_features(&path, None, &VcfSettings::default()).unwrap();
+        let features = read_vcf(&path, None, &VcfSettings::default()).unwrap();
         for (sample, name, expected) in golden(file) {
             assert_equals(&features, &sample, &name, expected);
         }
@@ -108,7 +117,7 @@ fn consequences_of_a_real_vcf_equal_an_independent_count() {
     let golden = golden(file);
     assert!(golden.len() > 10);
     for (sample, name, expected) in golden {
-        let features = vcf_features(&path, Some(&sample), &settings).unwrap();
+        let features = read_vcf(&path, Some(&sample), &settings).unwrap();
         assert_equals(&features, &sample, &name, expected);
     }
 }
@@ -118,7 +127,7 @@ fn callers_of_one_pair_have_allele_fractions() {
     let Some(folder) = genomics() else { return };
     for caller in ["muse", "pindel", "radia", "sniper", "strelka", "varscan", "b38"] {
         let path = folder.join(format!("vcf2maf/tests/test_{caller}.vcf"));
-        let features = vcf_features(&path, None, &VcfSettings::default()).unwrap();
+        let features = read_vcf(&path, None, &VcfSettings::default()).unwrap();
         let value = |name: &str| {
             features.iter().find(|feature| feature.info.name == name).and_then(|found| found.value)
         };
@@ -144,9 +153,9 @@ fn every_real_vcf_is_read_or_refused() {
                 .rsplit_once('.')
                 .is_some_and(|(_, end)| end == "vcf")
             {
-                match vcf_features(&path, None, &VcfSettings::default()) {
+                match read_vcf(&path, None, &VcfSettings::default()) {
                     // Families and panels have no tumor: the file itself was understood.
-                    Ok(_) | Err(crate::Error::UnknownTumor { .. }) => read += 1,
+                    Ok(_) | Err(Error::UnknownTumor { .. }) => read += 1,
                     Err(error) => {
                         println!("{error}");
                         refused += 1;

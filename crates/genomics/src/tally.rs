@@ -12,12 +12,28 @@ const MIN_VARIANTS_FOR_CLONES: usize = 5;
 
 /// One somatic variant of one tumor.
 pub(crate) struct Variant<'a> {
+    /// Where it lies; `None` where the file does not tell.
+    #[expect(dead_code, reason = "the spectra of substitutions will read it")]
+    pub(crate) locus: Option<Locus<'a>>,
     /// `None` where the file does not give alleles.
     pub(crate) kind: Option<Kind>,
     /// The share of reads that carry it, 0 to 1, where known.
     pub(crate) allele_fraction: Option<f64>,
     /// Its consequence for each gene that it lies in.
     pub(crate) genes: Vec<(&'a [u8], Class)>,
+}
+
+/// Where a variant lies and what it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Locus<'a> {
+    /// The chromosome without `chr` in front.
+    pub(crate) chromosome: &'a str,
+    /// The first base of `reference`, counted from 1.
+    pub(crate) position: u64,
+    /// The bases of the reference.
+    pub(crate) reference: &'a [u8],
+    /// The bases of the tumor.
+    pub(crate) alternate: &'a [u8],
 }
 
 /// What a file tells at all: a count of what it never tells is unknown, not zero.
@@ -245,7 +261,7 @@ mod tests {
 
     fn variant(fraction: f64, genes: Vec<(&[u8], Class)>) -> Variant<'_> {
         let kind = Some(Kind::Snv { from: b'C', to: b'T' });
-        Variant { kind, allele_fraction: Some(fraction), genes }
+        Variant { locus: None, kind, allele_fraction: Some(fraction), genes }
     }
 
     #[test]
@@ -276,7 +292,7 @@ mod tests {
     #[test]
     fn what_the_file_never_tells_is_unknown() {
         let mut tally = Tally::default();
-        tally.add(&Variant { kind: None, allele_fraction: None, genes: Vec::new() });
+        tally.add(&Variant { locus: None, kind: None, allele_fraction: None, genes: Vec::new() });
         let known = Known { consequences: false, alleles: false };
         let features = tally.features(known, &["TP53".to_owned()], Some(30.0));
         assert_eq!(value(&features, "variant_count"), Some(1.0));

@@ -3,17 +3,26 @@ use std::path::Path;
 use oncoweave_core::Feature;
 
 use crate::{
-    Error, Interval, VcfSettings,
+    Error, Interval, VcfResources, VcfSettings,
     allele::{Kind, Sample, variant_allele_fraction},
     copy_number::{Segment, covered, weighted_mean},
     header::{FIXED_COLUMNS, Header, Pair},
     lines::{Lines, fields, number},
     settings::{bare_chromosome, is_autosome},
-    tally::{Known, Tally, Variant},
+    tally::{Known, Locus, Tally, Variant},
 };
 
 /// The copies of an autosome that a normal cell has.
 const NORMAL_COPIES: f64 = 2.0;
+
+/// A VCF of one patient.
+#[derive(Clone, Copy, Debug)]
+pub struct VcfSource<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// The tumor's column; `None` where the file tells it.
+    pub sample_id: Option<&'a str>,
+}
 
 /// The features of one tumor sample of a VCF: plain, gzip or bgzip, found from its content.
 ///
@@ -29,10 +38,11 @@ const NORMAL_COPIES: f64 = 2.0;
 /// position that is no number, does not say which sample is the tumor, or lacks the annotation that
 /// [`VcfSettings::genes`] need.
 pub fn vcf_features(
-    path: &Path,
-    sample_id: Option<&str>,
+    source: VcfSource<'_>,
     settings: &VcfSettings,
+    _resources: &VcfResources,
 ) -> Result<Vec<Feature>, Error> {
+    let VcfSource { path, sample_id } = source;
     let mut lines = Lines::open(path)?;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &lines)?;
@@ -141,7 +151,13 @@ impl<'a> Record<'a> {
             let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
                 annotation.genes(value, &self.alternates, index)
             });
-            tally.add(&Variant { kind: Some(kind), allele_fraction, genes });
+            let locus = std::str::from_utf8(self.chromosome).ok().map(|chromosome| Locus {
+                chromosome: bare_chromosome(chromosome),
+                position: self.position,
+                reference: self.reference,
+                alternate,
+            });
+            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, genes });
         }
     }
 
@@ -231,7 +247,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.vcf");
         fs_err::write(&path, content).unwrap();
-        vcf_features(&path, None, &toml::from_str(settings).unwrap())
+        let source = VcfSource { path: &path, sample_id: None };
+        let settings = toml::from_str(settings).unwrap();
+        vcf_features(source, &settings, &VcfResources::load(&settings)?)
     }
 
     /// A tumor and normal pair with one record a line: spaces stand for tabs.

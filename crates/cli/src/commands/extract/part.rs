@@ -9,7 +9,10 @@ use oncoweave_cohort::{
     SourceFile, SourceHash, hash_source, merge_tables, sha256_bytes, single_row, write_atomically,
 };
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
-use oncoweave_genomics::{Maf, Segments, cnv_features, maf_features, matches_sample, vcf_features};
+use oncoweave_genomics::{
+    Maf, Segments, VcfResources, VcfSource, cnv_features, maf_features, matches_sample,
+    vcf_features,
+};
 use oncoweave_imaging::{dicom_features, nifti_features};
 use serde::{Deserialize, Serialize};
 
@@ -158,9 +161,11 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
     let file = &task.files[0];
     let single = |features: Vec<Feature>| vec![features];
     match settings {
-        Settings::Vcf(settings) => vcf_features(&file.path, file.sample_id.as_deref(), settings)
-            .map(single)
-            .map_err(reason),
+        Settings::Vcf(settings) => {
+            let source = VcfSource { path: &file.path, sample_id: file.sample_id.as_deref() };
+            let resources = VcfResources::load(settings).map_err(reason)?;
+            vcf_features(source, settings, &resources).map(single).map_err(reason)
+        }
         Settings::Maf(settings) => {
             let maf = Maf::read(&file.path).map_err(reason)?;
             check_samples(task, maf.samples(), settings.barcode_prefix)?;
