@@ -20,7 +20,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, concordance, container, cv, demo, evaluate, extract, predict, simulate, train,
+    align, concordance, container, cv, demo, evaluate, extract, import, predict, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -43,6 +43,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
+    Import(import::Args),
     Extract(extract::Args),
     Align(align::Args),
     Train(train::Args),
@@ -58,6 +59,7 @@ impl Command {
         match self {
             Self::Demo(args) => demo::run(&args),
             Self::Simulate(args) => simulate::run(&args),
+            Self::Import(args) => import::run(&args),
             Self::Extract(args) => extract::run(&args),
             Self::Align(args) => align::run(&args),
             Self::Train(args) => train::run(&args),

@@ -59,7 +59,7 @@ pub(crate) fn check_model(out: &Path, force: bool) -> Result<()> {
 }
 
 /// Nothing there, or an empty folder.
-fn is_free(out: &Path) -> Result<bool> {
+pub(crate) fn is_free(out: &Path) -> Result<bool> {
     Ok(!out.exists() || (out.is_dir() && fs::read_dir(out)?.next().is_none()))
 }
 

@@ -1,0 +1,69 @@
+//! `oncoweave import`: a public study becomes a cohort that extract reads.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use oncoweave_import::{ImportSettings, import_cbioportal};
+
+use crate::{Outcome, output, replace};
+
+/// Turn a public study into a cohort: cohort.toml, files.csv and a clinical table
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    source: Source,
+}
+
+#[derive(clap::Subcommand)]
+enum Source {
+    /// A study folder in cBioPortal's file formats
+    Cbioportal(Cbioportal),
+}
+
+#[derive(clap::Args)]
+struct Cbioportal {
+    /// The study's folder, with its meta_study.txt
+    study: PathBuf,
+    /// Folder to write, new or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The survival endpoint: OS, DFS, PFS or DSS
+    #[arg(long, default_value = "OS", value_name = "NAME")]
+    endpoint: String,
+    /// The clinical attribute that holds the subtype or other class to predict
+    #[arg(long, value_name = "ATTRIBUTE")]
+    label: Option<String>,
+    /// Genes that get features, separated by commas [default: those of the study's panels, else 64
+    /// frequent drivers]
+    #[arg(long, value_delimiter = ',', value_name = "GENES")]
+    genes: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let Source::Cbioportal(args) = &args.source;
+    if !replace::is_free(&args.out)? {
+        bail!("{} is not empty; name a new folder with --out", args.out.display());
+    }
+    let settings = ImportSettings {
+        endpoint: args.endpoint.clone(),
+        label: args.label.clone(),
+        genes: args.genes.clone(),
+    };
+    let imported = import_cbioportal(&args.study, &args.out, &settings)
+        .with_context(|| format!("could not import {}", args.study.display()))?;
+    for note in &imported.notes {
+        output::note(&note.to_string());
+    }
+    let width = imported.modalities.iter().map(|one| one.name.len()).max().unwrap_or_default();
+    let mut text = format!(
+        "{} patients, {} with a known outcome, {} events\n",
+        imported.patients, imported.outcomes, imported.events
+    );
+    for one in &imported.modalities {
+        text +=
+            &format!("  {:width$}  {:>6} patients  from {}\n", one.name, one.patients, one.source);
+    }
+    text += &format!("wrote {}", imported.manifest.display());
+    output::data(&text)?;
+    Ok(Outcome::Complete)
+}
