@@ -1,5 +1,7 @@
 use std::{io, path::PathBuf};
 
+use crate::Note;
+
 /// Why a file of genomic data cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +62,20 @@ pub enum Error {
         found: String,
         /// What to do about it.
         advice: &'static str,
+    },
+    /// So many records are faulty that the rest of the file cannot be believed.
+    #[error(
+        "{}:{}: {}; {faulty} of {records} records are faulty, too many to leave out; \
+         correct the file or make it anew",
+        .first.path.display(), .first.line.unwrap_or_default(), .first.message
+    )]
+    FaultyRecords {
+        /// The number of faulty records.
+        faulty: u64,
+        /// The number of records.
+        records: u64,
+        /// The first faulty record.
+        first: Note,
     },
     /// The settings name a sample that the file does not hold.
     #[error(

@@ -1,9 +1,13 @@
+use std::collections::HashSet;
+
 use crate::{
     Error,
     consequence::Annotation,
     lines::{Lines, fields, text},
     settings::{bare_chromosome, is_autosome},
 };
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The columns before FORMAT.
 pub(crate) const FIXED_COLUMNS: usize = 8;
@@ -20,6 +24,7 @@ pub(crate) struct Header {
     pub(crate) annotation: Option<Annotation>,
     /// The sample names in column order.
     pub(crate) samples: Vec<String>,
+    has_contigs: bool,
     tumors: Vec<String>,
     normals: Vec<String>,
 }
@@ -32,20 +37,36 @@ pub(crate) struct Pair {
 }
 
 impl Header {
-    /// Reads up to and including the `#CHROM` line.
+    /// Reads up to and including the `#CHROM` line. What breaks a rule is mended, with a note.
     pub(crate) fn read(lines: &mut Lines) -> Result<Self, Error> {
         let mut header = Self::default();
+        let mut known_ids = HashSet::new();
         while lines.next()?.is_some() {
             let line = lines.line();
-            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-            if let Some(meta) = line.strip_prefix(b"##") {
-                header.read_meta(&text(meta));
-            } else if line.starts_with(b"#CHROM") {
+            let bare = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            let has_mark = bare.len() < line.len();
+            let meta = bare.strip_prefix(b"##").map(text);
+            let (is_columns, is_blank) =
+                (bare.starts_with(b"#CHROM"), bare.trim_ascii().is_empty());
+            if has_mark {
+                lines.note("expected text, found a byte order mark before it; it is left out");
+            }
+            if lines.number() == 1
+                && let Some(note) = version_note(meta.as_deref())
+            {
+                lines.note(note);
+            }
+            if let Some(meta) = meta {
+                match meta_note(&meta, &mut known_ids) {
+                    Some(note @ REPEATED_ID) => lines.note(note),
+                    note => {
+                        header.read_meta(&meta);
+                        note.into_iter().for_each(|note| lines.note(note));
+                    }
+                }
+            } else if is_columns {
                 return header.with_samples(lines);
-            } else if line.starts_with(b"BCF\x02") {
-                let advice = "convert it with `bcftools view`";
-                return Err(lines.fault("a VCF in text", "the binary form, BCF", advice));
-            } else if !line.trim_ascii().is_empty() {
+            } else if !is_blank {
                 let advice = "is it a VCF, and whole?";
                 return Err(lines.fault("the header line `#CHROM`", "another line", advice));
             }
@@ -61,13 +82,15 @@ impl Header {
         let Some((key, value)) = meta.split_once('=') else { return };
         match key {
             "contig" => {
+                self.has_contigs = true;
                 let length =
                     attribute(value, "length").and_then(|length| length.parse::<u64>().ok());
                 let id = attribute(value, "ID").unwrap_or_default();
                 if let Some(length) = length
                     && is_autosome(bare_chromosome(id))
                 {
-                    *self.autosome_bases.get_or_insert(0) += length;
+                    let bases = self.autosome_bases.get_or_insert(0);
+                    *bases = bases.saturating_add(length);
                 }
             }
             "INFO" => {
@@ -87,13 +110,30 @@ impl Header {
         }
     }
 
-    fn with_samples(mut self, lines: &Lines) -> Result<Self, Error> {
-        let names: Vec<&[u8]> = fields(lines.line()).collect();
+    fn with_samples(mut self, lines: &mut Lines) -> Result<Self, Error> {
+        let line = lines.line();
+        let has_tabs = line.contains(&b'\t');
+        let names: Vec<String> = if has_tabs {
+            fields(line).map(|name| text(name.trim_ascii())).collect()
+        } else {
+            text(line).split_ascii_whitespace().map(str::to_owned).collect()
+        };
         if names.len() < FIXED_COLUMNS {
             return Err(lines.too_few_columns(FIXED_COLUMNS, names.len()));
         }
-        self.samples =
-            names.iter().skip(FIXED_COLUMNS + 1).map(|name| text(name.trim_ascii())).collect();
+        self.samples = names.into_iter().skip(FIXED_COLUMNS + 1).collect();
+        if !has_tabs {
+            lines.note("expected column names between tabs, found spaces; they are read as tabs");
+        }
+        if self.samples.iter().collect::<HashSet<_>>().len() < self.samples.len() {
+            lines.note("expected each sample once, found a name again; its first column counts");
+        }
+        if !self.has_contigs {
+            lines.note("expected `##contig` lines, found none; the genome's length is unknown");
+        }
+        if lines.has_carriage_returns() {
+            lines.note("expected line ends of one byte, found CR LF; they are read as one");
+        }
         Ok(self)
     }
 
@@ -144,10 +184,54 @@ impl Header {
     }
 }
 
-/// A value of `<ID=chr1,length=248956422,...>`; the key without regard to case.
-fn attribute<'a>(value: &'a str, key: &str) -> Option<&'a str> {
+const REPEATED_ID: &str = "expected each ID once, found one again; its first line counts";
+
+/// What the first line of a VCF breaks.
+fn version_note(meta: Option<&str>) -> Option<&'static str> {
+    let version = meta.and_then(|meta| meta.strip_prefix("fileformat="));
+    let minor = version.map(|version| version.trim().strip_prefix("VCFv4."));
+    match minor {
+        Some(Some("0" | "1" | "2" | "3" | "4" | "5")) => None,
+        Some(_) => Some("expected version VCFv4.0 to VCFv4.5, found another; read as VCFv4.5"),
+        None => Some("expected `##fileformat` first, found another line; read as VCFv4.5"),
+    }
+}
+
+/// What a line of meta-information breaks. `known_ids` are the keys and ids so far.
+fn meta_note(meta: &str, known_ids: &mut HashSet<(String, String)>) -> Option<&'static str> {
+    let Some((key, value)) = meta.split_once('=') else {
+        return Some("expected `##key=value`, found no `=`; the line is left out");
+    };
+    let needs_id = matches!(key, "INFO" | "FORMAT" | "FILTER" | "ALT" | "contig");
+    if !value.trim_start().starts_with('<') {
+        return needs_id.then_some("expected `<ID=...>`, found none; read as far as it goes");
+    }
+    match attribute(value, "ID") {
+        Some(id) if !known_ids.insert((key.to_owned(), id.to_owned())) => return Some(REPEATED_ID),
+        None if needs_id => return Some("expected an ID, found none; the line is left out"),
+        _ => {}
+    }
+    let unquoted = value
+        .split_once("Description=")
+        .is_some_and(|(_, description)| !description.trim_start().starts_with('"'));
+    unquoted.then_some("expected a Description in quotes, found one without; read all the same")
+}
+
+/// A value of `<ID=chr1,length=248956422,...>`; the key without regard to case. Commas within
+/// quotes separate nothing.
+pub(crate) fn attribute<'a>(value: &'a str, key: &str) -> Option<&'a str> {
     let inner = value.trim().trim_start_matches('<').trim_end_matches('>');
-    inner.split(',').find_map(|part| {
+    let (mut quoted, mut escaped) = (false, false);
+    let mut parts = inner.split(|character| {
+        match character {
+            '"' if !escaped => quoted = !quoted,
+            ',' if !quoted => return true,
+            _ => {}
+        }
+        escaped = character == '\\' && !escaped;
+        false
+    });
+    parts.find_map(|part| {
         let (name, value) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case(key).then(|| value.trim().trim_matches('"'))
     })
@@ -253,8 +337,6 @@ mod tests {
             ),
             ("#CHROM\tPOS\n", "expected 8 columns, found 2"),
             ("#CHROM\tPOS", "ends in the middle of line 1"),
-            ("BCF\x02\x02", "ends in the middle of line 1"),
-            ("BCF\x02\x02\n", "convert it with `bcftools view`"),
         ] {
             let message = with_header(text, |header, _| header.unwrap_err().to_string());
             assert!(message.contains(expected), "{message}");

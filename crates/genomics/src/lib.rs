@@ -6,13 +6,16 @@
 //! no value. Messages name no sample: only the path, the line and counts.
 
 mod allele;
+mod bcf;
 mod columns;
+mod compression;
 mod consequence;
 mod copy_number;
 mod error;
 mod header;
 mod lines;
 mod maf;
+mod notes;
 #[cfg(test)]
 mod real_data;
 mod resources;
@@ -24,7 +27,8 @@ mod vcf;
 pub use columns::matches_sample;
 pub use error::Error;
 pub use maf::{Maf, maf_features};
+pub use notes::Note;
 pub use resources::VcfResources;
 pub use segments::{Segments, cnv_features};
 pub use settings::{CnvSettings, Interval, MafSettings, VcfSettings};
-pub use vcf::{VcfSource, vcf_features};
+pub use vcf::{VcfFeatures, VcfSource, vcf_features};

@@ -1,65 +1,108 @@
 use std::{
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, Read},
+    iter,
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
 use fs_err::File;
-use noodles::bgzf;
+use memchr::{memchr, memchr_iter};
 
-use crate::Error;
+use crate::{
+    Error, Note,
+    bcf::{Bcf, Next},
+    compression::{Unit, decompress, is_truncation, peek},
+    notes::Notes,
+};
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
 
-/// The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
-const BGZF_END: [u8; 28] = [
-    0x1f, 0x8b, 0x08, 0x04, 0, 0, 0, 0, 0, 0xff, 6, 0, 0x42, 0x43, 2, 0, 0x1b, 0, 3, 0, 0, 0, 0, 0,
-    0, 0, 0, 0,
-];
+/// A longer line is taken for a file of another kind: half a million samples fit into it.
+pub(crate) const MAX_LINE_BYTES: usize = 1 << 28;
 
-/// The lines of a file as bytes, whatever it is compressed with, each with its number.
+/// The lines of a file as bytes, whatever it is compressed with, each with its number. A BCF has
+/// the lines that it would have as a VCF.
 pub(crate) struct Lines {
     path: PathBuf,
-    reader: Box<dyn BufRead>,
+    content: Content,
     /// What a file that stops too early stops in the middle of.
-    unit: &'static str,
+    unit: Unit,
     number: u64,
     line: Vec<u8>,
     /// Whether the last line that was read ended with a line break.
     whole: bool,
+    carriage_returns: bool,
+    notes: Notes,
+}
+
+enum Content {
+    Text(Box<dyn BufRead>),
+    Bcf(Box<Bcf>),
 }
 
 impl Lines {
-    /// Opens a file. What it is compressed with is found from its content: a name may lie.
+    /// Opens a file, or standard input as `-`. What it is compressed with is found from its
+    /// content: a name may lie.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        if path == Path::new(STANDARD_INPUT) {
+            return Self::from_reader(io::stdin(), Path::new("standard input"));
+        }
         if path.is_dir() {
             return Err(Error::Folder { path: path.to_owned() });
         }
-        let mut file = File::open(path)?;
-        let mut head = Vec::with_capacity(18);
-        file.by_ref().take(18).read_to_end(&mut head)?;
-        file.rewind()?;
-        let (reader, unit): (Box<dyn BufRead>, _) = if is_bgzf(&head) {
-            check_bgzf_end(&mut file, path)?;
-            (Box::new(bgzf::io::Reader::new(BufReader::new(file))), "a block")
-        } else if head.starts_with(&GZIP_MAGIC) {
-            (Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(file)))), "a gzip member")
+        Self::from_reader(File::open(path)?, path)
+    }
+
+    /// Reads a stream from where it is; `path` is what messages call it.
+    pub(crate) fn from_reader(stream: impl Read + 'static, path: &Path) -> Result<Self, Error> {
+        let (stream, unit) = decompress(stream)?;
+        let failed = |error| reading_failed(error, path, unit);
+        let (head, stream) = peek(stream, 5).map_err(failed)?;
+        let content = if head.starts_with(b"BCF\x02") {
+            Content::Bcf(Box::new(Bcf::new(Box::new(stream)).map_err(failed)?))
         } else {
-            (Box::new(BufReader::with_capacity(1 << 16, file)), "a line")
+            Content::Text(Box::new(stream))
         };
-        Ok(Self { path: path.to_owned(), reader, unit, number: 0, line: Vec::new(), whole: true })
+        Ok(Self {
+            path: path.to_owned(),
+            content,
+            unit,
+            number: 0,
+            line: Vec::new(),
+            whole: true,
+            carriage_returns: false,
+            notes: Notes::default(),
+        })
     }
 
     /// The next line without its line break, `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, Error> {
         self.line.clear();
-        let read = self.reader.read_until(b'\n', &mut self.line);
-        if read.map_err(|error| self.reading_failed(error))? == 0 {
-            return Ok(None);
+        loop {
+            self.number += 1;
+            let next = match &mut self.content {
+                Content::Text(text) => read_line(text, &mut self.line),
+                Content::Bcf(bcf) => bcf.next(&mut self.line),
+            };
+            match next.map_err(|error| reading_failed(error, &self.path, self.unit))? {
+                Next::End => {
+                    self.number -= 1;
+                    return Ok(None);
+                }
+                Next::Line => break,
+                Next::Faulty(expected) => {
+                    let advice = "correct the record";
+                    self.leave_out(self.fault(expected, "something else", advice))?;
+                }
+                Next::TooLong => {
+                    let expected = format!("a line of at most {MAX_LINE_BYTES} bytes");
+                    return Err(self.fault(expected, "a longer one", "is it the right file?"));
+                }
+            }
         }
-        self.number += 1;
         self.whole = self.line.last() == Some(&b'\n');
-        while matches!(self.line.last(), Some(b'\n' | b'\r')) {
+        while let Some(end @ (b'\n' | b'\r')) = self.line.last() {
+            self.carriage_returns |= *end == b'\r';
             self.line.pop();
         }
         Ok(Some(&self.line))
@@ -70,6 +113,7 @@ impl Lines {
         &self.line
     }
 
+    /// The number of the line that was read last, from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
@@ -79,8 +123,28 @@ impl Lines {
         self.whole
     }
 
+    /// Whether a line so far ended with a carriage return, as Windows writes it.
+    pub(crate) fn has_carriage_returns(&self) -> bool {
+        self.carriage_returns
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Keeps a note on the line that was read last.
+    pub(crate) fn note(&mut self, message: impl Into<String>) {
+        self.notes.add(&self.path, Some(self.number), message.into());
+    }
+
+    /// Keeps the fault of a record, which is left out; any other error stays one.
+    pub(crate) fn leave_out(&mut self, error: Error) -> Result<(), Error> {
+        self.notes.leave_out(error)
+    }
+
+    /// The notes at the file's end; an error when too many of its `records` were left out.
+    pub(crate) fn finish(self, records: u64) -> Result<Vec<Note>, Error> {
+        self.notes.finish(&self.path, records)
     }
 
     /// A fault of the line that was read last. A short line without a line break is where the
@@ -114,39 +178,52 @@ impl Lines {
             "separate columns by tabs, or copy the file again",
         )
     }
+}
 
-    fn reading_failed(&self, error: io::Error) -> Error {
-        let path = self.path.clone();
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Error::Truncated { path, within: self.unit.to_owned() },
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                Error::Damaged { path, source: error }
-            }
-            _ => Error::Io(error),
+fn reading_failed(error: io::Error, path: &Path, unit: Unit) -> Error {
+    let path = path.to_owned();
+    if is_truncation(&error) {
+        return Error::Truncated { path, within: unit.to_owned() };
+    }
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            Error::Damaged { path, source: error }
+        }
+        _ => Error::Io(error),
+    }
+}
+
+/// Appends a line with its line break.
+fn read_line(text: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+    loop {
+        let available = match text.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            available => available?,
+        };
+        let end = memchr(b'\n', available);
+        let taken = end.map_or(available.len(), |end| end + 1);
+        line.extend_from_slice(&available[..taken]);
+        text.consume(taken);
+        if line.len() > MAX_LINE_BYTES {
+            return Ok(Next::TooLong);
+        }
+        if end.is_some() {
+            return Ok(Next::Line);
+        }
+        if taken == 0 {
+            return Ok(if line.is_empty() { Next::End } else { Next::Line });
         }
     }
 }
 
-/// Whether a gzip header has the extra field `BC` that makes it BGZF.
-fn is_bgzf(head: &[u8]) -> bool {
-    head.len() == 18 && head[..4] == BGZF_END[..4] && head[10..16] == BGZF_END[10..16]
-}
-
-fn check_bgzf_end(file: &mut File, path: &Path) -> Result<(), Error> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut end = Vec::with_capacity(BGZF_END.len());
-    file.seek(SeekFrom::Start(length.saturating_sub(BGZF_END.len() as u64)))?;
-    file.read_to_end(&mut end)?;
-    file.rewind()?;
-    if end == BGZF_END {
-        return Ok(());
-    }
-    Err(Error::Truncated { path: path.to_owned(), within: "a block".to_owned() })
-}
-
-/// A field of a tab-separated line.
+/// The fields of a tab-separated line.
 pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&byte| byte == b'\t')
+    let mut start = 0;
+    memchr_iter(b'\t', line).chain(iter::once(line.len())).map(move |end| {
+        let field = &line[start..end];
+        start = end + 1;
+        field
+    })
 }
 
 /// Bytes as text: what is not UTF-8 is replaced, for real files hold Latin-1 in free text.
@@ -184,7 +261,7 @@ mod tests {
     }
 
     fn bgzip(content: &[u8]) -> Vec<u8> {
-        let mut writer = bgzf::io::Writer::new(Vec::new());
+        let mut writer = noodles::bgzf::io::Writer::new(Vec::new());
         writer.write_all(content).unwrap();
         writer.finish().unwrap()
     }

@@ -29,7 +29,8 @@ fn read_vcf(
     sample_id: Option<&str>,
     settings: &VcfSettings,
 ) -> Result<Vec<Feature>, Error> {
-    vcf_features(VcfSource { path, sample_id }, settings, &VcfResources::load(settings)?)
+    let source = VcfSource { path, sample_id };
+    Ok(vcf_features(source, settings, &VcfResources::load(settings)?)?.features)
 }
 
 /// The golden values of one file: sample, feature, value.

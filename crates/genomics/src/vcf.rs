@@ -1,19 +1,23 @@
 use std::path::Path;
 
 use oncoweave_core::Feature;
+use smallvec::SmallVec;
 
 use crate::{
-    Error, Interval, VcfResources, VcfSettings,
+    Error, Interval, Note, VcfResources, VcfSettings,
     allele::{Kind, Sample, variant_allele_fraction},
     copy_number::{Segment, covered, weighted_mean},
     header::{FIXED_COLUMNS, Header, Pair},
-    lines::{Lines, fields, number},
+    lines::{Lines, fields, number, text},
     settings::{bare_chromosome, is_autosome},
     tally::{Known, Locus, Tally, Variant},
 };
 
 /// The copies of an autosome that a normal cell has.
 const NORMAL_COPIES: f64 = 2.0;
+
+/// What to do about a faulty record.
+const ADVICE: &str = "correct the record";
 
 /// A VCF of one patient.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +28,17 @@ pub struct VcfSource<'a> {
     pub sample_id: Option<&'a str>,
 }
 
-/// The features of one tumor sample of a VCF: plain, gzip or bgzip, found from its content.
+/// What one VCF gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VcfFeatures {
+    /// The features, the same ones for the same settings.
+    pub features: Vec<Feature>,
+    /// What was mended or left out, in the file's order; beyond twenty only their number.
+    pub notes: Vec<Note>,
+}
+
+/// The features of one tumor sample of a VCF or BCF: plain, gzip or bgzip, found from its content.
+/// The path `-` is standard input.
 ///
 /// Counts small variants that pass the caller's filters and that the tumor carries. Where the file
 /// holds the matched normal, an ALT that the normal's genotype names is not somatic and does not
@@ -33,52 +47,79 @@ pub struct VcfSource<'a> {
 /// `CSQ` or `SnpEff`'s `ANN`, copy number without such records or the promise of
 /// [`VcfSettings::copy_number`].
 ///
+/// What breaks a rule of the header is mended, a faulty record is left out; both are noted.
+///
 /// # Errors
-/// When the file cannot be read, is truncated or damaged, has a record with too few columns or a
-/// position that is no number, does not say which sample is the tumor, or lacks the annotation that
-/// [`VcfSettings::genes`] need.
+/// When the file cannot be read, is truncated or damaged, does not say which sample is the tumor,
+/// lacks the annotation that [`VcfSettings::genes`] need, or has too many faulty records: more
+/// than half, or more than ten and more than one in a hundred.
 pub fn vcf_features(
     source: VcfSource<'_>,
     settings: &VcfSettings,
+    resources: &VcfResources,
+) -> Result<VcfFeatures, Error> {
+    features_of_lines(Lines::open(source.path)?, source.sample_id, settings, resources)
+}
+
+/// The features of a VCF that is open already.
+pub(crate) fn features_of_lines(
+    mut lines: Lines,
+    sample_id: Option<&str>,
+    settings: &VcfSettings,
     _resources: &VcfResources,
-) -> Result<Vec<Feature>, Error> {
-    let VcfSource { path, sample_id } = source;
-    let mut lines = Lines::open(path)?;
+) -> Result<VcfFeatures, Error> {
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &lines)?;
     if header.annotation.is_none() && !settings.genes.is_empty() && !settings.unannotated {
-        return Err(Error::NotAnnotated { path: path.to_owned() });
+        return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
-    let mut tally = Tally::default();
-    let mut copies = Vec::new();
-    let mut has_copy_number = settings.copy_number;
+    let mut sums = Sums { has_copy_number: settings.copy_number, ..Sums::default() };
+    let mut records = 0;
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
-        let record = Record::parse(&lines, &header, pair)?;
-        if settings.passing_only && !matches!(record.filter, b"PASS" | b"." | b"") {
-            continue;
-        }
-        record.count(&header, &mut tally);
-        if let Some(segment) = record.copy_number() {
-            has_copy_number = true;
-            copies.push(segment);
+        records += 1;
+        let counted =
+            Record::parse(&lines, &header, pair).map(|record| sums.add(&record, &header, settings));
+        if let Err(error) = counted {
+            lines.leave_out(error)?;
         }
     }
     let known = Known { consequences: header.annotation.is_some(), alleles: true };
-    let mut features = tally.features(known, &settings.genes, settings.callable_megabases);
-    let copies = has_copy_number.then_some(copies.as_slice());
+    let mut features = sums.tally.features(known, &settings.genes, settings.callable_megabases);
+    let copies = sums.has_copy_number.then_some(sums.copies.as_slice());
     features.extend(copy_number_features(copies, &header, settings));
-    Ok(features)
+    Ok(VcfFeatures { features, notes: lines.finish(records)? })
+}
+
+/// What the records of a file add up to.
+#[derive(Default)]
+struct Sums {
+    tally: Tally,
+    copies: Vec<Segment>,
+    has_copy_number: bool,
+}
+
+impl Sums {
+    fn add(&mut self, record: &Record<'_>, header: &Header, settings: &VcfSettings) {
+        if settings.passing_only && !record.passes() {
+            return;
+        }
+        record.count(header, &mut self.tally);
+        if let Some(segment) = record.copy_number() {
+            self.has_copy_number = true;
+            self.copies.push(segment);
+        }
+    }
 }
 
 /// One line of a VCF, split but not yet understood.
 struct Record<'a> {
-    chromosome: &'a [u8],
+    chromosome: &'a str,
     position: u64,
     reference: &'a [u8],
-    alternates: Vec<&'a [u8]>,
+    alternates: SmallVec<[&'a [u8]; 4]>,
     filter: &'a [u8],
     info: &'a [u8],
     tumor: Option<Sample<'a>>,
@@ -86,32 +127,50 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Splits the line that was read last.
     fn parse(lines: &'a Lines, header: &Header, pair: Pair) -> Result<Self, Error> {
-        let columns: Vec<&[u8]> = fields(lines.line()).collect();
-        if columns.len() < header.columns() {
-            return Err(lines.too_few_columns(header.columns(), columns.len()));
+        let mut fixed = [b"".as_slice(); FIXED_COLUMNS + 1];
+        let (mut tumor, mut normal) = (None, None);
+        let mut columns = 0;
+        for column in fields(lines.line()) {
+            if let Some(place) = fixed.get_mut(columns) {
+                *place = column;
+            } else {
+                let sample = Some(columns - fixed.len());
+                if sample == pair.tumor {
+                    tumor = Some(column);
+                } else if sample == pair.normal {
+                    normal = Some(column);
+                }
+            }
+            columns += 1;
         }
-        let position = number(columns[1]).ok_or_else(|| {
-            lines.fault(
-                "a position as a whole number in POS",
-                "something else",
-                "correct the record",
-            )
-        })?;
-        let sample = |place: Option<usize>| {
-            let values = columns[FIXED_COLUMNS + 1 + place?];
-            Some(Sample { keys: columns[FIXED_COLUMNS], values })
-        };
+        if columns < header.columns() {
+            return Err(lines.too_few_columns(header.columns(), columns));
+        }
+        let [chromosome, position, _id, reference, alternates, _quality, filter, info, keys] =
+            fixed;
+        let fault = |expected, found: &[u8]| lines.fault(expected, shown(found), ADVICE);
+        let sample = |values| Sample { keys, values };
         Ok(Self {
-            chromosome: columns[0],
-            position,
-            reference: columns[3],
-            alternates: columns[4].split(|&byte| byte == b',').collect(),
-            filter: columns[6],
-            info: columns[7],
-            tumor: sample(pair.tumor),
-            normal: sample(pair.normal),
+            chromosome: std::str::from_utf8(chromosome)
+                .ok()
+                .filter(|name| !name.is_empty())
+                .ok_or_else(|| fault("a chromosome's name in CHROM", chromosome))?,
+            position: number(position)
+                .ok_or_else(|| fault("a position as a whole number in POS", position))?,
+            reference,
+            alternates: alternates.split(|&byte| byte == b',').collect(),
+            filter,
+            info,
+            tumor: tumor.map(sample),
+            normal: normal.map(sample),
         })
+    }
+
+    /// Whether the caller's filters let it pass.
+    fn passes(&self) -> bool {
+        matches!(self.filter, b"PASS" | b"." | b"")
     }
 
     /// The value of an INFO key.
@@ -151,8 +210,8 @@ impl<'a> Record<'a> {
             let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
                 annotation.genes(value, &self.alternates, index)
             });
-            let locus = std::str::from_utf8(self.chromosome).ok().map(|chromosome| Locus {
-                chromosome: bare_chromosome(chromosome),
+            let locus = Some(Locus {
+                chromosome: bare_chromosome(self.chromosome),
                 position: self.position,
                 reference: self.reference,
                 alternate,
@@ -184,9 +243,20 @@ impl<'a> Record<'a> {
         let end = self.info(b"END").and_then(number).or_else(length)?;
         // POS of a symbolic ALT is the base before the stretch (VCF 4.5, section 1.6.1).
         let start = self.position.checked_add(1)?;
-        let chromosome = bare_chromosome(std::str::from_utf8(self.chromosome).ok()?).to_owned();
+        let chromosome = bare_chromosome(self.chromosome).to_owned();
         (end >= start && copies >= 0.0 && copies.is_finite())
             .then_some(Segment { interval: Interval { chromosome, start, end }, value: copies })
+    }
+}
+
+/// A faulty value for a message: as it is where it is short and of digits and signs, for any other
+/// may be what nobody ought to read.
+fn shown(value: &[u8]) -> String {
+    let is_harmless = |&byte: &u8| byte.is_ascii_digit() || b"+-.,eE".contains(&byte);
+    match value.trim_ascii() {
+        [] => "nothing".to_owned(),
+        value if value.len() <= 24 && value.iter().all(is_harmless) => format!("`{}`", text(value)),
+        _ => "something else".to_owned(),
     }
 }
 
@@ -249,7 +319,7 @@ mod tests {
         fs_err::write(&path, content).unwrap();
         let source = VcfSource { path: &path, sample_id: None };
         let settings = toml::from_str(settings).unwrap();
-        vcf_features(source, &settings, &VcfResources::load(&settings)?)
+        Ok(vcf_features(source, &settings, &VcfResources::load(&settings)?)?.features)
     }
 
     /// A tumor and normal pair with one record a line: spaces stand for tabs.

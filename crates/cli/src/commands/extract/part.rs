@@ -164,7 +164,8 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
         Settings::Vcf(settings) => {
             let source = VcfSource { path: &file.path, sample_id: file.sample_id.as_deref() };
             let resources = VcfResources::load(settings).map_err(reason)?;
-            vcf_features(source, settings, &resources).map(single).map_err(reason)
+            let read = vcf_features(source, settings, &resources).map_err(reason)?;
+            Ok(single(read.features))
         }
         Settings::Maf(settings) => {
             let maf = Maf::read(&file.path).map_err(reason)?;
