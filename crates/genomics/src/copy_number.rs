@@ -1,5 +1,7 @@
 //! Copy number over stretches of the genome.
 
+pub(crate) mod vcf;
+
 use std::collections::BTreeMap;
 
 use crate::Interval;
