@@ -9,7 +9,8 @@ use std::{
 use oncoweave_core::Feature;
 
 use crate::{
-    CnvSettings, Maf, MafSettings, Segments, VcfSettings, cnv_features, maf_features, vcf_features,
+    CnvSettings, CopyNumber, Maf, MafSettings, VcfSettings, cnv_features, maf_features,
+    vcf_features,
 };
 
 fn genomics() -> Option<PathBuf> {
@@ -76,7 +77,7 @@ fn laml_equals_an_independent_count() {
 fn laml_segments_equal_an_independent_sum() {
     let Some(folder) = genomics() else { return };
     let path = folder.join("maftools/inst/extdata/LAML_CBS_segments.tsv.gz");
-    let segments = Segments::read(&path).unwrap();
+    let segments = CopyNumber::read(&path).unwrap();
     let golden = golden("LAML_CBS_segments.tsv.gz");
     assert!(golden.len() >= 20);
     for (sample, name, expected) in golden {

@@ -9,7 +9,7 @@ use oncoweave_cohort::{
     SourceFile, SourceHash, hash_source, merge_tables, sha256_bytes, single_row, write_atomically,
 };
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
-use oncoweave_genomics::{Maf, Segments, cnv_features, maf_features, matches_sample, vcf_features};
+use oncoweave_genomics::{CopyNumber, Maf, cnv_features, maf_features, matches_sample, vcf_features};
 use oncoweave_imaging::{dicom_features, nifti_features};
 use serde::{Deserialize, Serialize};
 
@@ -167,9 +167,9 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
             Ok(task.files.iter().map(|file| maf_features(&maf, sample(file), settings)).collect())
         }
         Settings::Cnv(settings) => {
-            let segments = Segments::read(&file.path).map_err(reason)?;
-            check_samples(task, segments.samples(), settings.barcode_prefix)?;
-            let features = |file| cnv_features(&segments, sample(file), settings);
+            let copy_number = CopyNumber::read(&file.path).map_err(reason)?;
+            check_samples(task, copy_number.samples(), settings.barcode_prefix)?;
+            let features = |file| cnv_features(&copy_number, sample(file), settings);
             Ok(task.files.iter().map(features).collect())
         }
         Settings::Dicom(settings) => {
