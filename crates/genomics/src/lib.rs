@@ -1,9 +1,10 @@
 //! Genomic files to features of one patient.
 //!
 //! [`vcf_features`] reads one VCF, [`maf_features`] one sample of a [`Maf`], [`cnv_features`] one
-//! sample of a [`CopyNumber`]. The list of features depends on the settings alone. A value
-//! of zero means that the tumor was examined and has none; a feature that the file cannot tell has
-//! no value. Messages name no sample: only the path, the line and counts.
+//! sample of a [`CopyNumber`], [`sv_features`] one sample of [`StructuralVariants`]. The list of
+//! features depends on the settings alone. A value of zero means that the tumor was examined and has
+//! none; a feature that the file cannot tell has no value. Messages name no sample: only the path,
+//! the line and counts.
 
 mod allele;
 mod columns;
@@ -16,6 +17,7 @@ mod maf;
 #[cfg(test)]
 mod real_data;
 mod settings;
+mod structural;
 mod tally;
 mod vcf;
 
@@ -24,4 +26,5 @@ pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
 pub use maf::{Maf, maf_features};
 pub use settings::{Interval, MafSettings, VcfSettings};
+pub use structural::{Fusion, StructuralVariants, SvSettings, sv_features};
 pub use vcf::vcf_features;
