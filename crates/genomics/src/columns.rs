@@ -29,6 +29,16 @@ impl Columns {
         Err(Error::Empty { path: lines.path().to_owned(), expected: format })
     }
 
+    /// A header from the names that the line read last gives.
+    pub(crate) fn new(lines: &Lines, format: &'static str, names: Vec<String>) -> Self {
+        Self { path: lines.path().to_owned(), line: lines.number(), format, names }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The number of columns.
     pub(crate) fn len(&self) -> usize {
         self.names.len()

@@ -145,6 +145,23 @@ impl Annotation {
         best.into_iter().map(|(gene, (_, _, class))| (gene, class)).collect()
     }
 
+    /// Each gene that an entry places the variant in and not only near, with its terms.
+    pub(crate) fn hit_genes<'a>(
+        &self,
+        value: &'a [u8],
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let is_near = |term: &[u8]| {
+            matches!(term, b"" | b"upstream_gene_variant" | b"downstream_gene_variant")
+                || term.starts_with(b"intergenic")
+        };
+        value.split(|&byte| byte == b',').filter_map(move |entry| {
+            let part = |place| entry.split(|&byte| byte == b'|').nth(place).unwrap_or_default();
+            let (gene, terms) = (part(self.gene), part(self.terms));
+            let is_hit = !terms.split(|&byte| byte == b'&').all(is_near);
+            (is_hit && !gene.is_empty()).then_some((gene, terms))
+        })
+    }
+
     /// Whether an entry speaks of the ALT with this index.
     fn is_of(&self, parts: &[&[u8]], alternates: &[&[u8]], index: usize) -> bool {
         if alternates.len() == 1 {

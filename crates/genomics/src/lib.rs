@@ -1,7 +1,7 @@
 //! Genomic files to features of one patient.
 //!
 //! [`vcf_features`] reads one VCF, [`maf_features`] one sample of a [`Maf`], [`cnv_features`] one
-//! sample of a table of [`Segments`]. The list of features depends on the settings alone. A value
+//! sample of a [`CopyNumber`], [`sv_features`] one sample of [`StructuralVariants`]. The list of features depends on the settings alone. A value
 //! of zero means that the tumor was examined and has none; a feature that the file cannot tell has
 //! no value. Messages name no sample: only the path, the line and counts.
 
@@ -19,16 +19,17 @@ mod notes;
 #[cfg(test)]
 mod real_data;
 mod resources;
-mod segments;
 mod settings;
+mod structural;
 mod tally;
 mod vcf;
 
 pub use columns::matches_sample;
+pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
 pub use maf::{Maf, maf_features};
 pub use notes::Note;
 pub use resources::VcfResources;
-pub use segments::{Segments, cnv_features};
-pub use settings::{CnvSettings, Interval, MafSettings, VcfSettings};
+pub use settings::{Interval, MafSettings, VcfSettings};
+pub use structural::{Fusion, StructuralVariants, SvSettings, sv_features};
 pub use vcf::{VcfFeatures, VcfSource, vcf_features};

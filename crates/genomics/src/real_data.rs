@@ -9,7 +9,7 @@ use std::{
 use oncoweave_core::Feature;
 
 use crate::{
-    CnvSettings, Error, Maf, MafSettings, Segments, VcfResources, VcfSettings, VcfSource,
+    CnvSettings, CopyNumber, Error, Maf, MafSettings, VcfResources, VcfSettings, VcfSource,
     cnv_features, maf_features, vcf_features,
 };
 
@@ -86,7 +86,7 @@ fn laml_equals_an_independent_count() {
 fn laml_segments_equal_an_independent_sum() {
     let Some(folder) = genomics() else { return };
     let path = folder.join("maftools/inst/extdata/LAML_CBS_segments.tsv.gz");
-    let segments = Segments::read(&path).unwrap();
+    let segments = CopyNumber::read(&path).unwrap();
     let golden = golden("LAML_CBS_segments.tsv.gz");
     assert!(golden.len() >= 20);
     for (sample, name, expected) in golden {

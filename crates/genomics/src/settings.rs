@@ -50,21 +50,6 @@ pub struct MafSettings {
     pub passing_only: bool,
 }
 
-/// The options of a modality of `kind = "cnv"`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CnvSettings {
-    /// A segment is gained above this log2 ratio and lost below its negative.
-    #[serde(default = "default_log2_threshold")]
-    pub log2_threshold: f64,
-    /// Genes that get a copy number feature, each with its place: `MYC = "8:127735434-127742951"`.
-    #[serde(default)]
-    pub gene_positions: BTreeMap<String, Interval>,
-    /// Compares sample ids with only so many first characters of the table's sample column.
-    #[serde(default)]
-    pub barcode_prefix: Option<usize>,
-}
-
 impl Default for VcfSettings {
     fn default() -> Self {
         Self {
@@ -74,16 +59,6 @@ impl Default for VcfSettings {
             copy_number: false,
             unannotated: false,
             gene_positions: BTreeMap::new(),
-        }
-    }
-}
-
-impl Default for CnvSettings {
-    fn default() -> Self {
-        Self {
-            log2_threshold: default_log2_threshold(),
-            gene_positions: BTreeMap::new(),
-            barcode_prefix: None,
         }
     }
 }
@@ -141,17 +116,13 @@ pub(crate) fn is_autosome(bare: &str) -> bool {
     bare.parse::<u8>().is_ok_and(|number| (1..=22).contains(&number))
 }
 
-fn yes() -> bool {
+pub(crate) fn yes() -> bool {
     true
-}
-
-fn default_log2_threshold() -> f64 {
-    0.2
 }
 
 /// Symbols are compared exactly, so that one that cannot match is refused here and not read as
 /// "no patient has this driver".
-fn genes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn genes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let genes = Vec::<String>::deserialize(deserializer)?;
     for (place, gene) in genes.iter().enumerate() {
         let fault = if gene.trim().is_empty() {
@@ -227,7 +198,6 @@ mod tests {
     fn settings_refuse_what_they_do_not_know() {
         assert_eq!(toml::from_str::<VcfSettings>("").unwrap(), VcfSettings::default());
         assert_eq!(toml::from_str::<MafSettings>("").unwrap(), MafSettings::default());
-        assert_eq!(toml::from_str::<CnvSettings>("").unwrap(), CnvSettings::default());
         for text in ["gene = ['TP53']", "callable_megabases = 0", "gene_positions = { MYC = '8' }"]
         {
             assert!(toml::from_str::<VcfSettings>(text).is_err(), "{text}");

@@ -4,17 +4,17 @@ use oncoweave_core::Feature;
 use smallvec::SmallVec;
 
 use crate::{
-    Error, Interval, Note, VcfResources, VcfSettings,
+    Error, Note, VcfResources, VcfSettings,
     allele::{Kind, Sample, variant_allele_fraction},
-    copy_number::{Segment, covered, weighted_mean},
+    copy_number::{
+        Segment,
+        vcf::{copies, copy_number_features},
+    },
     header::{FIXED_COLUMNS, Header, Pair},
     lines::{Lines, fields, number, text},
-    settings::{bare_chromosome, is_autosome},
+    settings::bare_chromosome,
     tally::{Known, Locus, Tally, Variant},
 };
-
-/// The copies of an autosome that a normal cell has.
-const NORMAL_COPIES: f64 = 2.0;
 
 /// What to do about a faulty record.
 const ADVICE: &str = "correct the record";
@@ -107,7 +107,7 @@ impl Sums {
             return;
         }
         record.count(header, &mut self.tally);
-        if let Some(segment) = record.copy_number() {
+        if let Some(segment) = copies(record) {
             self.has_copy_number = true;
             self.copies.push(segment);
         }
@@ -115,20 +115,20 @@ impl Sums {
 }
 
 /// One line of a VCF, split but not yet understood.
-struct Record<'a> {
-    chromosome: &'a str,
-    position: u64,
-    reference: &'a [u8],
-    alternates: SmallVec<[&'a [u8]; 4]>,
-    filter: &'a [u8],
-    info: &'a [u8],
-    tumor: Option<Sample<'a>>,
-    normal: Option<Sample<'a>>,
+pub(crate) struct Record<'a> {
+    pub(crate) chromosome: &'a str,
+    pub(crate) position: u64,
+    pub(crate) reference: &'a [u8],
+    pub(crate) alternates: SmallVec<[&'a [u8]; 4]>,
+    pub(crate) filter: &'a [u8],
+    pub(crate) info: &'a [u8],
+    pub(crate) tumor: Option<Sample<'a>>,
+    pub(crate) normal: Option<Sample<'a>>,
 }
 
 impl<'a> Record<'a> {
     /// Splits the line that was read last.
-    fn parse(lines: &'a Lines, header: &Header, pair: Pair) -> Result<Self, Error> {
+    pub(crate) fn parse(lines: &'a Lines, header: &Header, pair: Pair) -> Result<Self, Error> {
         let mut fixed = [b"".as_slice(); FIXED_COLUMNS + 1];
         let (mut tumor, mut normal) = (None, None);
         let mut columns = 0;
@@ -174,14 +174,14 @@ impl<'a> Record<'a> {
     }
 
     /// The value of an INFO key.
-    fn info(&self, key: &[u8]) -> Option<&'a [u8]> {
+    pub(crate) fn info(&self, key: &[u8]) -> Option<&'a [u8]> {
         self.info
             .split(|&byte| byte == b';')
             .find_map(|entry| entry.strip_prefix(key)?.strip_prefix(b"="))
     }
 
     /// Whether the tumor carries an ALT that the normal does not.
-    fn is_somatic(&self, index: usize) -> bool {
+    pub(crate) fn is_somatic(&self, index: usize) -> bool {
         if self.normal.is_some_and(|normal| normal.carries(index) == Some(true)) {
             return false;
         }
@@ -219,34 +219,6 @@ impl<'a> Record<'a> {
             tally.add(&Variant { locus, kind: Some(kind), allele_fraction, genes });
         }
     }
-
-    /// The tumor's copies of the stretch; `None` when the record does not tell them.
-    fn copy_number(&self) -> Option<Segment> {
-        let index = self.alternates.iter().position(|alternate| {
-            [b"<DEL".as_slice(), b"<DUP", b"<CN"].iter().any(|symbol| alternate.starts_with(symbol))
-        })?;
-        let measured = self.tumor.and_then(|tumor| tumor.get(b"CN")).or_else(|| self.info(b"CN"));
-        let by_kind = || match self.alternates[index] {
-            _ if !self.is_somatic(index) => None,
-            symbol if symbol.starts_with(b"<DEL") => Some(NORMAL_COPIES - 1.0),
-            symbol if symbol.starts_with(b"<DUP") => Some(NORMAL_COPIES + 1.0),
-            symbol => {
-                let copies = symbol.strip_prefix(b"<CN")?.strip_suffix(b">")?;
-                number(copies.strip_prefix(b"=").unwrap_or(copies))
-            }
-        };
-        let copies: f64 = measured.and_then(number).or_else(by_kind)?;
-        let length = || {
-            let lengths = self.info(b"SVLEN")?.split(|&byte| byte == b',').nth(index)?;
-            self.position.checked_add(number::<i64>(lengths)?.unsigned_abs())
-        };
-        let end = self.info(b"END").and_then(number).or_else(length)?;
-        // POS of a symbolic ALT is the base before the stretch (VCF 4.5, section 1.6.1).
-        let start = self.position.checked_add(1)?;
-        let chromosome = bare_chromosome(self.chromosome).to_owned();
-        (end >= start && copies >= 0.0 && copies.is_finite())
-            .then_some(Segment { interval: Interval { chromosome, start, end }, value: copies })
-    }
 }
 
 /// A faulty value for a message: as it is where it is short and of digits and signs, for any other
@@ -258,49 +230,6 @@ fn shown(value: &[u8]) -> String {
         value if value.len() <= 24 && value.iter().all(is_harmless) => format!("`{}`", text(value)),
         _ => "something else".to_owned(),
     }
-}
-
-/// The share of the autosomes with other than two copies, and each gene's copies.
-///
-/// A caller reports the stretches that changed, so that what no record covers has two copies.
-fn copy_number_features(
-    copies: Option<&[Segment]>,
-    header: &Header,
-    settings: &VcfSettings,
-) -> Vec<Feature> {
-    let share = |changed: fn(f64) -> bool| {
-        let bases = header.autosome_bases.filter(|&bases| bases > 0)?;
-        let changed = copies?
-            .iter()
-            .filter(|segment| is_autosome(&segment.interval.chromosome) && changed(segment.value));
-        Some((covered(changed.map(|segment| &segment.interval)) as f64 / bases as f64).min(1.0))
-    };
-    let is_gain = |copies: f64| copies > NORMAL_COPIES;
-    let is_loss = |copies: f64| copies < NORMAL_COPIES;
-    let of_autosomes = |what| format!("share of the autosomes with {what} than two copies");
-    let mut features = vec![
-        Feature::new(
-            "cnv_fraction_altered",
-            "",
-            &of_autosomes("more or fewer"),
-            share(|copies| (copies - NORMAL_COPIES).abs() > 0.0),
-        ),
-        Feature::new("cnv_gain_fraction", "", &of_autosomes("more"), share(is_gain)),
-        Feature::new("cnv_loss_fraction", "", &of_autosomes("fewer"), share(is_loss)),
-    ];
-    for (gene, place) in &settings.gene_positions {
-        let mean = copies.map(|copies| {
-            let (mean, bases) = weighted_mean(copies, place);
-            let length = place.end - place.start + 1;
-            // Overlapping records may cover a base twice.
-            let length = length.max(bases) as f64;
-            let bases = bases as f64;
-            (mean * bases + NORMAL_COPIES * (length - bases)) / length
-        });
-        let meaning = format!("mean copies of {gene} over {}", String::from(place.clone()));
-        features.push(Feature::new(&format!("copy_number_{gene}"), "copies", &meaning, mean));
-    }
-    features
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use oncoweave_cohort::{
 };
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
 use oncoweave_genomics::{
-    Maf, Segments, VcfResources, VcfSource, cnv_features, maf_features, matches_sample,
+    CopyNumber, Maf, VcfResources, VcfSource, cnv_features, maf_features, matches_sample,
     vcf_features,
 };
 use oncoweave_imaging::{dicom_features, nifti_features};
@@ -173,9 +173,9 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
             Ok(task.files.iter().map(|file| maf_features(&maf, sample(file), settings)).collect())
         }
         Settings::Cnv(settings) => {
-            let segments = Segments::read(&file.path).map_err(reason)?;
-            check_samples(task, segments.samples(), settings.barcode_prefix)?;
-            let features = |file| cnv_features(&segments, sample(file), settings);
+            let copy_number = CopyNumber::read(&file.path).map_err(reason)?;
+            check_samples(task, copy_number.samples(), settings.barcode_prefix)?;
+            let features = |file| cnv_features(&copy_number, sample(file), settings);
             Ok(task.files.iter().map(features).collect())
         }
         Settings::Dicom(settings) => {
