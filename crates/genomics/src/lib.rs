@@ -13,18 +13,22 @@ mod error;
 mod header;
 mod lines;
 mod maf;
+mod panels;
 #[cfg(test)]
 mod real_data;
 mod resources;
 mod segments;
 mod settings;
 mod tally;
+mod variant_settings;
 mod vcf;
 
 pub use columns::matches_sample;
 pub use error::Error;
-pub use maf::{Maf, maf_features};
-pub use resources::VcfResources;
+pub use maf::{Maf, MafSample, maf_features};
+pub use panels::Panel;
+pub use resources::{VariantResources, VcfResources};
 pub use segments::{Segments, cnv_features};
 pub use settings::{CnvSettings, Interval, MafSettings, VcfSettings};
+pub use variant_settings::VariantSettings;
 pub use vcf::{VcfSource, vcf_features};

@@ -3,7 +3,7 @@ use std::path::Path;
 use oncoweave_core::Feature;
 
 use crate::{
-    Error, Interval, VcfResources, VcfSettings,
+    Error, Interval, Panel, VcfResources, VcfSettings,
     allele::{Kind, Sample, variant_allele_fraction},
     copy_number::{Segment, covered, weighted_mean},
     header::{FIXED_COLUMNS, Header, Pair},
@@ -22,6 +22,8 @@ pub struct VcfSource<'a> {
     pub path: &'a Path,
     /// The tumor's column; `None` where the file tells it.
     pub sample_id: Option<&'a str>,
+    /// The genes that were sequenced; `None` where all were.
+    pub panel: Option<&'a Panel>,
 }
 
 /// The features of one tumor sample of a VCF: plain, gzip or bgzip, found from its content.
@@ -42,11 +44,11 @@ pub fn vcf_features(
     settings: &VcfSettings,
     _resources: &VcfResources,
 ) -> Result<Vec<Feature>, Error> {
-    let VcfSource { path, sample_id } = source;
+    let VcfSource { path, sample_id, panel } = source;
     let mut lines = Lines::open(path)?;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &lines)?;
-    if header.annotation.is_none() && !settings.genes.is_empty() && !settings.unannotated {
+    if header.annotation.is_none() && !settings.variants.genes.is_empty() && !settings.unannotated {
         return Err(Error::NotAnnotated { path: path.to_owned() });
     }
     let mut tally = Tally::default();
@@ -67,7 +69,7 @@ pub fn vcf_features(
         }
     }
     let known = Known { consequences: header.annotation.is_some(), alleles: true };
-    let mut features = tally.features(known, &settings.genes, settings.callable_megabases);
+    let mut features = tally.features(known, panel, &settings.variants);
     let copies = has_copy_number.then_some(copies.as_slice());
     features.extend(copy_number_features(copies, &header, settings));
     Ok(features)
@@ -247,7 +249,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.vcf");
         fs_err::write(&path, content).unwrap();
-        let source = VcfSource { path: &path, sample_id: None };
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
         let settings = toml::from_str(settings).unwrap();
         vcf_features(source, &settings, &VcfResources::load(&settings)?)
     }
