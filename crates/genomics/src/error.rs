@@ -113,4 +113,13 @@ pub enum Error {
         /// The format that asks for it.
         format: &'static str,
     },
+    /// A patient or a setting names a panel that no file of panels holds.
+    #[error(
+        "expected a gene panel that the files of `panels` hold, found no gene panel `{panel}` in \
+         them; add it or correct its name"
+    )]
+    NoSuchPanel {
+        /// The panel's name.
+        panel: String,
+    },
 }

@@ -16,20 +16,24 @@ mod header;
 mod lines;
 mod maf;
 mod notes;
+mod panels;
 #[cfg(test)]
 mod real_data;
 mod resources;
 mod settings;
 mod structural;
 mod tally;
+mod variant_settings;
 mod vcf;
 
 pub use columns::matches_sample;
 pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
-pub use maf::{Maf, maf_features};
+pub use maf::{Maf, MafSample, maf_features};
 pub use notes::Note;
-pub use resources::VcfResources;
+pub use panels::Panel;
+pub use resources::{VariantResources, VcfResources};
 pub use settings::{Interval, MafSettings, VcfSettings};
 pub use structural::{Fusion, StructuralVariants, SvSettings, sv_features};
+pub use variant_settings::VariantSettings;
 pub use vcf::{VcfFeatures, VcfSource, vcf_features};

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::Path};
 use oncoweave_core::Feature;
 
 use crate::{
-    Error, MafSettings,
+    Error, MafSettings, Panel, VariantResources,
     allele::Kind,
     columns::{Columns, matches_sample},
     consequence::Class,
@@ -179,12 +179,30 @@ fn cell<'a>(row: &[&'a [u8]], column: Option<usize>) -> &'a [u8] {
     column.and_then(|column| row.get(column)).copied().unwrap_or_default()
 }
 
+/// One sequenced tumor that a MAF may have rows of.
+#[derive(Clone, Copy, Debug)]
+pub struct MafSample<'a> {
+    /// The barcode, or as much of it as [`MafSettings::barcode_prefix`] compares.
+    pub sample_id: &'a str,
+    /// The genes that were sequenced; `None` where all were.
+    pub panel: Option<&'a Panel>,
+}
+
 /// The features of one sequenced sample of a MAF.
 ///
 /// A MAF lists variants, not samples: one without a row has zeros, so ask only for samples that
-/// were sequenced. Rows of the same sample with the same place and alleles are one variant.
-#[must_use]
-pub fn maf_features(maf: &Maf, sample_id: &str, settings: &MafSettings) -> Vec<Feature> {
+/// were sequenced. Rows of the same sample with the same place and alleles are one variant. The
+/// features of a gene that the sample's panel does not look at have no value.
+///
+/// # Errors
+/// When a file of the resources that is read as needed cannot be read.
+pub fn maf_features(
+    maf: &Maf,
+    sample: MafSample<'_>,
+    settings: &MafSettings,
+    _resources: &VariantResources,
+) -> Result<Vec<Feature>, Error> {
+    let MafSample { sample_id, panel } = sample;
     let of_sample = maf
         .samples
         .iter()
@@ -213,7 +231,7 @@ pub fn maf_features(maf: &Maf, sample_id: &str, settings: &MafSettings) -> Vec<F
         tally.add(variant);
     }
     let known = Known { consequences: true, alleles: maf.has_alleles };
-    tally.features(known, &settings.genes, settings.callable_megabases)
+    Ok(tally.features(known, panel, &settings.variants))
 }
 
 #[cfg(test)]
@@ -241,7 +259,10 @@ mod tests {
         settings: &str,
         names: [&str; N],
     ) -> [Option<f32>; N] {
-        let features = maf_features(maf, sample, &toml::from_str(settings).unwrap());
+        let settings: MafSettings = toml::from_str(settings).unwrap();
+        let resources = VariantResources::load(&settings.variants).unwrap();
+        let sample = MafSample { sample_id: sample, panel: None };
+        let features = maf_features(maf, sample, &settings, &resources).unwrap();
         names.map(|name| {
             features.iter().find(|feature| feature.info.name == name).expect(name).value
         })

@@ -9,8 +9,8 @@ use std::{
 use oncoweave_core::Feature;
 
 use crate::{
-    CnvSettings, CopyNumber, Error, Maf, MafSettings, VcfResources, VcfSettings, VcfSource,
-    cnv_features, maf_features, vcf_features,
+    CnvSettings, CopyNumber, Error, Maf, MafSample, MafSettings, VariantResources, VariantSettings,
+    VcfResources, VcfSettings, VcfSource, cnv_features, maf_features, vcf_features,
 };
 
 fn genomics() -> Option<PathBuf> {
@@ -29,8 +29,13 @@ fn read_vcf(
     sample_id: Option<&str>,
     settings: &VcfSettings,
 ) -> Result<Vec<Feature>, Error> {
-    let source = VcfSource { path, sample_id };
+    let source = VcfSource { path, sample_id, panel: None };
     Ok(vcf_features(source, settings, &VcfResources::load(settings)?)?.features)
+}
+
+fn with_genes(genes: &[&str]) -> VariantSettings {
+    let genes = genes.iter().map(|&gene| gene.to_owned()).collect();
+    VariantSettings { genes, ..VariantSettings::default() }
 }
 
 /// The golden values of one file: sample, feature, value.
@@ -61,12 +66,15 @@ fn laml_equals_an_independent_count() {
     let Some(folder) = genomics() else { return };
     let maf = Maf::read(&folder.join("maftools/inst/extdata/tcga_laml.maf.gz")).unwrap();
     let genes = ["FLT3", "DNMT3A", "NPM1", "IDH2", "TET2", "RUNX1", "TP53", "CEBPA"];
-    let settings =
-        MafSettings { genes: genes.map(str::to_owned).to_vec(), ..MafSettings::default() };
+    let settings = MafSettings { variants: with_genes(&genes), ..MafSettings::default() };
+    let features_of = |sample_id: &str| {
+        let sample = MafSample { sample_id, panel: None };
+        maf_features(&maf, sample, &settings, &VariantResources::default()).unwrap()
+    };
     assert_eq!(maf.samples().count(), 193);
     let mut totals: BTreeMap<String, f64> = BTreeMap::new();
     for sample in maf.samples() {
-        for feature in maf_features(&maf, sample, &settings) {
+        for feature in features_of(sample) {
             *totals.entry(feature.info.name).or_default() +=
                 f64::from(feature.value.unwrap_or(0.0));
         }
@@ -77,9 +85,73 @@ fn laml_equals_an_independent_count() {
         if sample == "sum over all" {
             assert_eq!(Some(totals[&name]), expected, "{name}");
         } else {
-            assert_equals(&maf_features(&maf, &sample, &settings), &sample, &name, expected);
+            assert_equals(&features_of(&sample), &sample, &name, expected);
         }
     }
+}
+
+/// 200 patients were sequenced and 193 have a row: nobody is lost or invented.
+#[test]
+fn laml_patients_without_a_row_are_zero_and_not_absent() {
+    let Some(folder) = genomics() else { return };
+    let folder = folder.join("maftools/inst/extdata");
+    let maf = Maf::read(&folder.join("tcga_laml.maf.gz")).unwrap();
+    let clinical = fs_err::read_to_string(folder.join("tcga_laml_annot.tsv")).unwrap();
+    let settings = MafSettings { variants: with_genes(&["TP53"]), ..MafSettings::default() };
+    let patients: Vec<&str> =
+        clinical.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
+    let listed = patients.iter().filter(|&&patient| maf.samples().any(|sample| sample == patient));
+    assert_eq!((patients.len(), listed.count()), (200, 193));
+    let mut without = 0;
+    for sample_id in patients {
+        let sample = MafSample { sample_id, panel: None };
+        let features = maf_features(&maf, sample, &settings, &VariantResources::default()).unwrap();
+        let value = |name: &str| {
+            features.iter().find(|feature| feature.info.name == name).expect(name).value
+        };
+        let (count, driver) = (value("variant_count"), value("driver_TP53"));
+        assert!(count.is_some() && driver.is_some(), "{sample_id} was sequenced");
+        without += usize::from(count == Some(0.0) && driver == Some(0.0));
+    }
+    assert_eq!(without, 7);
+}
+
+/// Two panels of one study: TP53 is on the first alone, FGFR3 on the second alone.
+#[test]
+fn a_gene_off_the_panel_is_unknown() {
+    let Some(folder) = genomics() else { return };
+    let folder = folder.join("cbioportal-core/tests/test_data/study_es_0");
+    let panels = ["1", "2"].map(|n| folder.join(format!("data_gene_panel_testpanel{n}.txt")));
+    let variants =
+        VariantSettings { panels: panels.to_vec(), ..with_genes(&["TP53", "FGFR3", "BRCA2"]) };
+    let resources = VariantResources::load(&variants).unwrap();
+    let settings = MafSettings { variants, ..MafSettings::default() };
+    let maf = Maf::read(&folder.join("data_mutations_extended.maf")).unwrap();
+    let matrix = fs_err::read_to_string(folder.join("data_gene_panel_matrix.txt")).unwrap();
+    let mut seen = BTreeMap::new();
+    for line in matrix.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let panel = (cells[1] != "NA").then(|| resources.panel(cells[1]).unwrap());
+        let sample = MafSample { sample_id: cells[0], panel };
+        let features = maf_features(&maf, sample, &settings, &resources).unwrap();
+        let known = |gene: &str| {
+            let name = format!("driver_{gene}");
+            let found = features.iter().find(|feature| feature.info.name == name);
+            found.expect(gene).value.is_some()
+        };
+        let count = features.iter().find(|feature| feature.info.name == "variant_count");
+        assert!(count.unwrap().value.is_some());
+        *seen.entry((cells[1], known("TP53"), known("FGFR3"))).or_insert(0) += 1;
+    }
+    assert_eq!(
+        seen.into_iter().collect::<Vec<_>>(),
+        [
+            (("NA", true, true), 8),
+            (("TESTPANEL1", true, false), 9),
+            (("TESTPANEL2", false, true), 3),
+        ]
+    );
+    assert!(resources.panel("TESTPANEL3").is_err());
 }
 
 #[test]
@@ -112,8 +184,7 @@ fn consequences_of_a_real_vcf_equal_an_independent_count() {
     let Some(folder) = genomics() else { return };
     let file = "test-sage2-rna.vcf.gz";
     let genes = ["KRAS", "TP53", "CDKN2A", "TTN", "MUC16"];
-    let settings =
-        VcfSettings { genes: genes.map(str::to_owned).to_vec(), ..VcfSettings::default() };
+    let settings = VcfSettings { variants: with_genes(&genes), ..VcfSettings::default() };
     let path = folder.join("large").join(file);
     let golden = golden(file);
     assert!(golden.len() > 10);

@@ -1,18 +1,16 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
+
+use crate::VariantSettings;
 
 /// The options of a modality of `kind = "vcf"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VcfSettings {
-    /// The genes that get driver features, by the symbol that the annotation uses, each once.
-    #[serde(default, deserialize_with = "genes")]
-    pub genes: Vec<String>,
-    /// The size of the region that was sequenced well enough to call variants, in megabases.
-    /// Tumor mutational burden is given only with it.
-    #[serde(default, deserialize_with = "positive")]
-    pub callable_megabases: Option<f64>,
+    /// What is counted of small variants.
+    #[serde(flatten)]
+    pub variants: VariantSettings,
     /// Counts only records whose FILTER is `PASS` or `.`.
     #[serde(default = "yes")]
     pub passing_only: bool,
@@ -33,13 +31,9 @@ pub struct VcfSettings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MafSettings {
-    /// The genes that get driver features, by `Hugo_Symbol`, each once.
-    #[serde(default, deserialize_with = "genes")]
-    pub genes: Vec<String>,
-    /// The size of the region that was sequenced well enough to call variants, in megabases.
-    /// Tumor mutational burden is given only with it.
-    #[serde(default, deserialize_with = "positive")]
-    pub callable_megabases: Option<f64>,
+    /// What is counted of small variants.
+    #[serde(flatten)]
+    pub variants: VariantSettings,
     /// Compares sample ids with only so many first characters of `Tumor_Sample_Barcode`: 12 turns
     /// a TCGA aliquot into its patient.
     #[serde(default)]
@@ -53,8 +47,7 @@ pub struct MafSettings {
 impl Default for VcfSettings {
     fn default() -> Self {
         Self {
-            genes: Vec::new(),
-            callable_megabases: None,
+            variants: VariantSettings::default(),
             passing_only: true,
             copy_number: false,
             unannotated: false,
@@ -120,36 +113,6 @@ pub(crate) fn yes() -> bool {
     true
 }
 
-/// Symbols are compared exactly, so that one that cannot match is refused here and not read as
-/// "no patient has this driver".
-pub(crate) fn genes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let genes = Vec::<String>::deserialize(deserializer)?;
-    for (place, gene) in genes.iter().enumerate() {
-        let fault = if gene.trim().is_empty() {
-            "`genes` holds an empty name; remove it".to_owned()
-        } else if gene.trim() != gene {
-            format!("`genes` names `{gene}` with spaces around it; remove them")
-        } else if genes[..place].contains(gene) {
-            format!("`genes` names {gene} twice; remove one")
-        } else if gene.chars().any(char::is_lowercase) && !gene.chars().any(char::is_uppercase) {
-            format!("`genes` names `{gene}`; did you mean `{}`?", gene.to_uppercase())
-        } else {
-            continue;
-        };
-        return Err(D::Error::custom(fault));
-    }
-    Ok(genes)
-}
-
-fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    match Option::<f64>::deserialize(deserializer)? {
-        Some(value) if !(value > 0.0 && value.is_finite()) => {
-            Err(D::Error::custom(format!("expected megabases above 0, found {value}")))
-        }
-        value => Ok(value),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,33 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn genes_that_cannot_match_are_refused() {
-        for (genes, expected) in [
-            ("['TP53', 'KRAS', 'TP53']", "`genes` names TP53 twice; remove one"),
-            ("['TP53', ' ']", "`genes` holds an empty name; remove it"),
-            ("['TP53 ']", "`genes` names `TP53 ` with spaces around it; remove them"),
-            ("['tp53']", "`genes` names `tp53`; did you mean `TP53`?"),
-        ] {
-            let text = format!("genes = {genes}");
-            for message in [
-                toml::from_str::<VcfSettings>(&text).unwrap_err().to_string(),
-                toml::from_str::<MafSettings>(&text).unwrap_err().to_string(),
-            ] {
-                assert!(message.contains(expected), "{message}");
-            }
-        }
-        let settings: VcfSettings =
-            toml::from_str("genes = ['C9orf72', 'HLA-A', 'Trp53']").unwrap();
-        assert_eq!(settings.genes, ["C9orf72", "HLA-A", "Trp53"]);
-    }
-
-    #[test]
     fn settings_refuse_what_they_do_not_know() {
         assert_eq!(toml::from_str::<VcfSettings>("").unwrap(), VcfSettings::default());
         assert_eq!(toml::from_str::<MafSettings>("").unwrap(), MafSettings::default());
         for text in ["gene = ['TP53']", "callable_megabases = 0", "gene_positions = { MYC = '8' }"]
         {
             assert!(toml::from_str::<VcfSettings>(text).is_err(), "{text}");
+        }
+        let message = toml::from_str::<MafSettings>("gene = ['TP53']").unwrap_err().to_string();
+        assert!(message.contains("unknown field `gene`"), "{message}");
+        for text in ["genes = ['tp53']", "callable_megabases = -1"] {
+            assert!(toml::from_str::<MafSettings>(text).is_err(), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use oncoweave_core::Feature;
 
 use crate::{
+    Panel, VariantSettings,
     allele::Kind,
     consequence::{Class, NONSYNONYMOUS},
 };
@@ -90,25 +91,29 @@ impl Tally {
     pub(crate) fn features(
         mut self,
         known: Known,
-        genes: &[String],
-        callable_megabases: Option<f64>,
+        panel: Option<&Panel>,
+        settings: &VariantSettings,
     ) -> Vec<Feature> {
         self.allele_fractions.sort_unstable_by(f64::total_cmp);
-        let mut features = self.drivers(known, genes);
+        let mut features = self.drivers(known, panel, settings);
         features.extend(self.counts(known));
-        if let Some(megabases) = callable_megabases {
-            features.extend(self.burden(known, megabases));
-        }
+        features.extend(self.burden(known, panel, settings));
         features.extend(self.allele_fraction_features());
         features.extend(self.substitution_features(known));
         features
     }
 
-    fn drivers(&self, known: Known, genes: &[String]) -> Vec<Feature> {
+    fn drivers(
+        &self,
+        known: Known,
+        panel: Option<&Panel>,
+        settings: &VariantSettings,
+    ) -> Vec<Feature> {
         let flag = |set: &BTreeSet<Vec<u8>>, gene: &String| {
-            known.consequences.then(|| f64::from(u8::from(set.contains(gene.as_bytes()))))
+            let is_known = known.consequences && panel.is_none_or(|panel| panel.covers(gene));
+            is_known.then(|| f64::from(u8::from(set.contains(gene.as_bytes()))))
         };
-        let features = genes.iter().flat_map(|gene| {
+        let features = settings.genes.iter().flat_map(|gene| {
             let any = format!("1 where {gene} has a nonsynonymous somatic variant, else 0");
             let truncating = format!(
                 "1 where {gene} has a truncating somatic variant \
@@ -154,24 +159,33 @@ impl Tally {
         counts
     }
 
-    fn burden(&self, known: Known, megabases: f64) -> [Feature; 2] {
-        let burden = known.consequences.then_some(self.nonsynonymous as f64 / megabases);
+    /// The burden over the megabases of the patient's own panel, else over those of the settings.
+    fn burden(
+        &self,
+        known: Known,
+        panel: Option<&Panel>,
+        settings: &VariantSettings,
+    ) -> Vec<Feature> {
+        let Some(denominator) = denominator(settings) else { return Vec::new() };
+        let megabases = match panel {
+            Some(panel) => panel.megabases(),
+            None => settings.callable_megabases,
+        };
+        let burden = megabases
+            .filter(|_| known.consequences)
+            .map(|megabases| self.nonsynonymous as f64 / megabases);
         let meaning = format!(
-            "nonsynonymous somatic variants ({NONSYNONYMOUS}) per megabase, \
-             over {megabases} callable megabases"
+            "nonsynonymous somatic variants ({NONSYNONYMOUS}) per megabase, over {denominator}"
         );
         let standard = "Merino et al. 2020, J Immunother Cancer 8:e000147, \
                         with this class set and denominator";
+        let logarithm = format!("natural logarithm of 1 plus: {meaning}");
         [
             Feature::new("tumor_mutational_burden", "1/Mb", &meaning, burden),
-            Feature::new(
-                "log1p_tumor_mutational_burden",
-                "",
-                &format!("natural logarithm of 1 plus: {meaning}"),
-                burden.map(f64::ln_1p),
-            ),
+            Feature::new("log1p_tumor_mutational_burden", "", &logarithm, burden.map(f64::ln_1p)),
         ]
         .map(|feature| feature.with_standard(standard))
+        .to_vec()
     }
 
     /// Features of the sorted allele fractions.
@@ -228,6 +242,18 @@ impl Tally {
     }
 }
 
+/// What the burden is divided by, in words; `None` where the settings give no megabases.
+fn denominator(settings: &VariantSettings) -> Option<String> {
+    let exome = settings.callable_megabases.map(|size| format!("{size} callable megabases"));
+    let panels: Vec<String> =
+        settings.panel_megabases.iter().map(|(panel, size)| format!("{size} in {panel}")).collect();
+    if panels.is_empty() {
+        return exome;
+    }
+    let exome = exome.map_or_else(String::new, |exome| format!("{exome}, or "));
+    Some(format!("{exome}the callable megabases of the patient's panel: {}", panels.join(", ")))
+}
+
 const CLASSES_STANDARD: &str = "classes as vcf2maf 1.6 maps them from Sequence Ontology terms; \
                                 nonsynonymous as in maftools' read.maf";
 
@@ -259,6 +285,11 @@ mod tests {
         features.iter().find(|feature| feature.info.name == name).expect(name).value
     }
 
+    fn settings(genes: &[&str], callable_megabases: Option<f64>) -> VariantSettings {
+        let genes = genes.iter().map(|&gene| gene.to_owned()).collect();
+        VariantSettings { genes, callable_megabases, ..VariantSettings::default() }
+    }
+
     fn variant(fraction: f64, genes: Vec<(&[u8], Class)>) -> Variant<'_> {
         let kind = Some(Kind::Snv { from: b'C', to: b'T' });
         Variant { locus: None, kind, allele_fraction: Some(fraction), genes }
@@ -266,8 +297,7 @@ mod tests {
 
     #[test]
     fn a_tumor_without_variants_has_zeros_and_no_fractions() {
-        let genes = ["TP53".to_owned()];
-        let features = Tally::default().features(ALL, &genes, Some(30.0));
+        let features = Tally::default().features(ALL, None, &settings(&["TP53"], Some(30.0)));
         for name in [
             "driver_TP53",
             "driver_TP53_truncating",
@@ -294,7 +324,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(&Variant { locus: None, kind: None, allele_fraction: None, genes: Vec::new() });
         let known = Known { consequences: false, alleles: false };
-        let features = tally.features(known, &["TP53".to_owned()], Some(30.0));
+        let features = tally.features(known, None, &settings(&["TP53"], Some(30.0)));
         assert_eq!(value(&features, "variant_count"), Some(1.0));
         let others = features.iter().filter(|feature| feature.info.name != "variant_count");
         for feature in others {
@@ -309,8 +339,7 @@ mod tests {
             0.5,
             vec![(b"A", Class::Missense), (b"B", Class::Nonsense), (b"C", Class::Other)],
         ));
-        let genes = ["A", "B", "C"].map(str::to_owned);
-        let features = tally.features(ALL, &genes, Some(2.0));
+        let features = tally.features(ALL, None, &settings(&["A", "B", "C"], Some(2.0)));
         for (name, expected) in [
             ("driver_A", 1.0),
             ("driver_A_truncating", 0.0),
@@ -334,7 +363,7 @@ mod tests {
         for fraction in [0.05, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4] {
             tally.add(&variant(fraction, Vec::new()));
         }
-        let features = tally.features(ALL, &[], None);
+        let features = tally.features(ALL, None, &settings(&[], None));
         assert_eq!(value(&features, "subclonal_fraction"), Some(0.2));
         assert_eq!(value(&features, "vaf_median"), Some(0.4));
         assert!((value(&features, "vaf_mean").unwrap() - 0.305).abs() < 1e-6);

@@ -4,7 +4,7 @@ use oncoweave_core::Feature;
 use smallvec::SmallVec;
 
 use crate::{
-    Error, Note, VcfResources, VcfSettings,
+    Error, Note, Panel, VcfResources, VcfSettings,
     allele::{Kind, Sample, variant_allele_fraction},
     copy_number::{
         Segment,
@@ -26,6 +26,8 @@ pub struct VcfSource<'a> {
     pub path: &'a Path,
     /// The tumor's column; `None` where the file tells it.
     pub sample_id: Option<&'a str>,
+    /// The genes that were sequenced; `None` where all were.
+    pub panel: Option<&'a Panel>,
 }
 
 /// What one VCF gave.
@@ -58,19 +60,20 @@ pub fn vcf_features(
     settings: &VcfSettings,
     resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
-    features_of_lines(Lines::open(source.path)?, source.sample_id, settings, resources)
+    features_of_lines(Lines::open(source.path)?, source, settings, resources)
 }
 
 /// The features of a VCF that is open already.
 pub(crate) fn features_of_lines(
     mut lines: Lines,
-    sample_id: Option<&str>,
+    source: VcfSource<'_>,
     settings: &VcfSettings,
     _resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
+    let VcfSource { sample_id, panel, .. } = source;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &lines)?;
-    if header.annotation.is_none() && !settings.genes.is_empty() && !settings.unannotated {
+    if header.annotation.is_none() && !settings.variants.genes.is_empty() && !settings.unannotated {
         return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
     let mut sums = Sums { has_copy_number: settings.copy_number, ..Sums::default() };
@@ -87,7 +90,7 @@ pub(crate) fn features_of_lines(
         }
     }
     let known = Known { consequences: header.annotation.is_some(), alleles: true };
-    let mut features = sums.tally.features(known, &settings.genes, settings.callable_megabases);
+    let mut features = sums.tally.features(known, panel, &settings.variants);
     let copies = sums.has_copy_number.then_some(sums.copies.as_slice());
     features.extend(copy_number_features(copies, &header, settings));
     Ok(VcfFeatures { features, notes: lines.finish(records)? })
@@ -246,7 +249,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.vcf");
         fs_err::write(&path, content).unwrap();
-        let source = VcfSource { path: &path, sample_id: None };
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
         let settings = toml::from_str(settings).unwrap();
         Ok(vcf_features(source, &settings, &VcfResources::load(&settings)?)?.features)
     }

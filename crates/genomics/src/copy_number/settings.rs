@@ -2,10 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Interval,
-    settings::{genes, yes},
-};
+use crate::{Interval, settings::yes, variant_settings::genes};
 
 /// The options of a modality of `kind = "cnv"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use oncoweave_cohort::{
 };
 use oncoweave_core::{Feature, FeatureInfo, FeatureRow, FeatureTable, PatientId};
 use oncoweave_genomics::{
-    CopyNumber, Maf, VcfResources, VcfSource, cnv_features, maf_features, matches_sample,
-    vcf_features,
+    CopyNumber, Maf, MafSample, VariantResources, VcfResources, VcfSource, cnv_features,
+    maf_features, matches_sample, vcf_features,
 };
 use oncoweave_imaging::{dicom_features, nifti_features};
 use serde::{Deserialize, Serialize};
@@ -162,7 +162,8 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
     let single = |features: Vec<Feature>| vec![features];
     match settings {
         Settings::Vcf(settings) => {
-            let source = VcfSource { path: &file.path, sample_id: file.sample_id.as_deref() };
+            let source =
+                VcfSource { path: &file.path, sample_id: file.sample_id.as_deref(), panel: None };
             let resources = VcfResources::load(settings).map_err(reason)?;
             let read = vcf_features(source, settings, &resources).map_err(reason)?;
             Ok(single(read.features))
@@ -170,7 +171,12 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
         Settings::Maf(settings) => {
             let maf = Maf::read(&file.path).map_err(reason)?;
             check_samples(task, maf.samples(), settings.barcode_prefix)?;
-            Ok(task.files.iter().map(|file| maf_features(&maf, sample(file), settings)).collect())
+            let resources = VariantResources::load(&settings.variants).map_err(reason)?;
+            let features = |file| {
+                let sample = MafSample { sample_id: sample(file), panel: None };
+                maf_features(&maf, sample, settings, &resources).map_err(reason)
+            };
+            task.files.iter().map(features).collect()
         }
         Settings::Cnv(settings) => {
             let copy_number = CopyNumber::read(&file.path).map_err(reason)?;

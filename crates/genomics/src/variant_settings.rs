@@ -1,0 +1,122 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+/// What a modality of small variants, `kind = "vcf"` or `kind = "maf"`, counts.
+///
+/// The keys stand beside the others of the modality.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VariantSettings {
+    /// The genes that get driver features, by the symbol that the annotation uses, each once.
+    #[serde(default, deserialize_with = "genes")]
+    pub genes: Vec<String>,
+    /// The size of the region that was sequenced well enough to call variants, in megabases.
+    /// Tumor mutational burden is given only with it, or with `panel_megabases`.
+    #[serde(default, deserialize_with = "positive")]
+    pub callable_megabases: Option<f64>,
+    /// Which genes each panel looks at: tables with the columns `panel` and `gene`, or gene panel
+    /// files of cBioPortal. One path or a list.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub panels: Vec<PathBuf>,
+    /// The callable megabases of each panel, the denominator of its patients' burden:
+    /// `{ IMPACT468 = 1.1 }`.
+    #[serde(default, deserialize_with = "all_positive")]
+    pub panel_megabases: BTreeMap<String, f64>,
+}
+
+impl VariantSettings {
+    /// The files that the settings name, so that a caller may resolve and fingerprint them.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.panels.iter_mut()
+    }
+}
+
+/// Symbols are compared exactly, so that one that cannot match is refused here and not read as
+/// "no patient has this driver".
+pub(crate) fn genes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let genes = Vec::<String>::deserialize(deserializer)?;
+    let mut seen = BTreeSet::new();
+    for gene in &genes {
+        let fault = if gene.trim().is_empty() {
+            "`genes` holds an empty name; remove it".to_owned()
+        } else if gene.trim() != gene {
+            format!("`genes` names `{gene}` with spaces around it; remove them")
+        } else if !seen.insert(gene) {
+            format!("`genes` names {gene} twice; remove one")
+        } else if gene.chars().any(char::is_lowercase) && !gene.chars().any(char::is_uppercase) {
+            format!("`genes` names `{gene}`; did you mean `{}`?", gene.to_uppercase())
+        } else {
+            continue;
+        };
+        return Err(D::Error::custom(fault));
+    }
+    Ok(genes)
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let megabases = Option::<f64>::deserialize(deserializer)?;
+    megabases.map(above_zero).transpose()
+}
+
+fn all_positive<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f64>, D::Error> {
+    let panels = BTreeMap::<String, f64>::deserialize(deserializer)?;
+    panels.into_iter().map(|(panel, value)| Ok((panel, above_zero(value)?))).collect()
+}
+
+fn above_zero<E: serde::de::Error>(megabases: f64) -> Result<f64, E> {
+    if megabases > 0.0 && megabases.is_finite() {
+        return Ok(megabases);
+    }
+    Err(E::custom(format!("expected megabases above 0, found {megabases}")))
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Paths {
+        One(PathBuf),
+        More(Vec<PathBuf>),
+    }
+    Ok(match Paths::deserialize(deserializer)? {
+        Paths::One(path) => vec![path],
+        Paths::More(paths) => paths,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genes_that_cannot_match_are_refused() {
+        for (genes, expected) in [
+            ("['TP53', 'KRAS', 'TP53']", "`genes` names TP53 twice; remove one"),
+            ("['TP53', ' ']", "`genes` holds an empty name; remove it"),
+            ("['TP53 ']", "`genes` names `TP53 ` with spaces around it; remove them"),
+            ("['tp53']", "`genes` names `tp53`; did you mean `TP53`?"),
+        ] {
+            let message = toml::from_str::<VariantSettings>(&format!("genes = {genes}"));
+            let message = message.unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let settings: VariantSettings =
+            toml::from_str("genes = ['C9orf72', 'HLA-A', 'Trp53']").unwrap();
+        assert_eq!(settings.genes, ["C9orf72", "HLA-A", "Trp53"]);
+    }
+
+    #[test]
+    fn panels_are_one_path_or_a_list_and_megabases_are_above_zero() {
+        let one: VariantSettings = toml::from_str("panels = 'a.tsv'").unwrap();
+        let more: VariantSettings = toml::from_str("panels = ['a.tsv', 'b.txt']").unwrap();
+        assert_eq!((one.panels.len(), more.panels.len()), (1, 2));
+        for text in ["callable_megabases = 0", "panel_megabases = { A = -1.0 }"] {
+            let message = toml::from_str::<VariantSettings>(text).unwrap_err().to_string();
+            assert!(message.contains("expected megabases above 0"), "{message}");
+        }
+    }
+}
