@@ -17,6 +17,7 @@ mod maf;
 mod real_data;
 mod segments;
 mod settings;
+pub mod spec;
 mod tally;
 mod vcf;
 
