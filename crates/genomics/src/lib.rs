@@ -6,6 +6,7 @@
 //! no value. Messages name no sample: only the path, the line and counts.
 
 mod allele;
+pub mod build;
 mod columns;
 mod consequence;
 mod copy_number;
