@@ -12,6 +12,7 @@ mod consequence;
 mod copy_number;
 mod error;
 mod header;
+mod inspect;
 mod lines;
 mod maf;
 #[cfg(test)]
@@ -24,6 +25,9 @@ mod vcf;
 
 pub use columns::matches_sample;
 pub use error::Error;
+pub use inspect::{
+    Caller, Compression, FileKind, Inspection, SampleColumn, TableSummary, VcfSummary, inspect,
+};
 pub use maf::{Maf, maf_features};
 pub use segments::{Segments, cnv_features};
 pub use settings::{CnvSettings, Interval, MafSettings, VcfSettings};
