@@ -7,12 +7,14 @@
 
 mod allele;
 mod bcf;
+pub mod build;
 mod columns;
 mod compression;
 mod consequence;
 mod copy_number;
 mod error;
 mod header;
+mod inspect;
 mod lines;
 mod maf;
 mod notes;
@@ -21,6 +23,7 @@ mod panels;
 mod real_data;
 mod resources;
 mod settings;
+pub mod spec;
 mod structural;
 mod tally;
 mod variant_settings;
@@ -29,6 +32,9 @@ mod vcf;
 pub use columns::matches_sample;
 pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
+pub use inspect::{
+    Caller, Compression, FileKind, Inspection, SampleColumn, TableSummary, VcfSummary, inspect,
+};
 pub use maf::{Maf, MafSample, maf_features};
 pub use notes::Note;
 pub use panels::Panel;
