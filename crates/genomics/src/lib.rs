@@ -12,6 +12,9 @@ mod compression;
 mod consequence;
 mod copy_number;
 mod error;
+mod expression;
+mod expression_matrix;
+mod gene_sets;
 mod header;
 mod lines;
 mod maf;
@@ -29,6 +32,10 @@ mod vcf;
 pub use columns::matches_sample;
 pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
+pub use expression::{
+    Expression, ExpressionSettings, ExpressionUnit, GeneSetMethod, Transform, expression_features,
+};
+pub use gene_sets::GeneSets;
 pub use maf::{Maf, MafSample, maf_features};
 pub use notes::Note;
 pub use panels::Panel;
