@@ -15,11 +15,14 @@ mod error;
 mod expression;
 mod expression_matrix;
 mod gene_sets;
+mod genotype_record;
+mod genotypes;
 mod header;
 mod lines;
 mod maf;
 mod notes;
 mod panels;
+mod polygenic;
 #[cfg(test)]
 mod real_data;
 mod resources;
@@ -36,6 +39,7 @@ pub use expression::{
     Expression, ExpressionSettings, ExpressionUnit, GeneSetMethod, Transform, expression_features,
 };
 pub use gene_sets::GeneSets;
+pub use genotypes::{GenotypeResources, GenotypeSettings, GenotypeSource, Snp, genotype_features};
 pub use maf::{Maf, MafSample, maf_features};
 pub use notes::Note;
 pub use panels::Panel;
