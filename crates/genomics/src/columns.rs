@@ -18,9 +18,22 @@ pub(crate) struct Columns {
 impl Columns {
     /// Reads up to and including the header: the first line that is not blank and no comment.
     pub(crate) fn read(lines: &mut Lines, format: &'static str) -> Result<Self, Error> {
+        Self::read_with_comments(lines, format, |_| {})
+    }
+
+    /// The same; each comment before the header is shown.
+    pub(crate) fn read_with_comments(
+        lines: &mut Lines,
+        format: &'static str,
+        mut comment: impl FnMut(&str),
+    ) -> Result<Self, Error> {
         while let Some(line) = lines.next()? {
             let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-            if line.trim_ascii().is_empty() || line.starts_with(b"#") {
+            if line.starts_with(b"#") {
+                comment(&text(line));
+                continue;
+            }
+            if line.trim_ascii().is_empty() {
                 continue;
             }
             let names = fields(line).map(|name| text(name.trim_ascii())).collect();

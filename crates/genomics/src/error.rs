@@ -122,4 +122,73 @@ pub enum Error {
         /// The panel's name.
         panel: String,
     },
+    /// Settings that do not go together.
+    #[error("{problem}")]
+    Setting {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Not one of the asked genes is in a table.
+    #[error(
+        "{}: none of the genes of the settings is there: `{asked}` was looked for, the table has \
+         `{found}`; name genes as the table does",
+        .path.display()
+    )]
+    NoSuchGenes {
+        /// The file.
+        path: PathBuf,
+        /// The first gene that was asked for.
+        asked: String,
+        /// The first gene of the table.
+        found: String,
+    },
+    /// A table has no column or row of the asked sample.
+    #[error(
+        "{}: the sample is not in the table; give `sample_id` in files.csv as the table has it, or \
+         `barcode_prefix` in the manifest",
+        .path.display()
+    )]
+    NoSuchColumn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Several samples of a table share the first characters of the asked one.
+    #[error(
+        "{}: {samples} samples of the table begin like the asked one; give the whole `sample_id` in \
+         files.csv, or a longer `barcode_prefix`",
+        .path.display()
+    )]
+    SeveralSamples {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        samples: usize,
+    },
+    /// A file of one sample is named for several.
+    #[error(
+        "{}: the file holds one sample without its name, but {samples} are asked of it; name each \
+         sample's own file",
+        .path.display()
+    )]
+    SeveralAsked {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        samples: usize,
+    },
+    /// Nothing that was asked for is in a table's header.
+    #[error(
+        "{}:{line}: expected one of the {samples} asked samples, an asked gene or a column of \
+         values such as `TPM` in the header, found none; give `sample_id` in files.csv as the \
+         table has it, or `barcode_prefix` or `unit` in the manifest",
+        .path.display()
+    )]
+    NeitherSamplesNorGenes {
+        /// The file.
+        path: PathBuf,
+        /// The header's line, counted from 1.
+        line: u64,
+        /// How many samples were looked for.
+        samples: usize,
+    },
 }

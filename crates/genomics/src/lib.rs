@@ -13,12 +13,18 @@ mod compression;
 mod consequence;
 mod copy_number;
 mod error;
+mod expression;
+mod expression_matrix;
+mod gene_sets;
+mod genotype_record;
+mod genotypes;
 mod header;
 mod inspect;
 mod lines;
 mod maf;
 mod notes;
 mod panels;
+mod polygenic;
 #[cfg(test)]
 mod real_data;
 mod resources;
@@ -32,6 +38,11 @@ mod vcf;
 pub use columns::matches_sample;
 pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
+pub use expression::{
+    Expression, ExpressionSettings, ExpressionUnit, GeneSetMethod, Transform, expression_features,
+};
+pub use gene_sets::GeneSets;
+pub use genotypes::{GenotypeResources, GenotypeSettings, GenotypeSource, Snp, genotype_features};
 pub use inspect::{
     Caller, Compression, FileKind, Inspection, SampleColumn, TableSummary, VcfSummary, inspect,
 };
