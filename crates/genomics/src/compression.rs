@@ -76,7 +76,7 @@ impl<R: Read> Read for BgzfEnd<R> {
 /// Whether reading failed because the stream was cut off.
 pub(crate) fn is_truncation(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
-        || error.get_ref().is_some_and(|inner| inner.is::<NoBgzfEnd>())
+        || matches!(error.get_ref(), Some(inner) if inner.is::<NoBgzfEnd>())
 }
 
 #[derive(Debug)]

@@ -61,7 +61,9 @@ impl Header {
                     Some(note @ REPEATED_ID) => lines.note(note),
                     note => {
                         header.read_meta(&meta);
-                        note.into_iter().for_each(|note| lines.note(note));
+                        if let Some(note) = note {
+                            lines.note(note);
+                        }
                     }
                 }
             } else if is_columns {
