@@ -12,6 +12,8 @@ mod compression;
 mod consequence;
 mod copy_number;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod lines;
 mod maf;
