@@ -12,6 +12,7 @@ mod compression;
 mod consequence;
 mod copy_number;
 mod error;
+mod evidence;
 #[doc(hidden)]
 pub mod fuzzing;
 mod header;
@@ -19,8 +20,11 @@ mod lines;
 mod maf;
 mod notes;
 #[cfg(test)]
+mod real_callers;
+#[cfg(test)]
 mod real_data;
 mod resources;
+mod sample;
 mod segments;
 mod settings;
 mod tally;
@@ -28,6 +32,7 @@ mod vcf;
 
 pub use columns::matches_sample;
 pub use error::Error;
+pub use evidence::Evidence;
 pub use maf::{Maf, maf_features};
 pub use notes::Note;
 pub use resources::VcfResources;

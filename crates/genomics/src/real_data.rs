@@ -13,7 +13,7 @@ use crate::{
     VcfSource, cnv_features, header::Header, lines::Lines, maf_features, vcf_features,
 };
 
-fn genomics() -> Option<PathBuf> {
+pub(crate) fn genomics() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or(beside, PathBuf::from);
     let folder = shared.join("data/genomics");
