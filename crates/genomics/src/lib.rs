@@ -19,6 +19,7 @@ mod header;
 mod lines;
 mod maf;
 mod notes;
+mod pair;
 #[cfg(test)]
 mod real_callers;
 #[cfg(test)]

@@ -43,7 +43,7 @@ struct Found {
 fn evidence_of(path: &Path) -> Vec<Found> {
     let mut lines = Lines::open(path).unwrap();
     let header = Header::read(&mut lines).unwrap();
-    let pair = header.pair(None, &lines).unwrap();
+    let pair = header.pair(None, &mut lines).unwrap();
     let mut found = Vec::new();
     let mut record = 0;
     while lines.next().unwrap().is_some() {

@@ -8,8 +8,9 @@ use crate::{
     allele::Kind,
     copy_number::{Segment, covered, weighted_mean},
     evidence::{Allele, evidence},
-    header::{FIXED_COLUMNS, Header, Pair},
+    header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
+    pair::Pair,
     sample::{Formats, Sample},
     settings::{bare_chromosome, is_autosome},
     tally::{Known, Locus, Tally, Variant},
@@ -71,7 +72,7 @@ pub(crate) fn features_of_lines(
     _resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
     let header = Header::read(&mut lines)?;
-    let pair = header.pair(sample_id, &lines)?;
+    let pair = header.pair(sample_id, &mut lines)?;
     if header.annotation.is_none() && !settings.genes.is_empty() && !settings.unannotated {
         return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
