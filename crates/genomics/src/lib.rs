@@ -18,12 +18,14 @@ pub mod fuzzing;
 mod header;
 mod lines;
 mod maf;
+mod normalize;
 mod notes;
 mod pair;
 #[cfg(test)]
 mod real_callers;
 #[cfg(test)]
 mod real_data;
+mod reference;
 mod resources;
 mod sample;
 mod segments;
