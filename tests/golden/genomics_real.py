@@ -116,7 +116,7 @@ def rank(consequence):
     return min(ranks, default=len(SEVERITY))
 
 
-def sage(path, tumor):
+def sage(path, tumor, normal):
     """VEP's consequences: of each gene the canonical transcript, else the most severe."""
     features = defaultdict(int)
     genes, fractions = defaultdict(set), []
@@ -126,11 +126,11 @@ def sage(path, tumor):
             if "ID=CSQ," in line:
                 names = line.split("Format: ")[1].split('"')[0].split("|")
             elif line.startswith("#CHROM"):
-                column = fields.index(tumor)
+                column, germline = fields.index(tumor), fields.index(normal)
             if line.startswith("#") or fields[6] != "PASS":
                 continue
             sample = dict(zip(fields[8].split(":"), fields[column].split(":")))
-            if "1" not in sample["GT"]:
+            if "1" not in sample["GT"] or "1" in fields[germline].split(":")[0]:
                 continue
             reference, alternate = map(int, sample["AD"].split(","))
             if reference + alternate:
@@ -181,7 +181,7 @@ def main():
     cbs = extdata / "LAML_CBS_segments.tsv.gz"
     write(cbs, list(segments(cbs))[::40])
     path = genomics / "large" / "test-sage2-rna.vcf.gz"
-    write(path, [(tumor, sage(path, tumor)) for tumor in ["LTS_APGI_2056_T"]])
+    write(path, [("LTS_APGI_2056_T", sage(path, "LTS_APGI_2056_T", "LTS_APGI_2056_N"))])
     for name in ["BRCA", "COAD"]:
         path = genomics / "pcgr" / "examples" / f"T001-{name}.grch38.vcf.gz"
         write(path, [("", vcf(path))])

@@ -20,7 +20,7 @@ use crate::{
 const MAX_RECORD_BYTES: usize = 1 << 26;
 
 /// The bytes of CHROM, POS, the stretch's length, QUAL and the four counts.
-const FIXED_BYTES: usize = 24;
+pub(crate) const FIXED_BYTES: usize = 24;
 
 /// What comes next in a file.
 pub(crate) enum Next {

@@ -29,7 +29,7 @@ pub(crate) fn decompress(stream: impl Read + 'static) -> io::Result<(Box<dyn Buf
     Ok(if is_bgzf(&head) {
         let stream = buffered(BgzfEnd { stream, last: [0; BGZF_END.len()] });
         (Box::new(bgzf::io::Reader::new(stream)), "a block")
-    } else if head.starts_with(&GZIP_MAGIC) {
+    } else if is_gzip(&head) {
         let stream = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, stream));
         (Box::new(BufReader::with_capacity(BUFFER_BYTES, stream)), "a gzip member")
     } else {
@@ -47,8 +47,13 @@ pub(crate) fn peek<R: Read>(mut stream: R, bytes: u64) -> io::Result<(Vec<u8>, P
     Ok((head.clone(), Cursor::new(head).chain(stream)))
 }
 
+/// Whether bytes begin as gzip does.
+pub(crate) fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&GZIP_MAGIC)
+}
+
 /// Whether a gzip header has the extra field `BC` that makes it BGZF.
-fn is_bgzf(head: &[u8]) -> bool {
+pub(crate) fn is_bgzf(head: &[u8]) -> bool {
     head.len() == 18 && head[..4] == BGZF_END[..4] && head[10..16] == BGZF_END[10..16]
 }
 
@@ -76,7 +81,7 @@ impl<R: Read> Read for BgzfEnd<R> {
 /// Whether reading failed because the stream was cut off.
 pub(crate) fn is_truncation(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
-        || error.get_ref().is_some_and(|inner| inner.is::<NoBgzfEnd>())
+        || matches!(error.get_ref(), Some(inner) if inner.is::<NoBgzfEnd>())
 }
 
 #[derive(Debug)]

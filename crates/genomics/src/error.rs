@@ -101,6 +101,30 @@ pub enum Error {
         /// The number of samples that the file holds.
         samples: usize,
     },
+    /// Several samples are normals, and nothing says which is the tumor's.
+    #[error(
+        "{}: cannot tell which of the file's {samples} samples is the tumor's normal; \
+         leave one normal in it with `bcftools view -s`",
+        .path.display()
+    )]
+    UnknownNormal {
+        /// The file.
+        path: PathBuf,
+        /// The number of samples that the file holds.
+        samples: usize,
+    },
+    /// The FASTA of the reference genome cannot be read.
+    #[error(
+        "{}: expected a FASTA of the reference genome, plain or compressed by bgzip; \
+         compress it with `bgzip` and index it with `samtools faidx`",
+        .path.display()
+    )]
+    Reference {
+        /// The FASTA.
+        path: PathBuf,
+        /// What was found.
+        source: io::Error,
+    },
     /// A table lacks a column that it cannot do without.
     #[error("{}:{line}: expected a column `{column}` in the header, found none; is it {format}?", .path.display())]
     NoColumn {

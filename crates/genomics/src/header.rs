@@ -4,6 +4,7 @@ use crate::{
     Error,
     consequence::Annotation,
     lines::{Lines, fields, text},
+    pair::{Pair, Roles},
     settings::{bare_chromosome, is_autosome},
 };
 
@@ -25,15 +26,7 @@ pub(crate) struct Header {
     /// The sample names in column order.
     pub(crate) samples: Vec<String>,
     has_contigs: bool,
-    tumors: Vec<String>,
-    normals: Vec<String>,
-}
-
-/// The sample columns that a record is read from, counted from 0; `None` in a VCF without samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pair {
-    pub(crate) tumor: Option<usize>,
-    pub(crate) normal: Option<usize>,
+    roles: Roles,
 }
 
 impl Header {
@@ -61,7 +54,9 @@ impl Header {
                     Some(note @ REPEATED_ID) => lines.note(note),
                     note => {
                         header.read_meta(&meta);
-                        note.into_iter().for_each(|note| lines.note(note));
+                        if let Some(note) = note {
+                            lines.note(note);
+                        }
                     }
                 }
             } else if is_columns {
@@ -103,10 +98,7 @@ impl Header {
                     self.annotation = new.or_else(|| self.annotation.take());
                 }
             }
-            // Mutect2 names its samples so; `##SAMPLE=<ID=NORMAL,...>` names nothing new.
-            "tumor_sample" => self.tumors.push(value.trim().to_owned()),
-            "normal_sample" => self.normals.push(value.trim().to_owned()),
-            _ => {}
+            _ => self.roles.read_meta(key, value),
         }
     }
 
@@ -145,42 +137,9 @@ impl Header {
         }
     }
 
-    /// Finds the tumor: the sample that `sample_id` names, else the one that the header names,
-    /// else the one called tumor, else the only one, or the one beside a known normal.
-    pub(crate) fn pair(&self, sample_id: Option<&str>, lines: &Lines) -> Result<Pair, Error> {
-        let place = |name: &str| self.samples.iter().position(|sample| sample == name);
-        let called = |words: &[&str]| {
-            self.samples
-                .iter()
-                .position(|sample| words.iter().any(|word| sample.eq_ignore_ascii_case(word)))
-        };
-        let normal = self
-            .normals
-            .iter()
-            .find_map(|name| place(name))
-            .or_else(|| called(&["normal", "dna_normal"]));
-        let samples = self.samples.len();
-        let tumor = if let Some(id) = sample_id {
-            let found = place(id);
-            if found.is_none() {
-                return Err(Error::NoSuchSample { path: lines.path().to_owned(), samples });
-            }
-            found
-        } else {
-            self.tumors
-                .iter()
-                .find_map(|name| place(name))
-                .or_else(|| called(&["tumor", "tumour", "dna_tumor"]))
-                .or(match (samples, normal) {
-                    (1, None) => Some(0),
-                    (2, Some(normal)) => Some(1 - normal),
-                    _ => None,
-                })
-        };
-        if tumor.is_none() && samples > 0 {
-            return Err(Error::UnknownTumor { path: lines.path().to_owned(), samples });
-        }
-        Ok(Pair { tumor, normal: normal.filter(|_| normal != tumor) })
+    /// Finds the tumor and the normal: see [`crate::pair`].
+    pub(crate) fn pair(&self, sample_id: Option<&str>, lines: &mut Lines) -> Result<Pair, Error> {
+        self.roles.pair(&self.samples, sample_id, lines)
     }
 }
 
@@ -217,12 +176,16 @@ fn meta_note(meta: &str, known_ids: &mut HashSet<(String, String)>) -> Option<&'
     unquoted.then_some("expected a Description in quotes, found one without; read all the same")
 }
 
-/// A value of `<ID=chr1,length=248956422,...>`; the key without regard to case. Commas within
-/// quotes separate nothing.
+/// A value of `<ID=chr1,length=248956422,...>`; the key without regard to case.
 pub(crate) fn attribute<'a>(value: &'a str, key: &str) -> Option<&'a str> {
+    attributes(value).find_map(|(name, value)| name.eq_ignore_ascii_case(key).then_some(value))
+}
+
+/// The keys and values of `<ID=chr1,length=248956422,...>`. Commas within quotes separate nothing.
+pub(crate) fn attributes(value: &str) -> impl Iterator<Item = (&str, &str)> {
     let inner = value.trim().trim_start_matches('<').trim_end_matches('>');
     let (mut quoted, mut escaped) = (false, false);
-    let mut parts = inner.split(|character| {
+    let parts = inner.split(move |character| {
         match character {
             '"' if !escaped => quoted = !quoted,
             ',' if !quoted => return true,
@@ -231,9 +194,9 @@ pub(crate) fn attribute<'a>(value: &'a str, key: &str) -> Option<&'a str> {
         escaped = character == '\\' && !escaped;
         false
     });
-    parts.find_map(|part| {
+    parts.filter_map(|part| {
         let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case(key).then(|| value.trim().trim_matches('"'))
+        Some((name.trim(), value.trim().trim_matches('"')))
     })
 }
 
@@ -251,64 +214,6 @@ mod tests {
     }
 
     const CHROM: &str = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
-
-    #[test]
-    fn the_tumor_is_found() {
-        for (name, meta, samples, sample_id, expected) in [
-            ("named by files.csv", "", "A\tB", Some("B"), (Some(1), None)),
-            (
-                "named by files.csv against the header",
-                "##tumor_sample=A\n",
-                "A\tB",
-                Some("B"),
-                (Some(1), None),
-            ),
-            (
-                "named by the header",
-                "##tumor_sample=B\n##normal_sample=A\n",
-                "A\tB",
-                None,
-                (Some(1), Some(0)),
-            ),
-            ("called TUMOR", "", "NORMAL\tTUMOR", None, (Some(1), Some(0))),
-            ("called tumour", "", "tumour\tX\tY", None, (Some(0), None)),
-            ("RADIA", "", "DNA_NORMAL\tDNA_TUMOR\tRNA_TUMOR", None, (Some(1), Some(0))),
-            ("the only one", "", "X", None, (Some(0), None)),
-            ("beside a normal", "", "NORMAL\tX", None, (Some(1), Some(0))),
-            (
-                "beside a normal of the header",
-                "##normal_sample=X\n",
-                "X\tY",
-                None,
-                (Some(1), Some(0)),
-            ),
-        ] {
-            let text = format!("{meta}{CHROM}\tFORMAT\t{samples}\n");
-            let pair =
-                with_header(&text, |header, lines| header.unwrap().pair(sample_id, lines).unwrap());
-            assert_eq!((pair.tumor, pair.normal), expected, "{name}");
-        }
-        let pair = with_header(&format!("{CHROM}\n"), |header, lines| {
-            header.unwrap().pair(None, lines).unwrap()
-        });
-        assert_eq!(pair, Pair::default(), "a VCF without samples");
-    }
-
-    #[test]
-    fn an_unclear_tumor_is_an_error_that_names_no_sample() {
-        for (samples, sample_id, expected) in [
-            ("Jane\tJohn", None, "cannot tell which of the file's 2 samples is the tumor"),
-            ("NORMAL", None, "cannot tell which of the file's 1 samples is the tumor"),
-            ("Jane\tJohn", Some("Jan"), "none of the file's 2 samples is the one"),
-        ] {
-            let text = format!("{CHROM}\tFORMAT\t{samples}\n");
-            let message = with_header(&text, |header, lines| {
-                header.unwrap().pair(sample_id, lines).unwrap_err().to_string()
-            });
-            assert!(message.contains(expected), "{message}");
-            assert!(!message.contains("Jan"), "{message}");
-        }
-    }
 
     #[test]
     fn a_header_that_breaks_rules_is_read() {

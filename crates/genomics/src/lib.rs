@@ -13,8 +13,11 @@ mod compression;
 mod consequence;
 mod copy_number;
 mod error;
+mod evidence;
 mod expression;
 mod expression_matrix;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gene_sets;
 mod genotype_record;
 mod genotypes;
@@ -22,12 +25,18 @@ mod header;
 mod inspect;
 mod lines;
 mod maf;
+mod normalize;
 mod notes;
+mod pair;
 mod panels;
 mod polygenic;
 #[cfg(test)]
+mod real_callers;
+#[cfg(test)]
 mod real_data;
+mod reference;
 mod resources;
+mod sample;
 mod settings;
 pub mod spec;
 mod structural;
@@ -38,6 +47,7 @@ mod vcf;
 pub use columns::matches_sample;
 pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use error::Error;
+pub use evidence::Evidence;
 pub use expression::{
     Expression, ExpressionSettings, ExpressionUnit, GeneSetMethod, Transform, expression_features,
 };

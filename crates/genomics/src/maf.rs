@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::Path};
 use oncoweave_core::Feature;
 
 use crate::{
-    Error, MafSettings, Panel, VariantResources,
+    Error, MafSettings, Note, Panel, VariantResources,
     allele::Kind,
     columns::{Columns, matches_sample},
     consequence::Class,
@@ -26,6 +26,7 @@ const NOT_SOMATIC: [&str; 5] =
 pub struct Maf {
     samples: BTreeMap<String, Vec<Row>>,
     has_alleles: bool,
+    notes: Vec<Note>,
 }
 
 /// One variant in one gene.
@@ -46,44 +47,65 @@ impl Maf {
     /// Reads a MAF of GDC, TCGA or cBioPortal, plain or compressed. Lines that begin with `#` are
     /// comments; column names are compared without case (`End_position` is real).
     ///
-    /// Rows that `Mutation_Status` calls germline, LOH or wildtype are left out.
+    /// Rows that `Mutation_Status` calls germline, LOH or wildtype are left out, and so are rows
+    /// without a gene, classification or barcode, with a note on each.
     ///
     /// # Errors
     /// When the file cannot be read, is truncated or damaged, lacks `Hugo_Symbol`,
-    /// `Variant_Classification` or `Tumor_Sample_Barcode`, or has a row without them.
+    /// `Variant_Classification` or `Tumor_Sample_Barcode`, or has too many rows without them: more
+    /// than half, or more than ten and more than one in a hundred.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut lines = Lines::open(path)?;
+        Self::read_lines(Lines::open(path)?)
+    }
+
+    /// Reads a MAF that is open already.
+    pub(crate) fn read_lines(mut lines: Lines) -> Result<Self, Error> {
         let header = Columns::read(&mut lines, FORMAT)?;
         let columns = MafColumns::new(&header)?;
         let has_alleles = columns.reference.is_some() && columns.alternate.is_some();
         let mut maf = Self { has_alleles, ..Self::default() };
-        let mut in_percent = false;
+        let mut rows = 0;
         while lines.next()?.is_some() {
             if lines.line().trim_ascii().is_empty() || lines.line().starts_with(b"#") {
                 continue;
             }
-            let row: Vec<&[u8]> = fields(lines.line()).map(<[u8]>::trim_ascii).collect();
-            // Some writers leave out the empty columns at a row's end.
-            let barcode = row.get(columns.barcode).copied().unwrap_or_default();
-            if row.len() <= columns.gene.max(columns.class) || barcode.is_empty() {
-                let expected = "a gene, a classification and a sample barcode";
-                return Err(lines.fault(expected, "a row without one", "complete the row"));
-            }
-            if row.len() < header.len() && !lines.is_whole() {
-                return Err(lines.too_few_columns(header.len(), row.len()));
-            }
-            if columns.is_somatic(&row) {
-                let row = columns.row(&row);
-                in_percent |= row.allele_fraction.is_some_and(|fraction| fraction > 1.0);
-                maf.samples.entry(text(barcode)).or_default().push(row);
+            rows += 1;
+            if let Err(error) = maf.add(&lines, &header, &columns) {
+                lines.leave_out(error)?;
             }
         }
-        if in_percent {
+        let fractions = maf.samples.values().flatten().filter_map(|row| row.allele_fraction);
+        if fractions.into_iter().any(|fraction| fraction > 1.0) {
             for row in maf.samples.values_mut().flatten() {
                 row.allele_fraction = row.allele_fraction.map(|percent| percent / 100.0);
             }
         }
+        maf.notes = lines.finish(rows)?;
         Ok(maf)
+    }
+
+    /// Adds the row that was read last.
+    fn add(&mut self, lines: &Lines, header: &Columns, columns: &MafColumns) -> Result<(), Error> {
+        let row: Vec<&[u8]> = fields(lines.line()).map(<[u8]>::trim_ascii).collect();
+        // Some writers leave out the empty columns at a row's end.
+        let barcode = row.get(columns.barcode).copied().unwrap_or_default();
+        if row.len() <= columns.gene.max(columns.class) || barcode.is_empty() {
+            let expected = "a gene, a classification and a sample barcode";
+            return Err(lines.fault(expected, "a row without one", "complete the row"));
+        }
+        if row.len() < header.len() && !lines.is_whole() {
+            return Err(lines.too_few_columns(header.len(), row.len()));
+        }
+        if columns.is_somatic(&row) {
+            self.samples.entry(text(barcode)).or_default().push(columns.row(&row));
+        }
+        Ok(())
+    }
+
+    /// What was left out, in the file's order; beyond twenty only their number.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// The sample barcodes, sorted. A tumor without a variant is in no MAF.
@@ -367,6 +389,17 @@ mod tests {
         let maf = read("Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\nA\tSilent\tS1\nA\tSilent\tS1\n").unwrap();
         let names = ["variant_count", "nonsynonymous_count", "snv_count", "transition_fraction"];
         assert_eq!(values(&maf, "S1", "", names), [Some(2.0), Some(0.0), None, None]);
+    }
+
+    #[test]
+    fn a_row_without_a_barcode_is_left_out_and_noted() {
+        let maf = maf("", "TP53 17 1 C T T Silent P1\nTP53 17\nKRAS 12 2 C T T Silent P2\n");
+        assert_eq!(maf.samples().collect::<Vec<_>>(), ["P1", "P2"]);
+        let notes: Vec<String> = maf.notes().iter().map(Note::to_string).collect();
+        assert_eq!(notes.len(), 1);
+        let expected = "a.maf:4: expected a gene, a classification and a sample barcode, found a \
+                        row without one; the record is left out";
+        assert!(notes[0].ends_with(expected), "{notes:?}");
     }
 
     #[test]

@@ -5,13 +5,16 @@ use smallvec::SmallVec;
 
 use crate::{
     Error, Note, Panel, VcfResources, VcfSettings,
-    allele::{Kind, Sample, variant_allele_fraction},
+    allele::Kind,
     copy_number::{
         Segment,
         vcf::{copies, copy_number_features},
     },
-    header::{FIXED_COLUMNS, Header, Pair},
+    evidence::{Allele, evidence},
+    header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
+    pair::Pair,
+    sample::{Formats, Sample},
     settings::bare_chromosome,
     tally::{Known, Locus, Tally, Variant},
 };
@@ -72,19 +75,20 @@ pub(crate) fn features_of_lines(
 ) -> Result<VcfFeatures, Error> {
     let VcfSource { sample_id, panel, .. } = source;
     let header = Header::read(&mut lines)?;
-    let pair = header.pair(sample_id, &lines)?;
+    let pair = header.pair(sample_id, &mut lines)?;
     if header.annotation.is_none() && !settings.variants.genes.is_empty() && !settings.unannotated {
         return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
     let mut sums = Sums { has_copy_number: settings.copy_number, ..Sums::default() };
+    let mut formats = Formats::default();
     let mut records = 0;
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
         records += 1;
-        let counted =
-            Record::parse(&lines, &header, pair).map(|record| sums.add(&record, &header, settings));
+        let counted = Record::parse(&lines, &header, pair, &mut formats)
+            .map(|record| sums.add(&record, &header, settings));
         if let Err(error) = counted {
             lines.leave_out(error)?;
         }
@@ -131,7 +135,12 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Splits the line that was read last.
-    pub(crate) fn parse(lines: &'a Lines, header: &Header, pair: Pair) -> Result<Self, Error> {
+    pub(crate) fn parse(
+        lines: &'a Lines,
+        header: &Header,
+        pair: Pair,
+        formats: &mut Formats,
+    ) -> Result<Self, Error> {
         let mut fixed = [b"".as_slice(); FIXED_COLUMNS + 1];
         let (mut tumor, mut normal) = (None, None);
         let mut columns = 0;
@@ -154,7 +163,8 @@ impl<'a> Record<'a> {
         let [chromosome, position, _id, reference, alternates, _quality, filter, info, keys] =
             fixed;
         let fault = |expected, found: &[u8]| lines.fault(expected, shown(found), ADVICE);
-        let sample = |values| Sample { keys, values };
+        let format = formats.get(keys);
+        let sample = |values| Sample::new(format, keys, values);
         Ok(Self {
             chromosome: std::str::from_utf8(chromosome)
                 .ok()
@@ -207,9 +217,9 @@ impl<'a> Record<'a> {
             if !self.is_somatic(index) {
                 continue;
             }
-            let allele_fraction = self.tumor.and_then(|tumor| {
-                variant_allele_fraction(tumor, kind, self.alternates.len(), index)
-            });
+            let allele = Allele { kind: Some(kind), index, alternates: self.alternates.len() };
+            let evidence = evidence(self.tumor, self.info, header.samples.len(), allele);
+            let allele_fraction = evidence.allele_fraction;
             let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
                 annotation.genes(value, &self.alternates, index)
             });

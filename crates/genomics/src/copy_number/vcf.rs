@@ -5,8 +5,10 @@ use oncoweave_core::Feature;
 use super::{CopyNumber, LAST_BASE, Segment, covered, weighted_mean};
 use crate::{
     Error, Interval, VcfSettings,
-    header::{Header, Pair},
+    header::Header,
     lines::{Lines, number},
+    pair::Pair,
+    sample::Formats,
     settings::{bare_chromosome, is_autosome},
     vcf::Record,
 };
@@ -35,13 +37,14 @@ pub(super) fn read(lines: &mut Lines) -> Result<CopyNumber, Error> {
     for &column in &columns {
         found.segments.entry(column.map_or_else(String::new, name)).or_default();
     }
+    let mut formats = Formats::default();
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
         for &column in &columns {
             let pair = Pair { tumor: column, normal: None };
-            let record = Record::parse(lines, &header, pair)?;
+            let record = Record::parse(lines, &header, pair, &mut formats)?;
             if !matches!(record.filter, b"PASS" | b"." | b"") {
                 break;
             }

@@ -220,7 +220,7 @@ impl Reading {
     fn pair(&self, path: &Path) -> (Option<SampleColumn>, Option<SampleColumn>) {
         let pair = Lines::open(path).and_then(|mut lines| {
             let header = Header::read(&mut lines)?;
-            header.pair(None, &lines)
+            header.pair(None, &mut lines)
         });
         // A header that cannot be read, or a tumor that cannot be told: there is no pair.
         let Ok(pair) = pair else { return (None, None) };

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     Error,
-    allele::{Kind, Sample},
-    header::{FIXED_COLUMNS, Header, Pair},
+    allele::Kind,
+    header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
+    pair::Pair,
+    sample::{Format, Formats, Sample},
     settings::bare_chromosome,
     vcf::Record,
 };
@@ -31,11 +33,12 @@ pub(super) fn read(lines: &mut Lines) -> Result<StructuralVariants, Error> {
         normals.push(header.pair(Some(name), lines)?.normal);
     }
     let mut breakends = Vec::new();
+    let mut formats = Formats::default();
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
-        let mut record = Record::parse(lines, &header, Pair::default())?;
+        let mut record = Record::parse(lines, &header, Pair::default(), &mut formats)?;
         let columns: Vec<&[u8]> = fields(lines.line()).skip(FIXED_COLUMNS).collect();
         let genes = Genes::of(&record, &header);
         found.tells_genes |= record.info(b"GENEA").is_some();
@@ -71,7 +74,8 @@ fn carriers<'a>(
     if normals.is_empty() {
         return BTreeSet::from([0]);
     }
-    let sample = |place: usize| Sample { keys: columns[0], values: columns[1 + place] };
+    let format = Format::new(columns[0]);
+    let sample = |place: usize| Sample::new(format, columns[0], columns[1 + place]);
     let carries = |&place: &usize| {
         record.tumor = Some(sample(place));
         record.normal = normals[place].map(sample);
