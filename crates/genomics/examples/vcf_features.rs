@@ -27,7 +27,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let settings = VcfSettings::default();
     let resources = VcfResources::load(&settings)?;
     let read = |path: &PathBuf| {
-        let source = VcfSource { path, sample_id: sample_id.as_deref() };
+        let source = VcfSource { path, sample_id: sample_id.as_deref(), panel: None };
         vcf_features(source, &settings, &resources)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
