@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod extract;
 pub(crate) mod import;
+pub(crate) mod inspect;
 pub(crate) mod predict;
 pub(crate) mod simulate;
 pub(crate) mod train;

@@ -20,7 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, concordance, container, cv, demo, evaluate, extract, import, predict, simulate, train,
+    align, concordance, container, cv, demo, evaluate, extract, import, inspect, predict, simulate,
+    train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -44,6 +45,7 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Import(import::Args),
+    Inspect(inspect::Args),
     Extract(extract::Args),
     Align(align::Args),
     Train(train::Args),
@@ -60,6 +62,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Simulate(args) => simulate::run(&args),
             Self::Import(args) => import::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Extract(args) => extract::run(&args),
             Self::Align(args) => align::run(&args),
             Self::Train(args) => train::run(&args),
