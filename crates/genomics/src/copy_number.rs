@@ -2,6 +2,8 @@
 
 mod arms;
 mod features;
+#[cfg(test)]
+mod golden;
 mod matrix;
 mod scars;
 mod segments;

@@ -21,6 +21,8 @@ pub mod fuzzing;
 mod gene_sets;
 mod genotype_record;
 mod genotypes;
+#[cfg(test)]
+mod golden;
 mod header;
 mod inspect;
 mod lines;

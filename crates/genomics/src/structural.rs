@@ -2,6 +2,8 @@
 
 mod breakends;
 mod features;
+#[cfg(test)]
+mod golden;
 mod settings;
 mod table;
 mod vcf;
