@@ -145,7 +145,7 @@ impl Layout {
         }
         let cell = |place: Option<usize>| {
             let cell = place.and_then(|place| row.get(place).copied()).unwrap_or_default();
-            if matches!(cell, b"." | b"NA" | b"-") { b"".as_slice() } else { cell }
+            if matches!(cell, b"." | b"NA") { b"".as_slice() } else { cell }
         };
         if cell(self.status).eq_ignore_ascii_case(b"GERMLINE") {
             return Ok(());
