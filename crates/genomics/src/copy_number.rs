@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::Path};
 pub use features::cnv_features;
 pub use settings::{Build, CnvSettings};
 
-use crate::{Error, Interval, columns::matches_sample, lines::Lines};
+use crate::{Error, Interval, Note, columns::matches_sample, lines::Lines};
 
 /// No place in a genome lies so far: what is beyond is no place.
 const LAST_BASE: u64 = 1_000_000_000_000;
@@ -65,6 +65,7 @@ pub struct CopyNumber {
     bins: bool,
     /// The file lists the stretches that changed: the others are normal.
     changes_only: bool,
+    notes: Vec<Note>,
 }
 
 impl CopyNumber {
@@ -81,15 +82,26 @@ impl CopyNumber {
     /// When the file cannot be read, is truncated or damaged, lacks a column, or has a row whose
     /// start, end or value is no number or whose end lies before its start.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let is_vcf = is_vcf(&mut Lines::open(path)?)?;
-        let mut lines = Lines::open(path)?;
-        if is_vcf { vcf::read(&mut lines) } else { segments::read(&mut lines) }
+        Self::read_with(|| Lines::open(path))
+    }
+
+    /// Reads what `open` opens twice, once to see what it is.
+    pub(crate) fn read_with(open: impl Fn() -> Result<Lines, Error>) -> Result<Self, Error> {
+        let is_vcf = is_vcf(&mut open()?)?;
+        let lines = open()?;
+        if is_vcf { vcf::read(lines) } else { segments::read(lines) }
     }
 
     /// The sample names of a file of many, sorted; none for a file of one tumor.
     pub fn samples(&self) -> impl Iterator<Item = &str> {
         let names = self.segments.keys().chain(self.genes.samples.keys());
         names.filter(|_| self.only.is_none()).map(String::as_str)
+    }
+
+    /// What was mended or left out.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// Whether the file is of one tumor, so that it speaks of whoever names it in files.csv.

@@ -141,6 +141,24 @@ impl Header {
     pub(crate) fn pair(&self, sample_id: Option<&str>, lines: &mut Lines) -> Result<Pair, Error> {
         self.roles.pair(&self.samples, sample_id, lines)
     }
+
+    /// Every sample column as the tumor; one pair without columns in a VCF without samples. In a
+    /// file of a cohort nobody's normal is looked for.
+    pub(crate) fn pairs(&self, lines: &mut Lines) -> Vec<Pair> {
+        const COHORT: usize = 16;
+        if self.samples.is_empty() {
+            return vec![Pair::default()];
+        }
+        let pair = |(place, name): (usize, &String)| {
+            let alone = Pair { tumor: Some(place), normal: None };
+            if self.samples.len() > COHORT {
+                return alone;
+            }
+            let pair = self.pair(Some(name), lines).unwrap_or(alone);
+            Pair { tumor: Some(place), normal: pair.normal.filter(|&normal| normal != place) }
+        };
+        self.samples.iter().enumerate().map(pair).collect()
+    }
 }
 
 const REPEATED_ID: &str = "expected each ID once, found one again; its first line counts";

@@ -16,7 +16,7 @@ use std::{
 pub use features::sv_features;
 pub use settings::{Fusion, SvSettings};
 
-use crate::{Error, columns::matches_sample, copy_number::is_vcf, lines::Lines};
+use crate::{Error, Note, columns::matches_sample, copy_number::is_vcf, lines::Lines};
 
 /// What an event does to the genome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub struct StructuralVariants {
     /// The file names genes.
     tells_genes: bool,
     is_vcf: bool,
+    notes: Vec<Note>,
 }
 
 impl StructuralVariants {
@@ -85,9 +86,17 @@ impl StructuralVariants {
     /// When the file cannot be read, is truncated or damaged, lacks a column, or has a row that
     /// cannot be understood.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let is_vcf = is_vcf(&mut Lines::open(path)?)?;
-        let mut lines = Lines::open(path)?;
-        let found = if is_vcf { vcf::read(&mut lines) } else { table::read(&mut lines) };
+        Self::read_with(path, || Lines::open(path))
+    }
+
+    /// Reads what `open` opens twice, once to see what it is.
+    pub(crate) fn read_with(
+        path: &Path,
+        open: impl Fn() -> Result<Lines, Error>,
+    ) -> Result<Self, Error> {
+        let is_vcf = is_vcf(&mut open()?)?;
+        let lines = open()?;
+        let found = if is_vcf { vcf::read(lines) } else { table::read(lines) };
         found.map(|found| Self { path: path.to_owned(), is_vcf, ..found })
     }
 
@@ -95,6 +104,12 @@ impl StructuralVariants {
     pub fn samples(&self) -> impl Iterator<Item = &str> {
         let is_of_many = !self.is_vcf && self.only.is_none();
         self.samples.keys().filter(move |_| is_of_many).map(String::as_str)
+    }
+
+    /// What was mended or left out.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// Whether the file is of one tumor, so that it speaks of whoever names it in files.csv.

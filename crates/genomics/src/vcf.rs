@@ -14,7 +14,7 @@ use crate::{
     header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
     pair::Pair,
-    sample::{Formats, Sample},
+    sample::{Format, Formats, Sample},
     settings::bare_chromosome,
     tally::{Known, Locus, Tally, Variant},
 };
@@ -181,8 +181,17 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// Reads other sample columns; `columns` are FORMAT and all of the line's samples.
+    pub(crate) fn set_pair(&mut self, columns: &[&'a [u8]], format: Format, pair: Pair) {
+        let sample = |place: usize| {
+            Some(Sample::new(format, columns.first()?, columns.get(place + 1)?))
+        };
+        self.tumor = pair.tumor.and_then(sample);
+        self.normal = pair.normal.and_then(sample);
+    }
+
     /// Whether the caller's filters let it pass.
-    fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         matches!(self.filter, b"PASS" | b"." | b"")
     }
 

@@ -48,7 +48,8 @@ struct Layout {
 }
 
 /// Reads a table, of segments or of genes.
-pub(super) fn read(lines: &mut Lines) -> Result<CopyNumber, Error> {
+pub(super) fn read(mut lines: Lines) -> Result<CopyNumber, Error> {
+    let lines = &mut lines;
     let first = first_row(lines)?;
     if first.len() >= 5 && first[2..4].iter().all(|cell| base(cell.as_bytes()).is_some()) {
         let layout = Layout::without_header(first.len());

@@ -5,8 +5,8 @@ use oncoweave_core::Feature;
 use super::{CopyNumber, LAST_BASE, Segment, covered, weighted_mean};
 use crate::{
     Error, Interval, VcfSettings,
-    header::Header,
-    lines::{Lines, number},
+    header::{FIXED_COLUMNS, Header},
+    lines::{Lines, fields, number},
     pair::Pair,
     sample::Formats,
     settings::{bare_chromosome, is_autosome},
@@ -23,38 +23,44 @@ const SYMBOLS: [&[u8]; 4] = [b"<DEL", b"<DUP", b"<CN", b"<LOH"];
 ///
 /// Records that fail the caller's filters do not count. A file without a record of normal copies
 /// (ALT `.`) lists changes alone.
-pub(super) fn read(lines: &mut Lines) -> Result<CopyNumber, Error> {
-    let header = Header::read(lines)?;
-    let tumor = header.pair(None, lines).ok();
-    let name = |place: usize| header.samples[place].clone();
+pub(super) fn read(mut lines: Lines) -> Result<CopyNumber, Error> {
+    let header = Header::read(&mut lines)?;
+    let name = |pair: Pair| pair.tumor.map_or_else(String::new, |at| header.samples[at].clone());
     // A file with the tumor's column, or with none, speaks of one tumor.
-    let only = tumor.map(|pair| pair.tumor.map_or_else(String::new, name));
+    let only = header.pair(None, &mut lines).ok().map(name);
+    let pairs = header.pairs(&mut lines);
     let mut found = CopyNumber { only, changes_only: true, ..CopyNumber::default() };
-    let columns: Vec<Option<usize>> = match header.samples.len() {
-        0 => vec![None],
-        count => (0..count).map(Some).collect(),
-    };
-    for &column in &columns {
-        found.segments.entry(column.map_or_else(String::new, name)).or_default();
-    }
+    let mut by_pair: Vec<Vec<Segment>> = vec![Vec::new(); pairs.len()];
     let mut formats = Formats::default();
+    let mut records = 0;
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
-        for &column in &columns {
-            let pair = Pair { tumor: column, normal: None };
-            let record = Record::parse(lines, &header, pair, &mut formats)?;
-            if !matches!(record.filter, b"PASS" | b"." | b"") {
-                break;
+        records += 1;
+        let read = Record::parse(&lines, &header, Pair::default(), &mut formats).map(|mut record| {
+            if !record.passes() {
+                return;
             }
-            if let Some(segment) = segment(&record) {
-                found.changes_only &= !is_reference(&record);
-                let name = column.map_or_else(String::new, name);
-                found.segments.entry(name).or_default().push(segment);
+            let columns: Vec<&[u8]> = fields(lines.line()).skip(FIXED_COLUMNS).collect();
+            let format = formats.get(columns.first().copied().unwrap_or_default());
+            for (&pair, segments) in pairs.iter().zip(&mut by_pair) {
+                record.set_pair(&columns, format, pair);
+                let segment = segment(&record);
+                found.changes_only &= segment.is_none() || !is_reference(&record);
+                segments.extend(segment);
             }
+        });
+        if let Err(error) = read {
+            lines.leave_out(error)?;
         }
     }
+    for (pair, segments) in pairs.into_iter().zip(by_pair) {
+        found.segments.entry(name(pair)).or_default().extend(segments);
+    }
+    found.notes = lines.finish(records)?;
+    // Each column was asked for its normal.
+    found.notes.dedup();
     Ok(found)
 }
 

@@ -63,11 +63,18 @@ impl Adjacency {
     }
 }
 
-/// A breakend of a file, with what tells its mate.
-pub(super) struct Breakend {
+/// The names that tell a breakend's mate.
+pub(super) struct Names {
     pub(super) id: Vec<u8>,
+    /// `MATEID` or `PARID`.
     pub(super) mate_id: Option<Vec<u8>>,
+    /// `EVENT`.
     pub(super) group: Option<Vec<u8>>,
+}
+
+/// A breakend of a file.
+pub(super) struct Breakend {
+    pub(super) names: Names,
     /// Both sides: its own and the one that its ALT names.
     pub(super) event: Event,
 }
@@ -75,7 +82,7 @@ pub(super) struct Breakend {
 /// Joins the two records of an event and keeps those without a mate.
 pub(super) fn paired(breakends: Vec<Breakend>) -> Vec<Event> {
     let mut mates: Vec<Option<usize>> = vec![None; breakends.len()];
-    pair_by(&breakends, &mut mates, |one| Some((&one.id, one.mate_id.as_ref()?)));
+    pair_by(&breakends, &mut mates, |one| Some((&one.names.id, one.names.mate_id.as_ref()?)));
     pair_by(&breakends, &mut mates, |one| {
         let [here, there] = &one.event.ends;
         Some((key(here.as_ref()?), key(there.as_ref()?)))
@@ -126,7 +133,7 @@ fn pair_groups(breakends: &[Breakend], mates: &mut [Option<usize>]) {
     for (place, breakend) in breakends.iter().enumerate() {
         let is_placed = breakend.event.ends[1].is_some();
         if let (None, None, Some(group), true) =
-            (mates[place], &breakend.mate_id, &breakend.group, is_placed)
+            (mates[place], &breakend.names.mate_id, &breakend.names.group, is_placed)
         {
             groups.entry(group).or_default().push(place);
         }

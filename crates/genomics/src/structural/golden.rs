@@ -1,12 +1,98 @@
 //! Comparison with an independent count of the events of many callers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Cursor, path::Path};
 
 use super::{StructuralVariants, SvSettings, sv_features};
 use crate::{
+    copy_number::{CopyNumber, cnv_features},
     golden::{assert_value, rows},
+    lines::Lines,
     real_data::genomics,
 };
+
+/// No file makes a reader panic, whatever its bytes.
+#[test]
+fn every_real_file_is_read_or_refused() {
+    let Some(folder) = genomics() else { return };
+    let mut folders = vec![folder];
+    let (mut read, mut refused) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let variants = StructuralVariants::read(&path);
+            let copies = CopyNumber::read(&path);
+            if let Ok(found) = &variants {
+                drop(sv_features(found, "anyone", &SvSettings::default()));
+            }
+            if let Ok(found) = &copies {
+                let settings = toml::from_str("build = 'GRCh38'").unwrap();
+                assert!(!cnv_features(found, "anyone", &settings).is_empty());
+            }
+            if variants.is_ok() || copies.is_ok() { read += 1 } else { refused += 1 }
+        }
+    }
+    println!("{read} read, {refused} refused");
+    assert!(read > 1000, "{read} read, {refused} refused");
+}
+
+/// A byte changed, a part cut out or said twice: the readers answer with features or an error.
+#[test]
+fn no_content_makes_a_reader_panic() {
+    let seeds = [
+        "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nS1\tchr8\t1\t1e+02\t9\t0.5\n",
+        "chromosome\tstart\tend\tgene\tlog2\tcn\tcn1\tcn2\nchr1\t9\t100\tMYC\t0.5\t3\t2\t1\n",
+        "Hugo_Symbol\tS1\tS2\nMYC\t2\t-1\nTP53\t0\tNA\n",
+        "Hugo_Symbol\tSample_Id\tValue\nTP53\tS2\t1\nMYC\tS1\t-1\n",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tN\tTUMOR\n\
+         1\t100\t.\tN\t<DUP>\t.\t.\tEND=900;SVLEN=800\tGT:CN:CNF:MCN\t0/0:2:2:1\t0/1:4:4.1:1\n",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
+         1\t100\ta\tA\tA[2:500[\t.\t.\tMATEID=b;EVENT=e\n2\t500\tb\tC\t]1:100]C\t.\t.\tMATEID=a\n\
+         2\t9\tc\tC\tCA.\t.\t.\tSVTYPE=BND\n2\t9\td\tC\t<TRA>\t.\t.\tCHR2=3;END=7;CT=3to5\n",
+        "#chrom1\tstart1\tend1\tchrom2\tstart2\tend2\tname\tscore\tstrand1\tstrand2\n\
+         2\t99\t100\t2\t499\t500\tn\t7\t-\t-\n",
+        "Hugo_Symbol\tTumor_Sample_Barcode\tFusion\nALK\tS1\tEML4-ALK fusion\n",
+    ];
+    let alphabet = b"0123456789-+.eE:;,=|<>[]()\"#@ \t\n\r\0\xffNA";
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        // Knuth's linear congruential generator: the same bytes in every run.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let cnv = toml::from_str("build = 'GRCh37'\ngene_positions = { MYC = '8:1-50' }").unwrap();
+    let mut understood = 0;
+    for round in 0..8_000 {
+        let mut content = seeds[round % seeds.len()].as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let place = random(content.len());
+            match random(4) {
+                0 => content[place] = alphabet[random(alphabet.len())],
+                1 => content.insert(place, alphabet[random(alphabet.len())]),
+                2 => drop(content.drain(place..(place + random(9)).min(content.len()))),
+                _ => content.extend_from_within(place..),
+            }
+            if content.is_empty() {
+                content.push(b'\n');
+            }
+        }
+        let path = Path::new("made up");
+        let open = || Lines::from_reader(Cursor::new(content.clone()), path);
+        if let Ok(found) = CopyNumber::read_with(open) {
+            drop(cnv_features(&found, "S1", &cnv));
+            understood += 1;
+        }
+        if let Ok(found) = StructuralVariants::read_with(path, open) {
+            drop(sv_features(&found, "S1", &SvSettings::default()));
+            understood += 1;
+        }
+    }
+    assert!(understood > 1000, "{understood}");
+}
 
 #[test]
 fn events_of_real_callers_equal_an_independent_count() {

@@ -42,7 +42,8 @@ struct Layout {
     gene: Option<usize>,
 }
 
-pub(super) fn read(lines: &mut Lines) -> Result<StructuralVariants, Error> {
+pub(super) fn read(mut lines: Lines) -> Result<StructuralVariants, Error> {
+    let lines = &mut lines;
     let first = first_row(lines)?;
     let is_place = |place: usize| first.get(place).is_some_and(|cell| number_of(cell).is_some());
     let is_headless = [1, 2, 4, 5].into_iter().all(is_place);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Class, Event, Place, StructuralVariants,
-    breakends::{Adjacency, Breakend, paired},
+    breakends::{Adjacency, Breakend, Names, paired},
     settings::pair,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
     pair::Pair,
-    sample::{Format, Formats, Sample},
+    sample::{Format, Formats},
     settings::bare_chromosome,
     vcf::Record,
 };
@@ -22,66 +22,81 @@ use crate::{
 const MIN_LENGTH: usize = 50;
 
 /// Reads the records; of each its events, breakends paired.
-pub(super) fn read(lines: &mut Lines) -> Result<StructuralVariants, Error> {
-    let header = Header::read(lines)?;
-    let mut found = StructuralVariants { tells_classes: true, ..StructuralVariants::default() };
-    found.tells_genes = header.annotation.is_some();
-    found.samples = header.samples.iter().cloned().zip(0..).collect();
-    found.only = header.pair(None, lines).ok().map(|pair| pair.tumor.unwrap_or(0));
-    let mut normals = Vec::with_capacity(header.samples.len());
-    for name in &header.samples {
-        normals.push(header.pair(Some(name), lines)?.normal);
-    }
+pub(super) fn read(mut lines: Lines) -> Result<StructuralVariants, Error> {
+    let header = Header::read(&mut lines)?;
+    let mut found = StructuralVariants {
+        tells_classes: true,
+        tells_genes: header.annotation.is_some(),
+        samples: header.samples.iter().cloned().zip(0..).collect(),
+        only: header.pair(None, &mut lines).ok().map(|pair| pair.tumor.unwrap_or(0)),
+        ..StructuralVariants::default()
+    };
+    let pairs = header.pairs(&mut lines);
     let mut breakends = Vec::new();
     let mut formats = Formats::default();
+    let mut records = 0;
     while lines.next()?.is_some() {
         if lines.line().trim_ascii().is_empty() {
             continue;
         }
-        let mut record = Record::parse(lines, &header, Pair::default(), &mut formats)?;
-        let columns: Vec<&[u8]> = fields(lines.line()).skip(FIXED_COLUMNS).collect();
-        let genes = Genes::of(&record, &header);
-        found.tells_genes |= record.info(b"GENEA").is_some();
-        for index in 0..record.alternates.len() {
-            let Some((class, ends, length)) = alternate(&record, index) else { continue };
-            let event = Event {
-                class,
-                ends,
-                length,
-                genes: [genes.symbols.clone(), BTreeSet::new()],
-                fusions: genes.fusions.clone(),
-                passes: matches!(record.filter, b"PASS" | b"." | b""),
-                carriers: carriers(&mut record, &columns, &normals, index),
-            };
-            if is_breakend(record.alternates[index]) {
-                breakends.push(breakend(&record, lines, index, event));
-            } else {
-                found.events.push(event);
+        records += 1;
+        let read = Record::parse(&lines, &header, Pair::default(), &mut formats);
+        let read = read.map(|record| {
+            found.tells_genes |= record.info(b"GENEA").is_some();
+            let columns: Vec<&[u8]> = fields(lines.line()).collect();
+            add(record, &columns, &header, &pairs)
+        });
+        match read {
+            Ok(added) => {
+                for (event, breakend) in added {
+                    match breakend {
+                        Some(names) => breakends.push(Breakend { names, event }),
+                        None => found.events.push(event),
+                    }
+                }
             }
+            Err(error) => lines.leave_out(error)?,
         }
     }
     found.events.extend(paired(breakends));
+    found.notes = lines.finish(records)?;
+    // Each column was asked for its normal.
+    found.notes.dedup();
     Ok(found)
 }
 
-/// The samples that carry an ALT, by their numbers; 0 in a VCF without samples.
-fn carriers<'a>(
-    record: &mut Record<'a>,
+/// The events of a record, one for each ALT, with the names of those that are breakends.
+fn add<'a>(
+    mut record: Record<'a>,
     columns: &[&'a [u8]],
-    normals: &[Option<usize>],
-    index: usize,
-) -> BTreeSet<usize> {
-    if normals.is_empty() {
-        return BTreeSet::from([0]);
+    header: &Header,
+    pairs: &[Pair],
+) -> Vec<(Event, Option<Names>)> {
+    let genes = Genes::of(&record, header);
+    let samples = columns.get(FIXED_COLUMNS..).unwrap_or_default();
+    let format = Format::new(samples.first().copied().unwrap_or_default());
+    let mut events = Vec::new();
+    for index in 0..record.alternates.len() {
+        let Some((class, ends, length)) = alternate(&record, index) else { continue };
+        let mut has_it = |&(_, &pair): &(usize, &Pair)| {
+            record.set_pair(samples, format, pair);
+            record.is_somatic(index)
+        };
+        let carriers = pairs.iter().enumerate().filter(&mut has_it).map(|(place, _)| place);
+        let event = Event {
+            class,
+            ends,
+            length,
+            carriers: carriers.collect(),
+            genes: [genes.symbols.clone(), BTreeSet::new()],
+            fusions: genes.fusions.clone(),
+            passes: record.passes(),
+        };
+        let names = is_breakend(record.alternates[index])
+            .then(|| names(&record, columns.get(2).copied().unwrap_or_default(), index));
+        events.push((event, names));
     }
-    let format = Format::new(columns[0]);
-    let sample = |place: usize| Sample::new(format, columns[0], columns[1 + place]);
-    let carries = |&place: &usize| {
-        record.tumor = Some(sample(place));
-        record.normal = normals[place].map(sample);
-        record.is_somatic(index)
-    };
-    (0..normals.len()).filter(carries).collect()
+    events
 }
 
 /// What a record says of genes.
@@ -126,17 +141,17 @@ fn is_single(alternate: &[u8]) -> bool {
     alternate.len() > 1 && (alternate.starts_with(b".") || alternate.ends_with(b"."))
 }
 
-fn breakend(record: &Record<'_>, lines: &Lines, index: usize, event: Event) -> Breakend {
+fn names(record: &Record<'_>, id: &[u8], index: usize) -> Names {
     let own = |key: &[u8]| {
-        let values: Vec<&[u8]> = record.info(key)?.split(|&byte| byte == b',').collect();
-        let value = values.get(index).or(values.first())?;
-        (!matches!(*value, b"" | b".")).then(|| value.to_vec())
+        let mut values = record.info(key)?.split(|&byte| byte == b',');
+        let first = values.clone().next();
+        let value = values.nth(index).or(first)?;
+        (!matches!(value, b"" | b".")).then(|| value.to_vec())
     };
-    Breakend {
-        id: fields(lines.line()).nth(2).unwrap_or_default().to_vec(),
+    Names {
+        id: id.to_vec(),
         mate_id: own(b"MATEID").or_else(|| own(b"PARID")),
         group: own(b"EVENT"),
-        event,
     }
 }
 
