@@ -151,6 +151,36 @@ simple.vcf tigra-0.3.7.vcf breakdancer-1.4.5.vcf multipleAltSVs.vcf
 """.split()
 
 
+def fusions(rows, sample, first, second):
+    """Rows as (sample, gene, gene), in either order."""
+    pairs = [row[1:] for row in rows if row[0] == sample]
+    return {
+        f"fusion_{first}-{second}": int((first, second) in pairs or (second, first) in pairs),
+        f"sv_count_{first}": sum(first in pair for pair in pairs),
+    }
+
+
+def table(path):
+    return list(csv.DictReader(path.read_text().splitlines(), delimiter="\t"))
+
+
+def fusion_files(genomics):
+    path = genomics / "cbioportal-core/tests/test_data/study_es_0/data_structural_variants.txt"
+    rows = [(r["Sample_Id"], r["Site1_Hugo_Symbol"], r["Site2_Hugo_Symbol"]) for r in table(path)]
+    for sample in sorted({row[0] for row in rows}) + ["nobody"]:
+        counted = {"sv_count": sum(row[0] == sample for row in rows)}
+        yield path, sample, counted | fusions(rows, sample, "KIAA1549", "BRAF")
+    for build in ("grch37", "grch38"):
+        path = genomics / f"pcgr/examples/T001-BRCA.{build}.fusions.tsv"
+        rows = [("", *row["FusionGene"].split("--")) for row in table(path)]
+        for pair in (("EWSR1", "FLI1"), ("EML4", "ALK"), ("KIAA1549", "BRAF")):
+            yield path, "", fusions(rows, "", *pair)
+    path = genomics / "scout/scout/demo/fusion_data.vcf.gz"
+    rows = [("", info["GENEA"], info["GENEB"]) for *_, info in records(path)]
+    for pair in (("EWSR1", "FLI1"), ("EML4", "ALK"), ("CNOT4", "YIPF5")):
+        yield path, "", fusions(rows, "", *pair) | {"sv_count": len(rows)}
+
+
 def main():
     genomics = Path(sys.argv[1]) / "data" / "genomics"
     print(f"# Python {platform.python_version()}, made by structural.py")
@@ -161,6 +191,9 @@ def main():
         for feature, value in counts(path).items():
             if value or feature == "sv_count":
                 out.writerow([path.relative_to(genomics), "", feature, value])
+    for path, sample, features in fusion_files(genomics):
+        for feature, value in features.items():
+            out.writerow([path.relative_to(genomics), sample, feature, value])
 
 
 main()

@@ -73,7 +73,7 @@ impl CopyNumber {
     ///
     /// Tables of segments: SEG by the column names of `DNAcopy`, GDC, cBioPortal and GISTIC, with or
     /// without a header (log2 ratios); `CNVkit`'s `.cns`, `.cnr` and `call` (log2 ratios, copies,
-    /// alleles); ASCAT and GDC's `ascat2` and `ascat3`, `Sequenza` and FACETS (copies, alleles); GATK
+    /// alleles); ASCAT and GDC's `ascat2` and `ascat3`, ABSOLUTE, `Sequenza` and FACETS (copies, alleles); GATK
     /// `.called.seg` and `.modelFinal.seg` (log2 ratios); `*.purple.cnv.somatic.tsv` (copies,
     /// alleles). Tables of genes: GISTIC's `all_data_by_genes` and `all_thresholded.by_genes`,
     /// cBioPortal's matrices and long tables, GDC's and PURPLE's gene tables. VCFs of copy number.
@@ -110,15 +110,15 @@ impl CopyNumber {
         self.only.is_some()
     }
 
-    /// The keys that a sample id stands for; where none does, the one tumor of the file.
-    fn matching(&self, sample_id: &str, prefix: Option<usize>) -> Vec<&str> {
+    /// The key that a sample id stands for; where none does, the one tumor of the file.
+    ///
+    /// Of several whose first characters match the first by name counts: of TCGA's barcodes the
+    /// primary tumor, which stands before the normal.
+    fn matching(&self, sample_id: &str, prefix: Option<usize>) -> Option<&str> {
         let names = self.segments.keys().chain(self.genes.samples.keys()).map(String::as_str);
-        let found: Vec<&str> =
-            names.filter(|name| matches_sample(name, sample_id, prefix)).collect();
-        match &self.only {
-            Some(only) if found.is_empty() => vec![only],
-            _ => found,
-        }
+        let matching = names.filter(|name| matches_sample(name, sample_id, prefix));
+        let exact_first = |name: &&str| (*name != sample_id, (*name).to_owned());
+        matching.min_by_key(exact_first).or(self.only.as_deref())
     }
 }
 

@@ -68,16 +68,16 @@ pub fn cnv_features(
 
 impl<'a> Tumor<'a> {
     fn of(copy_number: &'a CopyNumber, sample_id: &str, settings: &CnvSettings) -> Self {
-        let names = copy_number.matching(sample_id, settings.barcode_prefix);
-        let segments = names.iter().filter_map(|name| copy_number.segments.get(*name));
-        let mut segments: Vec<Segment> = segments.flatten().cloned().collect();
+        let name = copy_number.matching(sample_id, settings.barcode_prefix);
+        let segments = name.and_then(|name| copy_number.segments.get(name));
+        let mut segments = segments.cloned().unwrap_or_default();
         let mut is_partial = copy_number.changes_only;
-        if let (Some(build), true, false) = (settings.build, is_partial, names.is_empty()) {
+        if let (Some(build), true, false) = (settings.build, is_partial, name.is_none()) {
             segments = with_normal_rest(segments, build);
             is_partial = false;
         }
         let all = &copy_number.genes;
-        let values = names.iter().find_map(|name| all.samples.get(*name));
+        let values = name.and_then(|name| all.samples.get(name));
         let genes = values.map(|values| Genes { all, values });
         Self { segments, genes, is_partial, bins: copy_number.bins }
     }
@@ -297,14 +297,19 @@ impl<'a> Tumor<'a> {
 }
 
 /// The segments and between them, to the ends of the autosomes, what a list of changes leaves out.
+///
+/// What the list does not tell of its own segments it does not tell of the rest.
 fn with_normal_rest(mut segments: Vec<Segment>, build: Build) -> Vec<Segment> {
     segments.sort_by_key(|segment| segment.interval.start);
+    let tells = |value: fn(&Segment) -> Option<f64>| segments.iter().any(|s| value(s).is_some());
+    let log2_ratio = tells(|segment| segment.log2_ratio).then_some(0.0);
+    let minor_copies = tells(|segment| segment.minor_copies).then_some(NORMAL_COPIES / 2.0);
     let mut normal = Vec::new();
     for whole in autosomes(build) {
         let mut add = |start, end| {
             let interval = Interval { chromosome: whole.chromosome.clone(), start, end };
             let copies = Some(NORMAL_COPIES);
-            normal.push(Segment { interval, log2_ratio: Some(0.0), copies, minor_copies: None });
+            normal.push(Segment { interval, log2_ratio, copies, minor_copies });
         };
         let mut next = 1;
         let on_it = segments.iter().filter(|s| s.interval.chromosome == whole.chromosome);

@@ -180,3 +180,94 @@ fn breaks(arm: &[Alleles]) -> u64 {
     };
     arm.windows(2).filter(is_break).count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Interval;
+
+    /// Segments of chromosome 8 of `GRCh38`, whose centromere lies from 43.2 to 47.2 Mb: megabases
+    /// from and to, major and minor copies.
+    fn count(segments: &[(f64, f64, f64, f64)]) -> [u64; 3] {
+        let segment = |&(from, to, major, minor): &(f64, f64, f64, f64)| Segment {
+            interval: Interval {
+                chromosome: "8".to_owned(),
+                start: whole(from * 1e6).unwrap(),
+                end: whole(to * 1e6).unwrap(),
+            },
+            log2_ratio: None,
+            copies: Some(major + minor),
+            minor_copies: Some(minor),
+        };
+        let segments: Vec<Segment> = segments.iter().map(segment).collect();
+        let scars = scars(&segments, Build::Grch38).unwrap();
+        [scars.losses, scars.imbalances, scars.transitions]
+    }
+
+    #[test]
+    fn scars_by_their_definitions() {
+        for (name, segments, expected) in [
+            ("normal", vec![(0.0, 145.0, 1.0, 1.0)], [0, 0, 0]),
+            ("whole chromosome lost", vec![(0.0, 145.0, 1.0, 0.0)], [0, 0, 0]),
+            (
+                "loss at the first end",
+                vec![(0.0, 20.0, 1.0, 0.0), (20.0, 145.0, 1.0, 1.0)],
+                [1, 1, 1],
+            ),
+            (
+                "loss of 15 Mb is not above 15 Mb",
+                vec![(0.0, 15.0, 1.0, 0.0), (15.0, 145.0, 1.0, 1.0)],
+                [0, 1, 1],
+            ),
+            (
+                "loss of several numbers of copies is one",
+                vec![(0.0, 10.0, 1.0, 0.0), (10.0, 20.0, 3.0, 0.0), (20.0, 145.0, 1.0, 1.0)],
+                [1, 1, 2],
+            ),
+            (
+                "loss across the centromere is not telomeric",
+                vec![(0.0, 60.0, 1.0, 0.0), (60.0, 145.0, 1.0, 1.0)],
+                [1, 0, 1],
+            ),
+            (
+                "both copies lost",
+                vec![(0.0, 30.0, 1.0, 1.0), (30.0, 50.0, 0.0, 0.0), (50.0, 145.0, 1.0, 1.0)],
+                [0, 0, 1],
+            ),
+            (
+                "a short segment between is removed",
+                vec![(50.0, 70.0, 1.0, 1.0), (70.0, 72.0, 5.0, 1.0), (72.0, 145.0, 1.0, 1.0)],
+                [0, 0, 0],
+            ),
+            (
+                "a gap of 3 Mb is no transition",
+                vec![(50.0, 70.0, 1.0, 1.0), (73.0, 145.0, 2.0, 2.0)],
+                [0, 0, 0],
+            ),
+            (
+                "balanced triploid chromosome",
+                vec![(0.0, 120.0, 2.0, 1.0), (120.0, 145.0, 3.0, 0.0)],
+                [1, 1, 1],
+            ),
+        ] {
+            assert_eq!(count(&segments), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn copies_that_cannot_be_are_no_scar() {
+        let segment = |copies, minor_copies| Segment {
+            interval: Interval { chromosome: "1".to_owned(), start: 1, end: 2 },
+            log2_ratio: Some(1.0),
+            copies,
+            minor_copies,
+        };
+        for (copies, minor) in
+            [(None, None), (Some(2.0), None), (Some(1e30), Some(1.0)), (Some(-5.0), Some(0.0))]
+        {
+            assert_eq!(scars(&[segment(copies, minor)], Build::Grch38), None);
+        }
+        // PURPLE's fractions may lie below zero.
+        assert!(scars(&[segment(Some(-0.2), Some(-0.1))], Build::Grch38).is_some());
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
 const FORMAT: &str = "a table of copy number";
 
 const SAMPLE: &[&str] =
-    &["ID", "Sample", "GDC_Aliquot", "Sample_ID", "Tumor_Sample_Barcode", "sampleName"];
+    &["ID", "Sample", "GDC_Aliquot", "Sample_ID", "Tumor_Sample_Barcode", "sampleName", "SampleID"];
 const CHROMOSOME: &[&str] = &["chrom", "Chromosome", "chr", "CONTIG"];
 const START: &[&str] =
     &["loc.start", "Start", "Start.bp", "Start_Position", "startpos", "start.pos"];
@@ -25,11 +25,27 @@ const RATIO: &[&str] = &[
     "LOG2_COPY_RATIO_POSTERIOR_50",
     "mean",
 ];
-const COPIES: &[&str] = &["copyNumber", "Copy_Number", "cn", "CNt", "tcn.em"];
-const MAJOR: &[&str] =
-    &["nMajor", "Major_Copy_Number", "majorAlleleCopyNumber", "majorAllelePloidy", "cn1"];
-const MINOR: &[&str] =
-    &["nMinor", "Minor_Copy_Number", "minorAlleleCopyNumber", "minorAllelePloidy", "cn2", "lcn.em"];
+const COPIES: &[&str] =
+    &["copyNumber", "Copy_Number", "cn", "CNt", "tcn.em", "Modal_Total_CN", "total_cn"];
+const MAJOR: &[&str] = &[
+    "nMajor",
+    "Major_Copy_Number",
+    "majorAlleleCopyNumber",
+    "majorAllelePloidy",
+    "cn1",
+    "Modal_HSCN_2",
+    "A_cn",
+];
+const MINOR: &[&str] = &[
+    "nMinor",
+    "Minor_Copy_Number",
+    "minorAlleleCopyNumber",
+    "minorAllelePloidy",
+    "cn2",
+    "lcn.em",
+    "Modal_HSCN_1",
+    "B_cn",
+];
 
 /// Where a table of segments keeps what.
 struct Layout {
@@ -363,6 +379,13 @@ mod tests {
             "",
             "1:10-100",
             copies(4.0, 1.0),
+        ),
+        (
+            "ABSOLUTE",
+            "Sample Chromosome Start End Modal_HSCN_1 Modal_HSCN_2 Modal_Total_CN\nS1 1 10 100 1 2 3\n",
+            "S1",
+            "1:10-100",
+            copies(3.0, 1.0),
         ),
         (
             "FACETS without the lesser allele",

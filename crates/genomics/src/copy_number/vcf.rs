@@ -182,3 +182,143 @@ pub(crate) fn copy_number_features(
     }
     features
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::copy_number::cnv_features;
+
+    const COLUMNS: &str = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT TUMOR\n";
+
+    fn read(content: &str) -> CopyNumber {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.vcf");
+        fs_err::write(&path, content.replace(' ', "\t")).unwrap();
+        CopyNumber::read(&path).unwrap()
+    }
+
+    fn values(content: &str, settings: &str) -> BTreeMap<String, Option<f32>> {
+        let features = cnv_features(&read(content), "P1", &toml::from_str(settings).unwrap());
+        features.into_iter().map(|feature| (feature.info.name, feature.value)).collect()
+    }
+
+    #[test]
+    fn each_caller_by_its_keys() {
+        for (name, record, expected) in [
+            (
+                "DRAGEN",
+                "chr1 10 . N <DUP> . PASS END=100;REFLEN=90 GT:SM:CN:CNF:MCN:MCNF ./1:2:4:3.9:1:0.9",
+                (Some(1.0), Some(3.9), Some(0.9)),
+            ),
+            (
+                "DRAGEN's loss of heterozygosity",
+                "chr1 10 . N <DEL>,<DUP> . PASS END=100 GT:SM:CN:MCN 1/2:1:2:0",
+                (Some(0.0), Some(2.0), Some(0.0)),
+            ),
+            (
+                "DRAGEN's reference",
+                "chr1 10 . N . . PASS END=100 GT:SM:CN:MCN ./.:1:2:1",
+                (Some(0.0), Some(2.0), Some(1.0)),
+            ),
+            (
+                "Canvas",
+                "chr1 10 . N <CNV> . PASS SVTYPE=CNV;END=100 RC:BC:CN:MCC 80:9:3:2",
+                (None, Some(3.0), Some(1.0)),
+            ),
+            (
+                "CNVkit",
+                "chr1 10 . N <DEL> . . SVTYPE=DEL;END=100;FOLD_CHANGE_LOG=-0.7 GT:GQ 0/1:28",
+                (Some(-0.7), Some(1.0), None),
+            ),
+            (
+                "GATK gCNV",
+                "chr1 10 CNV_chr1_10_100 N <DEL>,<DUP> . . END=100 GT:CN:NP 2:3:7",
+                (None, Some(3.0), None),
+            ),
+        ] {
+            let found = read(&format!("{COLUMNS}{record}\n"));
+            let segment = &found.segments["TUMOR"][0];
+            let values = (segment.log2_ratio, segment.copies, segment.minor_copies);
+            assert_eq!(values, expected, "{name}");
+            assert_eq!(String::from(segment.interval.clone()), "1:11-100", "{name}");
+        }
+        for (name, record) in [
+            ("filtered", "chr1 10 . N <DUP> . cnvQual END=100 GT:CN 0/1:4"),
+            ("small variant", "chr1 10 . A T . PASS . GT 0/1"),
+            ("gVCF", "chr1 10 . A . . PASS END=100 GT 0/0"),
+            ("inversion", "chr1 10 . N <INV> . PASS END=100 GT 0/1"),
+            ("no end", "chr1 10 . N <DUP> . PASS . GT:CN 0/1:4"),
+            ("end beyond all", "chr1 10 . N <DUP> . PASS END=18446744073709551615 GT:CN 0/1:4"),
+        ] {
+            assert!(read(&format!("{COLUMNS}{record}\n")).segments["TUMOR"].is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_changes_needs_the_build_for_the_rest() {
+        let settings = "gene_positions = { MYC = '8:127735434-127742951', TP53 = '17:1-9' }";
+        let with_build = format!("build = 'GRCh38'\n{settings}");
+        let gain = "8 1 . N <DUP> . PASS END=145138636 GT:CN:MCN 0/1:4:0\n";
+        let content = format!("{COLUMNS}{gain}");
+        let without = values(&content, settings);
+        for name in ["cnv_gain_fraction", "cnv_ploidy", "cnv_segment_count", "copy_number_TP53"] {
+            assert_eq!(without[name], None, "{name}");
+        }
+        assert_eq!(without["copy_number_MYC"], Some(4.0));
+        let with = values(&content, &with_build);
+        let share = 145_138_635.0 / 2_875_001_522.0;
+        for (name, expected) in [
+            ("cnv_gain_fraction", Some(share)),
+            ("cnv_loh_fraction", Some(share)),
+            ("copy_number_TP53", Some(2.0)),
+            ("minor_copy_number_TP53", Some(1.0)),
+            ("copy_number_log2_TP53", None),
+            ("cnv_genome_doubling", Some(0.0)),
+        ] {
+            let is_near = match (with[name], expected) {
+                (Some(found), Some(expected)) => (found - expected).abs() < 1e-6,
+                (found, expected) => found == expected,
+            };
+            assert!(is_near, "{name}: {:?}", with[name]);
+        }
+    }
+
+    #[test]
+    fn a_record_of_normal_copies_makes_a_list_complete() {
+        let settings = "gene_positions = { TP53 = '17:1-9', MYC = '8:1-9' }";
+        let gain = "3 1 . N <DUP> . PASS END=1000 GT:CN:MCN 0/1:4:0\n";
+        let normal = "17 0 . N . . PASS END=1000 GT:CN:MCN 0/0:2:1\n";
+        let all = values(&format!("{COLUMNS}{gain}{normal}"), settings);
+        for (name, expected) in [
+            ("copy_number_TP53", Some(2.0)),
+            ("copy_number_MYC", None),
+            ("cnv_segment_count", Some(2.0)),
+        ] {
+            assert_eq!(all[name], expected, "{name}");
+        }
+        let build = "build = 'GRCh38'";
+        assert_eq!(values(COLUMNS, build)["cnv_fraction_altered"], Some(0.0), "no change at all");
+        let two = COLUMNS.replace("TUMOR", "A B");
+        assert_eq!(read(&two).samples().count(), 2);
+        assert!(values(&two, build).values().all(Option::is_none), "neither is the patient");
+    }
+
+    #[test]
+    fn what_the_normal_has_is_no_change() {
+        let columns = COLUMNS.replace("TUMOR", "NORMAL TUMOR");
+        let germline = "1 10 . N <DEL> . . END=100 GT 0/1 0/1\n";
+        let found = read(&format!("{columns}{germline}{}", germline.replacen("0/1", "0/0", 1)));
+        assert!(found.is_of_one_tumor());
+        assert_eq!(found.segments["TUMOR"].len(), 1);
+    }
+
+    #[test]
+    fn a_faulty_record_is_left_out_and_noted() {
+        let good = "1 10 . N <DUP> . . END=100 GT:CN 0/1:3\n".repeat(3);
+        let found = read(&format!("{COLUMNS}{good}1 x . N <DUP> . . END=100 GT:CN 0/1:3\n"));
+        assert_eq!(found.segments["TUMOR"].len(), 3);
+        assert!(found.notes().iter().any(|note| note.message.contains("record is left out")));
+    }
+}
