@@ -181,6 +181,22 @@ def fusion_files(genomics):
         yield path, "", fusions(rows, "", *pair) | {"sv_count": len(rows)}
 
 
+def annotated(path, genes):
+    """Events with a record whose VEP entries put it in a gene, not only near one."""
+    text = gzip.open(path, "rt").read()
+    names = re.search(r'ID=CSQ.*Format: ([^"]*)', text)[1].split("|")
+    hits = defaultdict(set)
+    for _, _, name, _, _, passed, info in records(path):
+        event = min(name, info.get("MATEID", name))
+        for entry in info.get("CSQ", "").split(","):
+            entry = dict(zip(names, entry.split("|")))
+            terms = set(entry.get("Consequence", "").split("&"))
+            near = {"", "upstream_gene_variant", "downstream_gene_variant", "intergenic_variant"}
+            if passed == "PASS" and terms - near:
+                hits[entry["SYMBOL"]].add(event)
+    return {f"sv_count_{gene}": len(hits[gene]) for gene in genes}
+
+
 def main():
     genomics = Path(sys.argv[1]) / "data" / "genomics"
     print(f"# Python {platform.python_version()}, made by structural.py")
@@ -191,6 +207,10 @@ def main():
         for feature, value in counts(path).items():
             if value or feature == "sv_count":
                 out.writerow([path.relative_to(genomics), "", feature, value])
+    path = genomics / "scout/scout/demo/manta_vep_94_annotated_sv_cancer_file.vcf.gz"
+    genes = ["CAMTA1", "ERG", "TMPRSS2", "WRAP73", "PRDM16", "PANK4"]
+    for feature, value in (counts(path) | annotated(path, genes)).items():
+        out.writerow([path.relative_to(genomics), "999-99", feature, value])
     for path, sample, features in fusion_files(genomics):
         for feature, value in features.items():
             out.writerow([path.relative_to(genomics), sample, feature, value])

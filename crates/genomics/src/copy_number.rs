@@ -13,7 +13,7 @@ pub(crate) mod vcf;
 use std::{collections::BTreeMap, path::Path};
 
 pub use features::cnv_features;
-pub use settings::{Build, CnvSettings};
+pub use settings::{CnvSettings, HumanBuild};
 
 use crate::{Error, Interval, Note, columns::matches_sample, lines::Lines};
 

@@ -47,7 +47,7 @@ mod variant_settings;
 mod vcf;
 
 pub use columns::matches_sample;
-pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
+pub use copy_number::{CnvSettings, CopyNumber, HumanBuild, cnv_features};
 pub use error::Error;
 pub use evidence::Evidence;
 pub use expression::{

@@ -3,7 +3,7 @@
 //! Centromeres are the two `acen` bands of the table `cytoBand` of the UCSC Genome Browser for hg19
 //! and hg38, lengths the end of its last band.
 
-use crate::{Interval, copy_number::Build};
+use crate::{Interval, copy_number::HumanBuild};
 
 /// Chromosomes whose short arm is ribosomal and satellite DNA, which no caller measures.
 const ACROCENTRIC: [usize; 5] = [13, 14, 15, 21, 22];
@@ -63,15 +63,15 @@ const GRCH38: Arms = [
     (13_700_000, 17_400_000, 50_818_468),
 ];
 
-fn table(build: Build) -> &'static Arms {
+fn table(build: HumanBuild) -> &'static Arms {
     match build {
-        Build::Grch37 => &GRCH37,
-        Build::Grch38 => &GRCH38,
+        HumanBuild::Grch37 => &GRCH37,
+        HumanBuild::Grch38 => &GRCH38,
     }
 }
 
 /// The arms that callers measure, 1p to 22q without the short arms of acrocentric chromosomes.
-pub(crate) fn arms(build: Build) -> impl Iterator<Item = (String, Interval)> {
+pub(crate) fn arms(build: HumanBuild) -> impl Iterator<Item = (String, Interval)> {
     table(build).iter().zip(1..).flat_map(|(&(start, end, length), chromosome)| {
         let arm = move |name, start, end| {
             let interval = Interval { chromosome: chromosome.to_string(), start, end };
@@ -83,13 +83,13 @@ pub(crate) fn arms(build: Build) -> impl Iterator<Item = (String, Interval)> {
 }
 
 /// The centromere of an autosome: the bases before it and up to its end.
-pub(crate) fn centromere(build: Build, chromosome: &str) -> Option<(u64, u64)> {
+pub(crate) fn centromere(build: HumanBuild, chromosome: &str) -> Option<(u64, u64)> {
     let index = chromosome.parse::<usize>().ok()?.checked_sub(1)?;
     table(build).get(index).map(|&(start, end, _)| (start, end))
 }
 
 /// The whole autosomes.
-pub(crate) fn autosomes(build: Build) -> impl Iterator<Item = Interval> {
+pub(crate) fn autosomes(build: HumanBuild) -> impl Iterator<Item = Interval> {
     table(build).iter().zip(1..).map(|(&(_, _, length), chromosome)| Interval {
         chromosome: chromosome.to_string(),
         start: 1,
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn arms_lie_beside_their_centromere() {
-        for build in [Build::Grch37, Build::Grch38] {
+        for build in [HumanBuild::Grch37, HumanBuild::Grch38] {
             let arms: Vec<_> = arms(build).collect();
             assert_eq!(arms.len(), 39);
             for (name, interval) in &arms {
@@ -116,8 +116,8 @@ mod tests {
         let arm =
             |build, name: &str| String::from(arms(build).find(|arm| arm.0 == name).unwrap().1);
         // The lengths of chromosomes are those of the Genome Reference Consortium.
-        assert_eq!(arm(Build::Grch38, "1q"), "1:125100001-248956422");
-        assert_eq!(arm(Build::Grch37, "8p"), "8:1-43100000");
-        assert_eq!(arm(Build::Grch37, "22q"), "22:17900001-51304566");
+        assert_eq!(arm(HumanBuild::Grch38, "1q"), "1:125100001-248956422");
+        assert_eq!(arm(HumanBuild::Grch37, "8p"), "8:1-43100000");
+        assert_eq!(arm(HumanBuild::Grch37, "22q"), "22:17900001-51304566");
     }
 }

@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use oncoweave_core::Feature;
 
 use super::{
-    Build, CnvSettings, CopyNumber, GeneUnit, Segment,
+    CnvSettings, CopyNumber, GeneUnit, HumanBuild, Segment,
     arms::{arms, autosomes},
     covered,
     scars::{Scars, scars},
@@ -299,7 +299,7 @@ impl<'a> Tumor<'a> {
 /// The segments and between them, to the ends of the autosomes, what a list of changes leaves out.
 ///
 /// What the list does not tell of its own segments it does not tell of the rest.
-fn with_normal_rest(mut segments: Vec<Segment>, build: Build) -> Vec<Segment> {
+fn with_normal_rest(mut segments: Vec<Segment>, build: HumanBuild) -> Vec<Segment> {
     segments.sort_by_key(|segment| segment.interval.start);
     let tells = |value: fn(&Segment) -> Option<f64>| segments.iter().any(|s| value(s).is_some());
     let log2_ratio = tells(|segment| segment.log2_ratio).then_some(0.0);

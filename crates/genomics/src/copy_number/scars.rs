@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Build, Segment, arms::centromere};
+use super::{HumanBuild, Segment, arms::centromere};
 use crate::settings::is_autosome;
 
 /// A loss of heterozygosity counts above this length, in bases (Abkevich et al. 2012).
@@ -64,7 +64,7 @@ fn whole(copies: f64) -> Option<u64> {
 }
 
 /// Counts the scars on the autosomes; `None` without copies of both alleles.
-pub(super) fn scars(segments: &[Segment], build: Build) -> Option<Scars> {
+pub(super) fn scars(segments: &[Segment], build: HumanBuild) -> Option<Scars> {
     let mut chromosomes: BTreeMap<&str, Vec<Alleles>> = BTreeMap::new();
     for segment in segments.iter().filter(|segment| is_autosome(&segment.interval.chromosome)) {
         if let Some(alleles) = Alleles::of(segment) {
@@ -200,7 +200,7 @@ mod tests {
             minor_copies: Some(minor),
         };
         let segments: Vec<Segment> = segments.iter().map(segment).collect();
-        let scars = scars(&segments, Build::Grch38).unwrap();
+        let scars = scars(&segments, HumanBuild::Grch38).unwrap();
         [scars.losses, scars.imbalances, scars.transitions]
     }
 
@@ -265,9 +265,9 @@ mod tests {
         for (copies, minor) in
             [(None, None), (Some(2.0), None), (Some(1e30), Some(1.0)), (Some(-5.0), Some(0.0))]
         {
-            assert_eq!(scars(&[segment(copies, minor)], Build::Grch38), None);
+            assert_eq!(scars(&[segment(copies, minor)], HumanBuild::Grch38), None);
         }
         // PURPLE's fractions may lie below zero.
-        assert!(scars(&[segment(Some(-0.2), Some(-0.1))], Build::Grch38).is_some());
+        assert!(scars(&[segment(Some(-0.2), Some(-0.1))], HumanBuild::Grch38).is_some());
     }
 }

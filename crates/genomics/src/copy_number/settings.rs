@@ -24,7 +24,7 @@ pub struct CnvSettings {
     /// The reference genome that the positions are of. Features of chromosome arms and the scores
     /// of homologous recombination deficiency are given only with it.
     #[serde(default)]
-    pub build: Option<Build>,
+    pub build: Option<HumanBuild>,
     /// Gives the mean copy number of each chromosome arm; needs `build`.
     #[serde(default = "yes")]
     pub arms: bool,
@@ -32,7 +32,7 @@ pub struct CnvSettings {
 
 /// A build of the human reference genome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Build {
+pub enum HumanBuild {
     /// `GRCh37`, the same coordinates as hg19.
     #[serde(rename = "GRCh37", alias = "hg19")]
     Grch37,
@@ -66,8 +66,8 @@ mod tests {
     fn settings_are_checked() {
         assert_eq!(toml::from_str::<CnvSettings>("").unwrap(), CnvSettings::default());
         for (text, expected) in [
-            ("build = 'GRCh38'", Some(Build::Grch38)),
-            ("build = 'hg19'", Some(Build::Grch37)),
+            ("build = 'GRCh38'", Some(HumanBuild::Grch38)),
+            ("build = 'hg19'", Some(HumanBuild::Grch37)),
             ("", None),
         ] {
             assert_eq!(toml::from_str::<CnvSettings>(text).unwrap().build, expected, "{text}");

@@ -94,7 +94,8 @@ fn no_content_makes_a_reader_panic() {
     assert!(understood > 1000, "{understood}");
 }
 
-const SETTINGS: &str = "genes = ['KIAA1549', 'EWSR1', 'EML4', 'CNOT4']\n\
+const SETTINGS: &str = "genes = ['KIAA1549', 'EWSR1', 'EML4', 'CNOT4', 'CAMTA1', 'ERG', 'TMPRSS2', \
+    'PRDM16', 'PANK4', 'WRAP73']\n\
     fusions = ['KIAA1549-BRAF', 'EWSR1-FLI1', 'EML4-ALK', 'CNOT4-YIPF5']";
 
 #[test]
