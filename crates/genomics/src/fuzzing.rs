@@ -1,12 +1,14 @@
 //! What the fuzz targets call: each parser over bytes. No result is looked at; none may panic.
 
-use std::{io::Cursor, path::Path};
+use std::{collections::BTreeMap, io::Cursor, path::Path};
 
 use oncoweave_core::Feature;
 
 use crate::{
-    Error, Maf, MafSample, MafSettings, VariantResources, VcfFeatures, VcfResources, VcfSettings,
-    VcfSource, bcf, header::Header, lines::Lines, maf_features, vcf::features_of_lines,
+    CnvSettings, CopyNumber, Error, HumanBuild, Interval, Maf, MafSample, MafSettings,
+    StructuralVariants, SvSettings, VariantResources, VcfFeatures, VcfResources, VcfSettings,
+    VcfSource, bcf, cnv_features, header::Header, lines::Lines, maf_features, sv_features,
+    vcf::features_of_lines,
 };
 
 /// A VCF or BCF, compressed or not.
@@ -50,6 +52,32 @@ pub fn maf(bytes: &[u8]) {
         let settings = MafSettings::default();
         let resources = VariantResources::load(&settings.variants).expect("they name no file");
         let features = maf_features(&maf, sample, &settings, &resources);
+        features.iter().flatten().for_each(check_feature);
+    }
+}
+
+/// Copy number: a table of segments or of genes, or a VCF, compressed or not.
+pub fn copy_number(bytes: &[u8]) {
+    let Ok(found) = CopyNumber::read_with(|| lines(bytes)) else { return };
+    let place = Interval { chromosome: "8".to_owned(), start: 1, end: 50 };
+    let settings = CnvSettings {
+        build: Some(HumanBuild::Grch37),
+        genes: vec!["TP53".to_owned()],
+        gene_positions: BTreeMap::from([("MYC".to_owned(), place)]),
+        ..CnvSettings::default()
+    };
+    let samples = found.samples().take(2).chain(["nobody"]);
+    let features = samples.flat_map(|sample| cnv_features(&found, sample, &settings));
+    features.for_each(|feature| check_feature(&feature));
+}
+
+/// Structural variants: a VCF or a table, compressed or not.
+pub fn structural(bytes: &[u8]) {
+    let path = Path::new("fuzzed");
+    let Ok(found) = StructuralVariants::read_with(path, || lines(bytes)) else { return };
+    let settings = SvSettings::default();
+    for sample in found.samples().take(2).chain(["nobody"]) {
+        let features = sv_features(&found, sample, &settings);
         features.iter().flatten().for_each(check_feature);
     }
 }

@@ -183,9 +183,8 @@ impl<'a> Record<'a> {
 
     /// Reads other sample columns; `columns` are FORMAT and all of the line's samples.
     pub(crate) fn set_pair(&mut self, columns: &[&'a [u8]], format: Format, pair: Pair) {
-        let sample = |place: usize| {
-            Some(Sample::new(format, columns.first()?, columns.get(place + 1)?))
-        };
+        let sample =
+            |place: usize| Some(Sample::new(format, columns.first()?, columns.get(place + 1)?));
         self.tumor = pair.tumor.and_then(sample);
         self.normal = pair.normal.and_then(sample);
     }

@@ -38,19 +38,20 @@ pub(super) fn read(mut lines: Lines) -> Result<CopyNumber, Error> {
             continue;
         }
         records += 1;
-        let read = Record::parse(&lines, &header, Pair::default(), &mut formats).map(|mut record| {
-            if !record.passes() {
-                return;
-            }
-            let columns: Vec<&[u8]> = fields(lines.line()).skip(FIXED_COLUMNS).collect();
-            let format = formats.get(columns.first().copied().unwrap_or_default());
-            for (&pair, segments) in pairs.iter().zip(&mut by_pair) {
-                record.set_pair(&columns, format, pair);
-                let segment = segment(&record);
-                found.changes_only &= segment.is_none() || !is_reference(&record);
-                segments.extend(segment);
-            }
-        });
+        let read =
+            Record::parse(&lines, &header, Pair::default(), &mut formats).map(|mut record| {
+                if !record.passes() {
+                    return;
+                }
+                let columns: Vec<&[u8]> = fields(lines.line()).skip(FIXED_COLUMNS).collect();
+                let format = formats.get(columns.first().copied().unwrap_or_default());
+                for (&pair, segments) in pairs.iter().zip(&mut by_pair) {
+                    record.set_pair(&columns, format, pair);
+                    let segment = segment(&record);
+                    found.changes_only &= segment.is_none() || !is_reference(&record);
+                    segments.extend(segment);
+                }
+            });
         if let Err(error) = read {
             lines.leave_out(error)?;
         }
