@@ -52,7 +52,9 @@ impl Reading {
             asked.iter().find_map(|name| names.iter().position(|found| found == name))
         };
         let headless =
-            matches!(kind, FileKind::Bed | FileKind::Gff | FileKind::GeneSets | FileKind::Fasta);
+            matches!(kind, FileKind::Bed | FileKind::Gff | FileKind::GeneSets | FileKind::Fasta)
+                || (kind == FileKind::StructuralVariants
+                    && names.get(1).is_some_and(|cell| cell.parse::<u64>().is_ok()));
         let (sample, chromosome, end) = match kind {
             FileKind::Bed => (None, Some(0), Some(2)),
             FileKind::Gff => (None, Some(0), Some(4)),
@@ -61,11 +63,19 @@ impl Reading {
                 place(&["chromosome"]),
                 place(&["end_position", "start_position"]),
             ),
-            FileKind::GeneMatrix | FileKind::GeneCopyNumber | FileKind::GeneSets => {
-                (None, None, None)
-            }
+            FileKind::GeneCopyNumber => (place(&["sample_id"]), None, None),
+            FileKind::GeneMatrix | FileKind::GeneSets => (None, None, None),
             _ => (
-                place(&["tumor_sample_barcode", "id", "'id", "sample", "sample_id", "sampleid"]),
+                place(&[
+                    "tumor_sample_barcode",
+                    "id",
+                    "'id",
+                    "sample",
+                    "sample_id",
+                    "sampleid",
+                    "samplename",
+                    "gdc_aliquot",
+                ]),
                 place(&["chromosome", "chrom", "chr", "contig", "chr_name", "hm_chr"]),
                 place(&[
                     "loc.end",
@@ -73,6 +83,7 @@ impl Reading {
                     "end_position",
                     "endpos",
                     "end.pos",
+                    "end.bp",
                     "end_pos",
                     "chr_position",
                     "hm_pos",
@@ -203,7 +214,8 @@ fn matrix_samples(kind: FileKind, table: Option<&Table>, head: &[Vec<u8>]) -> Ve
         "name",
     ];
     let Some(table) = table else { return Vec::new() };
-    if !matches!(kind, FileKind::GeneMatrix | FileKind::GeneCopyNumber) {
+    let long = table.names.iter().any(|name| name == "sample_id");
+    if !matches!(kind, FileKind::GeneMatrix | FileKind::GeneCopyNumber) || long {
         return Vec::new();
     }
     let left = table.names.iter().skip(1).take_while(|name| LEFT.contains(&name.as_str())).count();
