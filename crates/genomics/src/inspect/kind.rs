@@ -258,7 +258,7 @@ impl<'a> Table<'a> {
                     number::<f64>(gene).is_none() && !gene.contains(&b' ') && gene.len() <= 40
                 })
         };
-        let header: Vec<&[u8]> = self.names.iter().map(|name| name.as_bytes()).collect();
+        let header: Vec<&[u8]> = self.names.iter().map(String::as_bytes).collect();
         let described = self.names[1].starts_with("http") || self.names[1] == "na" || {
             // Sets of Hallmarks and the like are named in capitals with underscores.
             self.rows.iter().any(|row| row.windows(7).any(|part| part == b"http://"))

@@ -14,6 +14,31 @@ use crate::{
 const SAMPLES_KEPT: usize = 1_000_000;
 const CONTIGS_KEPT: usize = 10_000;
 
+/// Names of the columns of samples, chromosomes and ends, in lower case.
+const SAMPLE: &[&str] = &[
+    "tumor_sample_barcode",
+    "id",
+    "'id",
+    "sample",
+    "sample_id",
+    "sampleid",
+    "samplename",
+    "gdc_aliquot",
+];
+const CHROMOSOME: &[&str] = &["chromosome", "chrom", "chr", "contig", "chr_name", "hm_chr"];
+const END: &[&str] = &[
+    "loc.end",
+    "end",
+    "end_position",
+    "endpos",
+    "end.pos",
+    "end.bp",
+    "end_pos",
+    "chr_position",
+    "hm_pos",
+    "start_position",
+];
+
 /// What a table says.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TableSummary {
@@ -58,37 +83,9 @@ impl Reading {
         let (sample, chromosome, end) = match kind {
             FileKind::Bed => (None, Some(0), Some(2)),
             FileKind::Gff => (None, Some(0), Some(4)),
-            FileKind::Maf => (
-                place(&["tumor_sample_barcode"]),
-                place(&["chromosome"]),
-                place(&["end_position", "start_position"]),
-            ),
             FileKind::GeneCopyNumber => (place(&["sample_id"]), None, None),
             FileKind::GeneMatrix | FileKind::GeneSets => (None, None, None),
-            _ => (
-                place(&[
-                    "tumor_sample_barcode",
-                    "id",
-                    "'id",
-                    "sample",
-                    "sample_id",
-                    "sampleid",
-                    "samplename",
-                    "gdc_aliquot",
-                ]),
-                place(&["chromosome", "chrom", "chr", "contig", "chr_name", "hm_chr"]),
-                place(&[
-                    "loc.end",
-                    "end",
-                    "end_position",
-                    "endpos",
-                    "end.pos",
-                    "end.bp",
-                    "end_pos",
-                    "chr_position",
-                    "hm_pos",
-                ]),
-            ),
+            _ => (place(SAMPLE), place(CHROMOSOME), place(END)),
         };
         Self {
             kind,
