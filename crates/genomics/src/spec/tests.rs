@@ -438,3 +438,46 @@ fn the_suite_of_the_specification() {
     println!("{rejected} of {must_fail} that must fail have a violation");
     assert!(must_fail > 0 && rejected * 100 >= must_fail * 95, "{rejected} of {must_fail}");
 }
+
+/// Lines with bytes replaced, cut and doubled at random, by a fixed sequence of random numbers.
+#[test]
+fn no_line_makes_the_checker_panic() {
+    let lines = [
+        "##fileformat=VCFv4.4",
+        "##INFO=<ID=AC,Number=A,Type=Integer,Description=\"a \\\"b\\\"\",Version=\"1\">",
+        "##FORMAT=<ID=PL,Number=G,Type=Integer,Description=\"d\">",
+        "##ALT=<ID=DEL:ME,Description=\"d\">",
+        "##contig=<ID=1,length=1000>",
+        "##assembly=ftp://user@host:80/x",
+        "##PEDIGREE=<ID=a,Name_0=b>",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\tB",
+        "1\t10\ta;b\tC\tT,<DEL>,C[1:7[,.G\t1e3\tq1;q2\tAC=1,2,3;END=20;SVLEN=-5\tGT:PL\t0/1:1,2,3\t|0",
+        "<1>\t4294967296\t.\tCAT\tC\t.\tPASS\tCIPOS=-1,1;CIGAR=1M;DB\tGT:GP\t.\t0|0|1:0.5",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let interesting = b"\t,;:=<>[]/|.\"\\%-+09eN\x00\xff\r ";
+    let mut violations = 0;
+    for _ in 0..5000 {
+        let mut checker = Checker::new();
+        for (number, line) in (1..).zip(lines) {
+            let mut line = line.as_bytes().to_vec();
+            for _ in 0..random(4) {
+                let place = random(line.len());
+                match random(3) {
+                    0 => line[place] = interesting[random(interesting.len())],
+                    1 => line.truncate(place.max(1)),
+                    _ => line.extend_from_within(place..),
+                }
+            }
+            checker.line(number, &line);
+        }
+        violations += checker.finish(random(2) == 0).violations;
+    }
+    assert!(violations > 5000);
+}
