@@ -4,6 +4,8 @@
 //! two builds, a length is a fact of the sequence. Names of references come next. Where only
 //! coordinates are there, builds are ruled out whose chromosomes are too short.
 
+mod lengths;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
@@ -11,175 +13,22 @@ use serde::{Serialize, Serializer};
 /// A genome build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Build {
-    /// Human, NCBI36 or hg18.
+    /// Human, `NCBI36` or hg18.
     Grch36,
-    /// Human, GRCh37 or hg19; with other names and mitochondria b37 and hs37d5.
+    /// Human, `GRCh37` or hg19; with other names and mitochondria b37 and hs37d5.
     Grch37,
-    /// Human, GRCh38 or hg38.
+    /// Human, `GRCh38` or hg38.
     Grch38,
     /// Human, the complete sequence T2T-CHM13 2.0, or hs1.
     T2tChm13,
-    /// Mouse, GRCm38 or mm10.
+    /// Mouse, `GRCm38` or mm10.
     Grcm38,
-    /// Mouse, GRCm39 or mm39.
+    /// Mouse, `GRCm39` or mm39.
     Grcm39,
 }
 
 const BUILDS: [Build; 6] =
     [Build::Grch36, Build::Grch37, Build::Grch38, Build::T2tChm13, Build::Grcm38, Build::Grcm39];
-
-/// Lengths in bases of chromosomes 1 to 22, X and Y (UCSC `chrom.sizes` of hg18, hg19, hg38, hs1).
-const GRCH36: [u64; 24] = [
-    247_249_719,
-    242_951_149,
-    199_501_827,
-    191_273_063,
-    180_857_866,
-    170_899_992,
-    158_821_424,
-    146_274_826,
-    140_273_252,
-    135_374_737,
-    134_452_384,
-    132_349_534,
-    114_142_980,
-    106_368_585,
-    100_338_915,
-    88_827_254,
-    78_774_742,
-    76_117_153,
-    63_811_651,
-    62_435_964,
-    46_944_323,
-    49_691_432,
-    154_913_754,
-    57_772_954,
-];
-const GRCH37: [u64; 24] = [
-    249_250_621,
-    243_199_373,
-    198_022_430,
-    191_154_276,
-    180_915_260,
-    171_115_067,
-    159_138_663,
-    146_364_022,
-    141_213_431,
-    135_534_747,
-    135_006_516,
-    133_851_895,
-    115_169_878,
-    107_349_540,
-    102_531_392,
-    90_354_753,
-    81_195_210,
-    78_077_248,
-    59_128_983,
-    63_025_520,
-    48_129_895,
-    51_304_566,
-    155_270_560,
-    59_373_566,
-];
-const GRCH38: [u64; 24] = [
-    248_956_422,
-    242_193_529,
-    198_295_559,
-    190_214_555,
-    181_538_259,
-    170_805_979,
-    159_345_973,
-    145_138_636,
-    138_394_717,
-    133_797_422,
-    135_086_622,
-    133_275_309,
-    114_364_328,
-    107_043_718,
-    101_991_189,
-    90_338_345,
-    83_257_441,
-    80_373_285,
-    58_617_616,
-    64_444_167,
-    46_709_983,
-    50_818_468,
-    156_040_895,
-    57_227_415,
-];
-const T2T_CHM13: [u64; 24] = [
-    248_387_328,
-    242_696_752,
-    201_105_948,
-    193_574_945,
-    182_045_439,
-    172_126_628,
-    160_567_428,
-    146_259_331,
-    150_617_247,
-    134_758_134,
-    135_127_769,
-    133_324_548,
-    113_566_686,
-    101_161_492,
-    99_753_195,
-    96_330_374,
-    84_276_897,
-    80_542_538,
-    61_707_364,
-    66_210_255,
-    45_090_682,
-    51_324_926,
-    154_259_566,
-    62_460_029,
-];
-/// Chromosomes 1 to 19, X and Y (UCSC `chrom.sizes` of mm10 and mm39).
-const GRCM38: [u64; 21] = [
-    195_471_971,
-    182_113_224,
-    160_039_680,
-    156_508_116,
-    151_834_684,
-    149_736_546,
-    145_441_459,
-    129_401_213,
-    124_595_110,
-    130_694_993,
-    122_082_543,
-    120_129_022,
-    120_421_639,
-    124_902_244,
-    104_043_685,
-    98_207_768,
-    94_987_271,
-    90_702_639,
-    61_431_566,
-    171_031_299,
-    91_744_698,
-];
-const GRCM39: [u64; 21] = [
-    195_154_279,
-    181_755_017,
-    159_745_316,
-    156_860_686,
-    151_758_149,
-    149_588_044,
-    144_995_196,
-    130_127_694,
-    124_359_700,
-    130_530_862,
-    121_973_369,
-    120_092_757,
-    120_883_175,
-    125_139_656,
-    104_073_951,
-    98_008_968,
-    95_294_699,
-    90_720_763,
-    61_420_004,
-    169_476_592,
-    91_455_967,
-];
 
 /// The mitochondrion of UCSC's hg19, which no other build has; all others have 16,569 (rCRS).
 const HG19_MITOCHONDRION: u64 = 16_571;
@@ -208,12 +57,12 @@ impl Build {
 
     fn lengths(self) -> &'static [u64] {
         match self {
-            Self::Grch36 => &GRCH36,
-            Self::Grch37 => &GRCH37,
-            Self::Grch38 => &GRCH38,
-            Self::T2tChm13 => &T2T_CHM13,
-            Self::Grcm38 => &GRCM38,
-            Self::Grcm39 => &GRCM39,
+            Self::Grch36 => &lengths::GRCH36,
+            Self::Grch37 => &lengths::GRCH37,
+            Self::Grch38 => &lengths::GRCH38,
+            Self::T2tChm13 => &lengths::T2T_CHM13,
+            Self::Grcm38 => &lengths::GRCM38,
+            Self::Grcm39 => &lengths::GRCM39,
         }
     }
 
@@ -239,13 +88,13 @@ impl Build {
         let text = text.to_ascii_lowercase();
         let is_word =
             |start: usize| !text[..start].ends_with(|before: char| before.is_ascii_alphanumeric());
-        let names = |words: &[&str]| {
+        let has_any = |words: &[&str]| {
             words.iter().any(|word| text.match_indices(word).any(|(start, _)| is_word(start)))
         };
-        let mut named = WORDS.iter().filter(|(_, words)| names(words)).map(|(build, _)| *build);
-        let first = named.next()?;
+        let mut builds = WORDS.iter().filter(|(_, words)| has_any(words)).map(|(build, _)| *build);
+        let first = builds.next()?;
         // A path that names two, of a chain file or a liftover, tells none.
-        named.next().is_none().then_some(first)
+        builds.next().is_none().then_some(first)
     }
 
     /// The build in the column `NCBI_Build` of a MAF: `37`, `GRCh38`, `hg19`, `36.1`.

@@ -66,13 +66,11 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
     let mut head = Vec::new();
     let mut ended = false;
     while head.len() < kind::LINES {
-        match lines.next()? {
-            Some(line) => head.push(line.to_vec()),
-            None => {
-                ended = true;
-                break;
-            }
-        }
+        let Some(line) = lines.next()? else {
+            ended = true;
+            break;
+        };
+        head.push(line.to_vec());
     }
     let kind = kind::of(&head);
     let mut inspection = Inspection {

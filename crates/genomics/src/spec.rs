@@ -11,6 +11,7 @@ mod definition;
 mod finding;
 mod genotype;
 mod header;
+mod names;
 mod order;
 mod record;
 mod structural;

@@ -112,7 +112,7 @@ fn say_vcf(vcf: &VcfSummary, say: &mut impl FnMut(&str, String)) {
     say("caller", or_none(callers.collect(), "not recognised"));
     say("samples", names(&vcf.samples));
     let column = |sample: &SampleColumn| {
-        format!("{}, column {}: {}", sample.name, sample.column, sample.why)
+        format!("{}, column {}: {}", printable(&sample.name), sample.column, sample.why)
     };
     if !vcf.samples.is_empty() {
         let unknown = "nothing tells it; name it as sample_id in files.csv";
@@ -125,7 +125,8 @@ fn say_vcf(vcf: &VcfSummary, say: &mut impl FnMut(&str, String)) {
     };
     let passing = thousands(vcf.passing);
     say("records", format!("{}, {passing} PASS{unfiltered}", thousands(vcf.records)));
-    let contigs: Vec<String> = vcf.contigs.keys().cloned().collect();
+    let mut contigs: Vec<String> = vcf.contigs.keys().cloned().collect();
+    contigs.sort_by_cached_key(|name| chromosome_order(name));
     let others = match vcf.other_contigs {
         0 => String::new(),
         number => format!("; {} records on yet others", thousands(number)),
@@ -135,11 +136,14 @@ fn say_vcf(vcf: &VcfSummary, say: &mut impl FnMut(&str, String)) {
 }
 
 fn say_table(kind: FileKind, table: &TableSummary, say: &mut impl FnMut(&str, String)) {
+    if kind == FileKind::Unknown {
+        return;
+    }
     let rows = match kind {
         FileKind::GeneSets => "sets",
         FileKind::Fasta => "sequences",
         FileKind::Maf => "mutations",
-        FileKind::GeneMatrix | FileKind::GeneCopyNumber => "genes",
+        FileKind::GeneMatrix => "genes",
         _ => "rows",
     };
     say(rows, thousands(table.rows));
@@ -156,12 +160,15 @@ fn say_build(inference: &Inference, say: &mut impl FnMut(&str, String)) {
     let build = match (inference.build, inference.certainty) {
         (Some(build), Certainty::Lengths | Certainty::None) => build.to_string(),
         (Some(build), Certainty::Name) => format!("{build}, by name alone"),
-        (None, _) if !inference.contradictions.is_empty() => "contradictory".to_owned(),
-        (None, _) => match compatible.len() {
-            0 => "nothing tells it".to_owned(),
-            // Six builds are known; coordinates that fit all say nothing.
-            6 => "nothing tells it; the coordinates fit every build".to_owned(),
-            _ => format!("nothing tells it; the coordinates fit {}", compatible.join(", ")),
+        (None, _) if !inference.contradictions.is_empty() => {
+            "not known, for names contradict each other".to_owned()
+        }
+        (None, _) => match compatible.as_slice() {
+            [] => "not known".to_owned(),
+            [only] => format!("not named; of the known builds the coordinates fit {only} alone"),
+            // Coordinates that fit all six that are known say nothing.
+            all if all.len() == 6 => "not named; the coordinates fit every known build".to_owned(),
+            some => format!("not named; the coordinates fit {}", some.join(", ")),
         },
     };
     say("build", build);
@@ -233,12 +240,29 @@ fn names(names: &[String]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let shown = names.iter().take(NAMES_SHOWN).map(|name| printable(name)).collect::<Vec<_>>();
+    let shown = shown.join(", ");
     let more = match names.len().saturating_sub(NAMES_SHOWN) {
         0 => String::new(),
         more => format!(" and {} more", thousands(more as u64)),
     };
     format!("{}: {shown}{more}", thousands(names.len() as u64))
+}
+
+/// A name as a terminal may show it: no control characters, and not without end.
+fn printable(name: &str) -> String {
+    const LENGTH: usize = 60;
+    let mut text: String = name.chars().take(LENGTH).collect();
+    if text.len() < name.len() {
+        text.push('…');
+    }
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Numbered chromosomes by their number, then all others by name.
+fn chromosome_order(name: &str) -> (u32, String) {
+    let bare = name.trim_start_matches("chr");
+    (bare.parse().unwrap_or(u32::MAX), name.to_owned())
 }
 
 fn or_none(parts: Vec<String>, none: &str) -> String {
@@ -306,6 +330,15 @@ mod tests {
         assert_eq!(names(&list[..2]), "2: S0, S1");
         assert!(names(&list).ends_with("S11 and 2 more"));
         assert_eq!(names(&[]), "none");
+    }
+
+    #[test]
+    fn names_are_sorted_and_shown_for_people() {
+        let mut list = ["chrX", "chr10", "chr2", "GL1", "chr1"].map(str::to_owned);
+        list.sort_by_cached_key(|name| chromosome_order(name));
+        assert_eq!(list, ["chr1", "chr2", "chr10", "GL1", "chrX"]);
+        assert_eq!(printable("a\u{1b}[31m"), "a\u{fffd}[31m");
+        assert_eq!(printable(&"a".repeat(100)).chars().count(), 61);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum FileKind {
     Sequenza,
     /// Segments of GATK.
     GatkSegments,
+    /// Structural variants as BEDPE, or a table of fusions.
+    StructuralVariants,
     /// Discrete copy number, genes by samples.
     GeneCopyNumber,
     /// Numbers, genes by samples: expression, methylation, log2 ratios.
@@ -66,6 +68,7 @@ impl fmt::Display for FileKind {
             Self::Facets => "copy-number segments of FACETS",
             Self::Sequenza => "copy-number segments of Sequenza",
             Self::GatkSegments => "copy-number segments of GATK",
+            Self::StructuralVariants => "structural variants (BEDPE or fusions)",
             Self::GeneCopyNumber => "discrete copy number, genes by samples",
             Self::GeneMatrix => "numbers, genes by samples",
             Self::GeneSets => "gene sets (GMT)",
@@ -98,13 +101,43 @@ const COLUMNS: &[(FileKind, &[&[&str]])] = &[
     (
         FileKind::Seg,
         &[
-            &["id", "sample", "sample_id", "tumor_sample_barcode", "\u{27}id"],
+            &[
+                "id",
+                "'id",
+                "sample",
+                "sample_id",
+                "samplename",
+                "tumor_sample_barcode",
+                "gdc_aliquot",
+            ],
             &["chrom", "chr", "chromosome"],
-            &["loc.start", "start", "start_position"],
-            &["loc.end", "end", "end_position"],
-            &["seg.mean", "seg_mean", "segment_mean", "log2", "mean"],
+            &["loc.start", "start", "start.bp", "start_position"],
+            &["loc.end", "end", "end.bp", "end_position"],
+            &["seg.mean", "seg_mean", "segment_mean", "seg.cn", "log2", "mean"],
         ],
     ),
+    (
+        FileKind::StructuralVariants,
+        &[
+            &[
+                "chrom1",
+                "chr1",
+                "site1_chromosome",
+                "leftbreakpoint",
+                "breakpoint1",
+                "site1_hugo_symbol",
+            ],
+            &[
+                "chrom2",
+                "chr2",
+                "site2_chromosome",
+                "rightbreakpoint",
+                "breakpoint2",
+                "site2_hugo_symbol",
+            ],
+        ],
+    ),
+    (FileKind::GeneCopyNumber, &[&["hugo_symbol", "entrez_gene_id"], &["sample_id"], &["value"]]),
     (FileKind::PolygenicScore, &[&["effect_allele"], &["effect_weight"]]),
 ];
 
@@ -129,7 +162,8 @@ pub(super) fn of(head: &[Vec<u8>]) -> FileKind {
     if first.starts_with(b">") {
         return FileKind::Fasta;
     }
-    let binary = first.iter().any(|&byte| byte < b'\t');
+    // Line ends of the oldest Macs make one line of a whole file, which no reader here takes.
+    let binary = first.iter().any(|&byte| byte < b'\t' || byte == b'\r');
     let Some(table) = Table::of(head).filter(|_| !binary) else { return FileKind::Unknown };
     table.kind()
 }
@@ -152,6 +186,8 @@ impl<'a> Table<'a> {
                 || line.starts_with(b"@")
                 || line.starts_with(b"track ")
                 || line.starts_with(b"browser ")
+                // A warning of R that went into the file.
+                || line.starts_with(b"WARNING")
         };
         // A GCT gives its version and size before the header.
         let gct = head.first().is_some_and(|line| line.starts_with(b"#1."));
@@ -186,6 +222,9 @@ impl<'a> Table<'a> {
         if is_gff(&as_bytes) {
             return FileKind::Gff;
         }
+        if is_bedpe(&as_bytes) {
+            return FileKind::StructuralVariants;
+        }
         if is_bed(&as_bytes) && self.rows.iter().all(|row| is_bed(&fields(row).collect::<Vec<_>>()))
         {
             return FileKind::Bed;
@@ -219,7 +258,7 @@ impl<'a> Table<'a> {
                     number::<f64>(gene).is_none() && !gene.contains(&b' ') && gene.len() <= 40
                 })
         };
-        let header: Vec<&[u8]> = self.names.iter().map(|name| name.as_bytes()).collect();
+        let header: Vec<&[u8]> = self.names.iter().map(String::as_bytes).collect();
         let described = self.names[1].starts_with("http") || self.names[1] == "na" || {
             // Sets of Hallmarks and the like are named in capitals with underscores.
             self.rows.iter().any(|row| row.windows(7).any(|part| part == b"http://"))
@@ -294,6 +333,11 @@ fn is_bed(columns: &[&[u8]]) -> bool {
         && number::<f64>(columns[0]).is_none_or(|chromosome| chromosome <= 99.0)
 }
 
+/// Two intervals, each after its chromosome, which has no number of seven digits.
+fn is_bedpe(columns: &[&[u8]]) -> bool {
+    columns.len() >= 6 && is_bed(columns) && is_bed(&columns[3..])
+}
+
 fn is_gff(columns: &[&[u8]]) -> bool {
     columns.len() == 9
         && number::<u64>(columns[3]).is_some()
@@ -323,6 +367,11 @@ mod tests {
             ("chrom\tseg\tnum.mark\tstart\tend\ttcn.em\tlcn.em\n", FileKind::Facets),
             ("\"chromosome\"\t\"start.pos\"\t\"end.pos\"\t\"CNt\"\n", FileKind::Sequenza),
             ("@HD\tVN:1.6\nCONTIG\tSTART\tEND\tNUM_POINTS_COPY_RATIO\n", FileKind::GatkSegments),
+            ("WARNING: x\nsampleName\tchromosome\tstart\tend\tmean\n", FileKind::Seg),
+            ("1\t10\t11\t2\t20\t21\tx\t.\t+\t-\n", FileKind::StructuralVariants),
+            ("#chrom1\nchrom1\tstart1\tend1\tchrom2\tstart2\tend2\n", FileKind::StructuralVariants),
+            ("Sample_Id\tSite1_Hugo_Symbol\tSite2_Hugo_Symbol\n", FileKind::StructuralVariants),
+            ("Hugo_Symbol\tSample_Id\tValue\nTP53\tA\t-2\n", FileKind::GeneCopyNumber),
             ("Hugo_Symbol\tEntrez_Gene_Id\tA\tB\nTP53\t7157\t-2\t1\n", FileKind::GeneCopyNumber),
             ("gene\tA\tB\nTP53\t5.2\t0\n", FileKind::GeneMatrix),
             (",A,B\nTP53,5.2,7\n", FileKind::GeneMatrix),
@@ -341,6 +390,7 @@ mod tests {
             ("\n\n", FileKind::Unknown),
             ("\u{1}\u{2}\tx\ny\tz\n", FileKind::Unknown),
             ("a text\n", FileKind::Unknown),
+            ("chrom1\tchrom2\r1\t2\r", FileKind::Unknown),
         ] {
             let head: Vec<Vec<u8>> = content.lines().map(|line| line.as_bytes().to_vec()).collect();
             assert_eq!(of(&head), expected, "{content}");

@@ -14,6 +14,31 @@ use crate::{
 const SAMPLES_KEPT: usize = 1_000_000;
 const CONTIGS_KEPT: usize = 10_000;
 
+/// Names of the columns of samples, chromosomes and ends, in lower case.
+const SAMPLE: &[&str] = &[
+    "tumor_sample_barcode",
+    "id",
+    "'id",
+    "sample",
+    "sample_id",
+    "sampleid",
+    "samplename",
+    "gdc_aliquot",
+];
+const CHROMOSOME: &[&str] = &["chromosome", "chrom", "chr", "contig", "chr_name", "hm_chr"];
+const END: &[&str] = &[
+    "loc.end",
+    "end",
+    "end_position",
+    "endpos",
+    "end.pos",
+    "end.bp",
+    "end_pos",
+    "chr_position",
+    "hm_pos",
+    "start_position",
+];
+
 /// What a table says.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TableSummary {
@@ -52,32 +77,15 @@ impl Reading {
             asked.iter().find_map(|name| names.iter().position(|found| found == name))
         };
         let headless =
-            matches!(kind, FileKind::Bed | FileKind::Gff | FileKind::GeneSets | FileKind::Fasta);
+            matches!(kind, FileKind::Bed | FileKind::Gff | FileKind::GeneSets | FileKind::Fasta)
+                || (kind == FileKind::StructuralVariants
+                    && names.get(1).is_some_and(|cell| cell.parse::<u64>().is_ok()));
         let (sample, chromosome, end) = match kind {
             FileKind::Bed => (None, Some(0), Some(2)),
             FileKind::Gff => (None, Some(0), Some(4)),
-            FileKind::Maf => (
-                place(&["tumor_sample_barcode"]),
-                place(&["chromosome"]),
-                place(&["end_position", "start_position"]),
-            ),
-            FileKind::GeneMatrix | FileKind::GeneCopyNumber | FileKind::GeneSets => {
-                (None, None, None)
-            }
-            _ => (
-                place(&["tumor_sample_barcode", "id", "'id", "sample", "sample_id", "sampleid"]),
-                place(&["chromosome", "chrom", "chr", "contig", "chr_name", "hm_chr"]),
-                place(&[
-                    "loc.end",
-                    "end",
-                    "end_position",
-                    "endpos",
-                    "end.pos",
-                    "end_pos",
-                    "chr_position",
-                    "hm_pos",
-                ]),
-            ),
+            FileKind::GeneCopyNumber => (place(&["sample_id"]), None, None),
+            FileKind::GeneMatrix | FileKind::GeneSets => (None, None, None),
+            _ => (place(SAMPLE), place(CHROMOSOME), place(END)),
         };
         Self {
             kind,
@@ -203,7 +211,8 @@ fn matrix_samples(kind: FileKind, table: Option<&Table>, head: &[Vec<u8>]) -> Ve
         "name",
     ];
     let Some(table) = table else { return Vec::new() };
-    if !matches!(kind, FileKind::GeneMatrix | FileKind::GeneCopyNumber) {
+    let long = table.names.iter().any(|name| name == "sample_id");
+    if !matches!(kind, FileKind::GeneMatrix | FileKind::GeneCopyNumber) || long {
         return Vec::new();
     }
     let left = table.names.iter().skip(1).take_while(|name| LEFT.contains(&name.as_str())).count();

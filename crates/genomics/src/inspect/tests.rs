@@ -151,10 +151,22 @@ fn builds_of_real_files_are_inferred() {
     for (file, expected, certainty) in [
         ("large/test-sage2-rna.vcf.gz", Some(Build::Grch38), Certainty::Lengths),
         ("large/strelka_admix_snvs.vcf.gz", Some(Build::Grch37), Certainty::Lengths),
+        ("cyvcf2/cyvcf2/tests/test.snpeff.bcf", Some(Build::Grch37), Certainty::Lengths),
         ("maftools/inst/extdata/tcga_laml.maf.gz", Some(Build::Grch37), Certainty::Name),
     ] {
         let build = inspect(&folder.join(file)).unwrap().build.unwrap();
         assert_eq!((build.build, build.certainty), (expected, certainty), "{file}: {build:?}");
         assert!(build.contradictions.is_empty(), "{file}: {build:?}");
     }
+}
+
+/// A BCF says what its VCF says.
+#[test]
+fn a_bcf_is_inspected_as_its_vcf() {
+    let Some(folder) = genomics() else { return };
+    let inspection = inspect(&folder.join("cyvcf2/cyvcf2/tests/test.snpeff.bcf")).unwrap();
+    assert_eq!((inspection.kind, inspection.compression), (FileKind::Vcf, Compression::Bcf));
+    let vcf = inspection.vcf.unwrap();
+    assert_eq!(vcf.samples.len(), 4);
+    assert!(vcf.records > 0 && vcf.contigs.keys().all(|name| name.len() < 20));
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::{
     definition::{Definition, Keys, Number, Reserved, Type, reserved},
     finding::{Findings, Found, Place, Severity, kind},
-    header::{Definitions, is_key},
+    header::Definitions,
+    names::is_key,
     record::Record,
     values::{self, Counts},
     version::{Topic, Version},

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::{
     definition::{Definition, Keys, Type, reserved},
     finding::{Findings, Found, Place, Severity, kind},
-    header::{COLUMNS, Definitions, is_contig_name, is_key},
+    header::{COLUMNS, Definitions},
+    names::{is_contig_name, is_key},
     structural::{self, is_bases},
     values::{self, Counts, is_float},
     version::{Topic, Version},
@@ -218,13 +219,12 @@ fn check_entry(
         findings.violation(place, expected, kind(key));
     }
     let reserved = reserved(key, Keys::Info, findings.version);
-    let definition = match definitions.info.get(key) {
-        Some(definition) => *definition,
-        None => {
-            let place = Place::with_key(Topic::Info, "INFO", key);
-            findings.oddity(place, "an ##INFO line for the key", "none");
-            reserved.and_then(super::definition::Reserved::definition)
-        }
+    let definition = if let Some(definition) = definitions.info.get(key) {
+        *definition
+    } else {
+        let place = Place::with_key(Topic::Info, "INFO", key);
+        findings.oddity(place, "an ##INFO line for the key", "none");
+        reserved.and_then(super::definition::Reserved::definition)
     };
     // A text in quotation marks is one value, whatever stands in it: so has the suite it.
     let quoted =

@@ -89,117 +89,27 @@ impl Topic {
     }
 
     fn number(self, version: Version) -> &'static str {
+        let (before, since) = match self {
+            Self::Encoding => ("1", "1.2"),
+            Self::Meta => ("1.2", "1.4"),
+            Self::FileFormat => ("1.2.1", "1.4.1"),
+            Self::Info => ("1.2.2", "1.4.2"),
+            Self::Filter => ("1.2.3", "1.4.3"),
+            Self::Format => ("1.2.4", "1.4.4"),
+            Self::Alt => ("1.2.5", "1.4.5"),
+            Self::Assembly => ("1.2.6", "1.4.6"),
+            Self::Contig => ("1.2.7", "1.4.7"),
+            Self::Sample => ("1.2.8", "1.4.8"),
+            Self::Pedigree => ("1.2.9", "1.4.9"),
+            Self::HeaderLine => ("1.3", "1.5"),
+            Self::DataLines => ("1.4", "1.6"),
+            Self::FixedFields => ("1.4.1", "1.6.1"),
+            Self::GenotypeFields => ("1.4.2", "1.6.2"),
+            Self::StructuralInfo => ("3", "3"),
+            Self::Breakends => ("5.4", "5.4"),
+        };
         // 4.3 put "character encoding" and "data types" before "meta-information lines".
-        let early = version < Version::V4_3;
-        match self {
-            Self::Encoding => {
-                if early {
-                    "1"
-                } else {
-                    "1.2"
-                }
-            }
-            Self::Meta => {
-                if early {
-                    "1.2"
-                } else {
-                    "1.4"
-                }
-            }
-            Self::FileFormat => {
-                if early {
-                    "1.2.1"
-                } else {
-                    "1.4.1"
-                }
-            }
-            Self::Info => {
-                if early {
-                    "1.2.2"
-                } else {
-                    "1.4.2"
-                }
-            }
-            Self::Filter => {
-                if early {
-                    "1.2.3"
-                } else {
-                    "1.4.3"
-                }
-            }
-            Self::Format => {
-                if early {
-                    "1.2.4"
-                } else {
-                    "1.4.4"
-                }
-            }
-            Self::Alt => {
-                if early {
-                    "1.2.5"
-                } else {
-                    "1.4.5"
-                }
-            }
-            Self::Assembly => {
-                if early {
-                    "1.2.6"
-                } else {
-                    "1.4.6"
-                }
-            }
-            Self::Contig => {
-                if early {
-                    "1.2.7"
-                } else {
-                    "1.4.7"
-                }
-            }
-            Self::Sample => {
-                if early {
-                    "1.2.8"
-                } else {
-                    "1.4.8"
-                }
-            }
-            Self::Pedigree => {
-                if early {
-                    "1.2.9"
-                } else {
-                    "1.4.9"
-                }
-            }
-            Self::HeaderLine => {
-                if early {
-                    "1.3"
-                } else {
-                    "1.5"
-                }
-            }
-            Self::DataLines => {
-                if early {
-                    "1.4"
-                } else {
-                    "1.6"
-                }
-            }
-            Self::FixedFields => {
-                if early {
-                    "1.4.1"
-                } else {
-                    "1.6.1"
-                }
-            }
-            Self::GenotypeFields => {
-                if early {
-                    "1.4.2"
-                } else {
-                    "1.6.2"
-                }
-            }
-            Self::StructuralInfo => "3",
-            Self::Breakends => "5.4",
-        }
+        if version < Version::V4_3 { before } else { since }
     }
 }
 
