@@ -11,6 +11,7 @@ pub mod concordance;
 pub mod cox;
 pub mod kaplan_meier;
 pub mod log_rank;
+pub mod nelson_aalen;
 pub mod preprocess;
 pub mod roc;
 pub mod split;
@@ -31,5 +32,8 @@ pub use evaluation::{
 };
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};
-pub use survival::{InvalidSurvival, Risk, Survival};
+pub use survival::{
+    CumulativeHazard, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,
+    SurvivalProbability,
+};
 pub use undefined::Undefined;
