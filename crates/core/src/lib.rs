@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod brier;
 pub mod concordance;
 pub mod cox;
+pub mod elastic_net;
 pub mod kaplan_meier;
 pub mod log_rank;
 pub mod nelson_aalen;
@@ -16,7 +17,10 @@ pub mod preprocess;
 pub mod roc;
 pub mod split;
 
+mod active_set;
 mod cohort;
+mod column_curvature;
+mod coordinate_descent;
 mod evaluation;
 mod feature;
 mod newton;
