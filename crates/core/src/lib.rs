@@ -4,9 +4,11 @@
 //! for each modality; alignment joins them into a [`Cohort`], one row a patient; a model turns each
 //! row into a [`Risk`]; the statistics here judge it against the observed [`Survival`].
 
+pub mod antolini;
 pub mod baseline;
 pub mod bootstrap;
 pub mod brier;
+pub mod competing_risks;
 pub mod concordance;
 pub mod cox;
 pub mod elastic_net;
