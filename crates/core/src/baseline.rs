@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Risk, Survival, Undefined};
+use crate::{CumulativeHazard, Risk, Survival, SurvivalProbability, Undefined};
 
 /// A cumulative baseline hazard, a step function of time. Breslow, J R Stat Soc B 1972;34:216.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,17 +60,18 @@ impl Baseline {
     /// The cumulative hazard of a patient with the reference risk; 0 before the first event, and
     /// constant after the last.
     #[must_use]
-    pub fn hazard_at(&self, time_days: f64) -> f64 {
+    pub fn hazard_at(&self, time_days: f64) -> CumulativeHazard {
         let passed = self.times_days.partition_point(|&time| time <= time_days);
-        passed.checked_sub(1).map_or(0.0, |last| self.cumulative_hazard[last])
+        CumulativeHazard(passed.checked_sub(1).map_or(0.0, |last| self.cumulative_hazard[last]))
     }
 
     /// The probability that a patient with this log relative hazard survives past a time.
     #[must_use]
-    pub fn survival(&self, risk: Risk, time_days: f64) -> f64 {
-        let hazard = self.hazard_at(time_days);
+    pub fn survival(&self, risk: Risk, time_days: f64) -> SurvivalProbability {
+        let CumulativeHazard(hazard) = self.hazard_at(time_days);
         // Zero hazard times an infinite ratio is no number.
-        if hazard <= 0.0 { 1.0 } else { (-hazard * (risk.0 - self.reference.0).exp()).exp() }
+        let own = if hazard <= 0.0 { 0.0 } else { hazard * (risk.0 - self.reference.0).exp() };
+        CumulativeHazard(own).survival()
     }
 }
 
@@ -97,9 +98,9 @@ mod tests {
             (3.0, 0.2 + 2.0 / 3.0),
             (99.0, 0.2 + 2.0 / 3.0),
         ] {
-            assert!((baseline.hazard_at(time) - hazard).abs() < 1e-15, "day {time}");
+            assert!((baseline.hazard_at(time).0 - hazard).abs() < 1e-15, "day {time}");
         }
-        assert!((baseline.survival(Risk(7.0), 1.0) - (-0.2_f64).exp()).abs() < 1e-15);
+        assert!((baseline.survival(Risk(7.0), 1.0).0 - (-0.2_f64).exp()).abs() < 1e-15);
     }
 
     #[test]
@@ -110,7 +111,7 @@ mod tests {
         let far = Baseline::breslow(&all, &risks.map(|risk| Risk(risk + 1000.0))).unwrap();
         for risk in risks {
             let difference =
-                near.survival(Risk(risk), 2.0) - far.survival(Risk(risk + 1000.0), 2.0);
+                near.survival(Risk(risk), 2.0).0 - far.survival(Risk(risk + 1000.0), 2.0).0;
             assert!(difference.abs() < 1e-10, "{difference}");
         }
     }
@@ -120,9 +121,9 @@ mod tests {
         let all = outcomes(&[(1.0, true), (2.0, true), (3.0, false)]);
         let baseline = Baseline::breslow(&all, &[Risk(0.0); 3]).unwrap();
         assert!(baseline.survival(Risk(1.0), 2.0) < baseline.survival(Risk(0.0), 2.0));
-        assert_eq!(baseline.survival(Risk(1e6), 2.0), 0.0);
-        assert_eq!(baseline.survival(Risk(-1e6), 2.0), 1.0);
-        assert_eq!(baseline.survival(Risk(1e6), 0.5), 1.0);
+        assert_eq!(baseline.survival(Risk(1e6), 2.0).0, 0.0);
+        assert_eq!(baseline.survival(Risk(-1e6), 2.0).0, 1.0);
+        assert_eq!(baseline.survival(Risk(1e6), 0.5).0, 1.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 
 use crate::kaplan_meier::Censoring;
-use crate::{Survival, Undefined};
+use crate::{Survival, SurvivalProbability, Undefined};
 
 /// The expected squared error of the predicted probabilities of surviving past day `time_days`,
 /// weighted by the inverse probability of being uncensored, learned from `train`; lower is
@@ -20,7 +20,7 @@ use crate::{Survival, Undefined};
 pub fn brier_at(
     train: &[Survival],
     outcomes: &[Survival],
-    survival: &[f64],
+    survival: &[SurvivalProbability],
     time_days: f64,
 ) -> Result<f64, Undefined> {
     brier(&Censoring::fit(train), outcomes, survival, time_days)
@@ -39,7 +39,7 @@ pub fn brier_at(
 pub fn integrated_brier(
     train: &[Survival],
     outcomes: &[Survival],
-    survival: &ArrayRef2<f64>,
+    survival: &ArrayRef2<SurvivalProbability>,
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
     assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
@@ -63,23 +63,12 @@ pub fn integrated_brier(
 fn brier(
     censoring: &Censoring,
     outcomes: &[Survival],
-    survival: &[f64],
+    survival: &[SurvivalProbability],
     time_days: f64,
 ) -> Result<f64, Undefined> {
-    assert_eq!(outcomes.len(), survival.len(), "one probability for each outcome");
-    if outcomes.is_empty() {
-        return Err(Undefined::NoPatient);
-    }
-    if let Some(row) = survival.iter().position(|value| !value.is_finite()) {
-        let value = survival[row];
-        return Err(Undefined::NotFinite { what: "a survival probability", row, value });
-    }
-    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
-    if time_days >= last_days {
-        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
-    }
+    check_probabilities(outcomes, survival, time_days)?;
     let mut sum = 0.0;
-    for (outcome, &survival) in outcomes.iter().zip(survival) {
+    for (outcome, &SurvivalProbability(survival)) in outcomes.iter().zip(survival) {
         if outcome.time_days > time_days {
             sum += (1.0 - survival).powi(2) / censoring.uncensored(time_days)?;
         } else if outcome.event {
@@ -87,6 +76,28 @@ fn brier(
         }
     }
     Ok(sum / outcomes.len() as f64)
+}
+
+/// Checks that there are patients, some of them followed up past the time, with finite
+/// probabilities.
+pub(crate) fn check_probabilities(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<(), Undefined> {
+    assert_eq!(outcomes.len(), survival.len(), "one probability for each outcome");
+    if outcomes.is_empty() {
+        return Err(Undefined::NoPatient);
+    }
+    if let Some(row) = survival.iter().position(|value| !value.0.is_finite()) {
+        let value = survival[row].0;
+        return Err(Undefined::NotFinite { what: "a survival probability", row, value });
+    }
+    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
+    if time_days >= last_days {
+        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -99,25 +110,30 @@ mod tests {
         rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
     }
 
+    fn probabilities(values: &[f64]) -> Vec<SurvivalProbability> {
+        values.iter().copied().map(SurvivalProbability).collect()
+    }
+
     #[test]
     fn without_censoring_it_is_the_mean_squared_error() {
         let all = outcomes(&[(1.0, true), (2.0, true), (3.0, true), (4.0, true)]);
-        assert_eq!(brier_at(&all, &all, &[0.0, 0.0, 1.0, 1.0], 2.0), Ok(0.0));
-        assert_eq!(brier_at(&all, &all, &[0.5; 4], 2.0), Ok(0.25));
-        assert_eq!(brier_at(&all, &all, &[1.0, 1.0, 0.0, 0.0], 2.0), Ok(1.0));
+        assert_eq!(brier_at(&all, &all, &probabilities(&[0.0, 0.0, 1.0, 1.0]), 2.0), Ok(0.0));
+        assert_eq!(brier_at(&all, &all, &probabilities(&[0.5; 4]), 2.0), Ok(0.25));
+        assert_eq!(brier_at(&all, &all, &probabilities(&[1.0, 1.0, 0.0, 0.0]), 2.0), Ok(1.0));
     }
 
     #[test]
     fn the_censored_give_their_weight_to_the_rest() {
         let all = outcomes(&[(1.0, false), (2.0, true), (3.0, true), (4.0, true)]);
         // Three patients of weight 4/3 each, all wrong by one half.
-        assert_eq!(brier_at(&all, &all, &[0.5; 4], 2.5), Ok(0.25));
+        assert_eq!(brier_at(&all, &all, &probabilities(&[0.5; 4]), 2.5), Ok(0.25));
     }
 
     #[test]
     fn integrates_by_trapezoids() {
         let all = outcomes(&[(1.0, true), (2.0, true), (3.0, true), (4.0, true)]);
-        let survival = array![[0.0, 0.5], [0.5, 0.5], [1.0, 0.5], [1.0, 0.5]];
+        let survival =
+            array![[0.0, 0.5], [0.5, 0.5], [1.0, 0.5], [1.0, 0.5]].mapv(SurvivalProbability);
         // 1/16 on day 1, 1/4 on day 3.
         assert_eq!(integrated_brier(&all, &all, &survival, &[1.0, 3.0]), Ok(0.15625));
     }
@@ -126,12 +142,12 @@ mod tests {
     fn says_what_is_missing() {
         let all = outcomes(&[(1.0, true), (2.0, false)]);
         let past = Undefined::HorizonPastFollowUp { time_days: 2.0, last_days: 2.0 };
-        assert_eq!(brier_at(&all, &all, &[0.5; 2], 2.0), Err(past));
+        assert_eq!(brier_at(&all, &all, &probabilities(&[0.5; 2]), 2.0), Err(past));
         assert_eq!(brier_at(&all, &[], &[], 1.0), Err(Undefined::NoPatient));
         let unknown = Undefined::CensoringUnknown { time_days: 1.5, last_days: 1.0 };
-        assert_eq!(brier_at(&all[..1], &all, &[0.5; 2], 1.5), Err(unknown));
-        assert!(brier_at(&all, &all, &[0.5, f64::NAN], 1.0).is_err());
-        let survival = array![[0.5, 0.5], [0.5, 0.5]];
+        assert_eq!(brier_at(&all[..1], &all, &probabilities(&[0.5; 2]), 1.5), Err(unknown));
+        assert!(brier_at(&all, &all, &probabilities(&[0.5, f64::NAN]), 1.0).is_err());
+        let survival = array![[0.5, 0.5], [0.5, 0.5]].mapv(SurvivalProbability);
         let times = Err(Undefined::TooFewTimes { times: 2 });
         assert_eq!(integrated_brier(&all, &all, &survival, &[1.0, 1.0]), times);
     }

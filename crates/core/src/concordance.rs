@@ -1,7 +1,7 @@
 //! Concordance of risks with right-censored outcomes.
 
 use crate::kaplan_meier::Censoring;
-use crate::{Risk, Survival, Undefined};
+use crate::{LeftTruncated, Risk, Survival, Undefined};
 
 /// How comparable pairs of patients are ordered by risk.
 ///
@@ -45,8 +45,25 @@ impl Pairs {
 /// When there are not as many risks as outcomes.
 #[must_use]
 pub fn count_pairs(outcomes: &[Survival], risks: &[Risk]) -> Pairs {
+    count(outcomes, &[], risks)
+}
+
+/// Counts the comparable pairs of patients who came under observation late: the one without the
+/// earlier event must have been at risk at its time. Equal to R's `survival::concordance` of
+/// (entry, exit] data.
+///
+/// # Panics
+/// When there are not as many risks as outcomes.
+#[must_use]
+pub fn count_pairs_left_truncated(outcomes: &[LeftTruncated], risks: &[Risk]) -> Pairs {
+    let entries: Vec<f64> = outcomes.iter().map(|outcome| outcome.entry_days).collect();
+    let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
+    count(&exits, &entries, risks)
+}
+
+fn count(outcomes: &[Survival], entries: &[f64], risks: &[Risk]) -> Pairs {
     let mut pairs = Pairs::default();
-    for_each_event(outcomes, risks, |later| {
+    for_each_event(outcomes, entries, risks, |later| {
         pairs.concordant += u64::from(later.lower);
         pairs.discordant += u64::from(later.higher);
         pairs.tied_risk += u64::from(later.equal);
@@ -66,6 +83,24 @@ pub fn count_pairs(outcomes: &[Survival], risks: &[Risk]) -> Pairs {
 pub fn harrell_c(outcomes: &[Survival], risks: &[Risk]) -> Result<f64, Undefined> {
     check_risks(risks)?;
     count_pairs(outcomes, risks)
+        .concordance()
+        .ok_or(Undefined::NoComparablePair { patients: outcomes.len() })
+}
+
+/// Harrell's C of patients who came under observation late: the share of the pairs that
+/// [`count_pairs_left_truncated`] counts.
+///
+/// # Errors
+/// When no pair is comparable, or a risk is not a number.
+///
+/// # Panics
+/// When there are not as many risks as outcomes.
+pub fn harrell_c_left_truncated(
+    outcomes: &[LeftTruncated],
+    risks: &[Risk],
+) -> Result<f64, Undefined> {
+    check_risks(risks)?;
+    count_pairs_left_truncated(outcomes, risks)
         .concordance()
         .ok_or(Undefined::NoComparablePair { patients: outcomes.len() })
 }
@@ -93,7 +128,7 @@ pub fn uno_c(
     check_risks(risks)?;
     let censoring = Censoring::fit(train);
     let (mut right, mut total) = (0.0, 0.0);
-    for_each_event(outcomes, risks, |later| {
+    for_each_event(outcomes, &[], risks, |later| {
         let time_days = outcomes[later.row].time_days;
         if tau_days.is_some_and(|tau| time_days >= tau) {
             return;
@@ -117,23 +152,67 @@ pub(crate) fn check_risks(risks: &[Risk]) -> Result<(), Undefined> {
     }
 }
 
+/// The comparable pairs that one patient is in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct PatientPairs {
+    /// Those in the right order, and half of those of equal risks.
+    pub(crate) right: f64,
+    pub(crate) comparable: f64,
+}
+
+/// The pairs of each patient, with earlier and with later ones.
+pub(crate) fn pairs_of_each(outcomes: &[Survival], risks: &[Risk]) -> Vec<PatientPairs> {
+    let mut pairs = vec![PatientPairs::default(); outcomes.len()];
+    for_each_event(outcomes, &[], risks, |later| {
+        let pairs = &mut pairs[later.row];
+        pairs.right += f64::from(later.lower) + 0.5 * f64::from(later.equal);
+        pairs.comparable += f64::from(later.lower + later.equal + later.higher);
+    });
+    // From the earliest on, each patient meets the events before.
+    let ranks = dense_ranks(risks.iter().map(|risk| risk.0));
+    let earliest_first = sorted_keys(outcomes.iter().map(|outcome| outcome.time_days));
+    let mut events = RankCounts::new(outcomes.len());
+    for now in earliest_first.chunk_by(|a, b| a.0 == b.0) {
+        let mut meet = |row: usize, events: &RankCounts| {
+            let (lower, equal) = (events.below(ranks[row]), events.counts[ranks[row] as usize]);
+            pairs[row].right += f64::from(events.total - lower - equal) + 0.5 * f64::from(equal);
+            pairs[row].comparable += f64::from(events.total);
+        };
+        rows(now).filter(|&row| outcomes[row].event).for_each(|row| meet(row, &events));
+        rows(now).filter(|&row| outcomes[row].event).for_each(|row| events.add(ranks[row]));
+        rows(now).filter(|&row| !outcomes[row].event).for_each(|row| meet(row, &events));
+    }
+    pairs
+}
+
 /// One event, and the risks of those comparable with it, relative to its own.
-struct Later {
-    row: usize,
-    lower: u32,
-    equal: u32,
-    higher: u32,
+pub(crate) struct Later {
+    pub(crate) row: usize,
+    pub(crate) lower: u32,
+    pub(crate) equal: u32,
+    pub(crate) higher: u32,
     censored_now: u32,
 }
 
-/// Visits events from the latest to the earliest.
-fn for_each_event(outcomes: &[Survival], risks: &[Risk], mut visit: impl FnMut(Later)) {
+/// Visits events from the latest to the earliest. Without entries everybody is at risk from the
+/// beginning.
+pub(crate) fn for_each_event(
+    outcomes: &[Survival],
+    entries: &[f64],
+    risks: &[Risk],
+    mut visit: impl FnMut(Later),
+) {
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
+    let mut latest_entries = sorted_keys(entries.iter().copied());
     let ranks = dense_ranks(risks.iter().map(|risk| risk.0));
     let mut latest_first = sorted_keys(outcomes.iter().map(|outcome| outcome.time_days));
     latest_first.reverse();
     let mut seen = RankCounts::new(outcomes.len());
     for now in latest_first.chunk_by(|a, b| a.0 == b.0) {
+        // Entries at this time or later are not at risk yet, and were seen at their exits.
+        while let Some((_, row)) = latest_entries.pop_if(|(entry, _)| *entry >= now[0].0) {
+            seen.remove(ranks[row as usize]);
+        }
         // Those censored now outlive those who have the event now; two events now are no pair.
         let censored_before = seen.total;
         for row in rows(now).filter(|&row| !outcomes[row].event) {
@@ -174,6 +253,16 @@ impl RankCounts {
         let mut node = rank as usize + 1;
         while node < self.tree.len() {
             self.tree[node] += 1;
+            node += node & node.wrapping_neg();
+        }
+    }
+
+    fn remove(&mut self, rank: u32) {
+        self.counts[rank as usize] -= 1;
+        self.total -= 1;
+        let mut node = rank as usize + 1;
+        while node < self.tree.len() {
+            self.tree[node] -= 1;
             node += node & node.wrapping_neg();
         }
     }
@@ -317,6 +406,57 @@ mod tests {
                 "round {round}"
             );
         }
+    }
+
+    #[test]
+    fn late_entries_count_as_brute_force_does() {
+        let mut generator = ChaCha8Rng::seed_from_u64(8);
+        for round in 0..200 {
+            let outcomes: Vec<LeftTruncated> = (0..generator.random_range(0..40))
+                .map(|_| {
+                    let entry_days = f64::from(generator.random_range(0..15));
+                    let time_days = entry_days + f64::from(generator.random_range(1..15));
+                    let event = generator.random_bool(0.6);
+                    LeftTruncated { entry_days, exit: Survival { time_days, event } }
+                })
+                .collect();
+            let risks: Vec<Risk> =
+                outcomes.iter().map(|_| Risk(f64::from(generator.random_range(0..9)))).collect();
+            let mut expected = Pairs::default();
+            for (first, risk) in outcomes.iter().zip(&risks).filter(|(one, _)| one.exit.event) {
+                let time = first.exit.time_days;
+                for (other, other_risk) in outcomes.iter().zip(&risks) {
+                    let now = time == other.exit.time_days && !other.exit.event;
+                    if other.entry_days < time && (time < other.exit.time_days || now) {
+                        expected.tied_time += u64::from(now);
+                        expected.concordant += u64::from(risk > other_risk);
+                        expected.discordant += u64::from(risk < other_risk);
+                        expected.tied_risk += u64::from(risk == other_risk);
+                    }
+                }
+            }
+            assert_eq!(count_pairs_left_truncated(&outcomes, &risks), expected, "round {round}");
+        }
+    }
+
+    #[test]
+    fn the_pairs_of_each_sum_to_twice_all_pairs() {
+        let (outcomes, risks) = cohort(&[
+            (1.0, true, 2.0),
+            (1.0, false, 3.0),
+            (2.0, true, 2.0),
+            (2.0, true, 5.0),
+            (4.0, false, 1.0),
+        ]);
+        let pairs = count_pairs(&outcomes, &risks);
+        let each = pairs_of_each(&outcomes, &risks);
+        let comparable: f64 = each.iter().map(|one| one.comparable).sum();
+        let right: f64 = each.iter().map(|one| one.right).sum();
+        assert_eq!(comparable, 2.0 * pairs.comparable() as f64);
+        assert_eq!(right, 2.0 * pairs.concordant as f64 + pairs.tied_risk as f64);
+        // The first death meets four, three of them in order or half so.
+        assert_eq!((each[0].right, each[0].comparable), (1.5, 4.0));
+        assert_eq!((each[4].right, each[4].comparable), (3.0, 3.0));
     }
 
     #[test]

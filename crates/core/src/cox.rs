@@ -1,6 +1,6 @@
 //! Cox regression with a ridge penalty.
 
-use ndarray::{Array1, ArrayRef2};
+use ndarray::{Array1, Array2, ArrayRef2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::newton::Geometry;
 use crate::partial_likelihood::RiskSets;
 pub use crate::partial_likelihood::{LogLikelihood, Ties, partial_log_likelihood};
 use crate::split::{Stratum, stratified_folds};
-use crate::{Risk, Survival, Undefined};
+use crate::{LeftTruncated, Risk, Survival, Undefined};
 
 /// A fitted Cox model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,15 +56,93 @@ pub fn fit_ridge(
     penalty: f64,
 ) -> Result<CoxModel, Undefined> {
     check(x, outcomes, penalty)?;
+    fit_to(x, &RiskSets::new(outcomes, Ties::Efron), penalty)
+}
+
+/// Fits as [`fit_ridge`] to patients who came under observation late: each is in the risk sets
+/// after the time of entry only, as in R's `coxph` of `Surv(entry, exit, event)`.
+///
+/// # Errors
+/// As [`fit_ridge`].
+///
+/// # Panics
+/// When `x` does not have as many rows as outcomes.
+pub fn fit_ridge_left_truncated(
+    x: &ArrayRef2<f64>,
+    outcomes: &[LeftTruncated],
+    penalty: f64,
+) -> Result<CoxModel, Undefined> {
+    let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
+    check(x, &exits, penalty)?;
+    fit_to(x, &RiskSets::left_truncated(outcomes, Ties::Efron), penalty)
+}
+
+fn fit_to(x: &ArrayRef2<f64>, sets: &RiskSets, penalty: f64) -> Result<CoxModel, Undefined> {
     let geometry = Geometry::of(x);
-    let rows: Vec<usize> = (0..outcomes.len()).collect();
-    let part = geometry.part(&rows);
-    let fitted = part.fit(outcomes, penalty, None)?;
+    let rows: Vec<usize> = (0..x.nrows()).collect();
+    let fitted = geometry.part(&rows).fit(sets, penalty, None)?;
     Ok(CoxModel {
         coefficients: geometry.coefficients(&rows, &fitted.solution),
         penalty,
         log_likelihood: fitted.log_likelihood,
     })
+}
+
+/// The standard error of each coefficient: the square root of the diagonal of the inverse of the
+/// observed information, to which the penalty of a ridge model is added.
+///
+/// # Errors
+/// When the information cannot be inverted: columns repeat each other without a penalty.
+///
+/// # Panics
+/// When `x` does not have as many rows as outcomes or as many columns as the model.
+pub fn standard_errors(
+    model: &CoxModel,
+    x: &ArrayRef2<f64>,
+    outcomes: &[Survival],
+) -> Result<Vec<f64>, Undefined> {
+    let sets = RiskSets::new(outcomes, Ties::Efron);
+    let log_risks: Vec<f64> = model.log_risks(x).iter().map(|risk| risk.0).collect();
+    let at = sets.at(&log_risks);
+    let mut information = Array2::zeros((x.ncols(), x.ncols())); // (columns, columns)
+    for (column, mut row) in x.columns().into_iter().zip(information.rows_mut()) {
+        row.assign(&x.t().dot(&Array1::from(at.curvature(&column.to_vec()))));
+    }
+    for diagonal in information.diag_mut() {
+        *diagonal += model.penalty;
+    }
+    inverse_diagonal(information)
+        .map(|variances| variances.into_iter().map(f64::sqrt).collect())
+        .ok_or(Undefined::NoConvergence { penalty: model.penalty })
+}
+
+/// The diagonal of the inverse of a symmetric, positive definite matrix by its Cholesky factor L:
+/// the sums of squares of the columns of the inverse of L.
+fn inverse_diagonal(mut lower: Array2<f64>) -> Option<Vec<f64>> {
+    let size = lower.nrows();
+    for i in 0..size {
+        for j in 0..=i {
+            let known: f64 = (0..j).map(|k| lower[[i, k]] * lower[[j, k]]).sum();
+            let value = lower[[i, j]] - known;
+            if i > j {
+                lower[[i, j]] = value / lower[[j, j]];
+            } else if value > 1e-12 * lower[[i, i]] {
+                lower[[i, i]] = value.sqrt();
+            } else {
+                return None;
+            }
+        }
+    }
+    let of_column = |column: usize| {
+        let mut inverse = vec![0.0; size];
+        for i in column..size {
+            let known: f64 = (column..i).map(|k| lower[[i, k]] * inverse[k]).sum();
+            let unit = if i == column { 1.0 } else { 0.0 };
+            inverse[i] = (unit - known) / lower[[i, i]];
+        }
+        inverse.iter().map(|value| value * value).sum()
+    };
+    Some((0..size).map(of_column).collect())
 }
 
 /// Fits as [`fit_ridge`], with the penalty that has the largest cross-validated log partial
@@ -106,7 +184,8 @@ pub fn fit_ridge_cv(
         .max_by(|&a, &b| total(a).total_cmp(&total(b)).then(b.cmp(&a)))
         .expect("the grid has penalties");
     let rows: Vec<usize> = (0..outcomes.len()).collect();
-    let fitted = geometry.part(&rows).fit(outcomes, penalties[best], None)?;
+    let everyone = RiskSets::new(outcomes, Ties::Efron);
+    let fitted = geometry.part(&rows).fit(&everyone, penalties[best], None)?;
     Ok(CoxModel {
         coefficients: geometry.coefficients(&rows, &fitted.solution),
         penalty: penalties[best],
@@ -129,6 +208,7 @@ fn cross_validated(
 ) -> Vec<f64> {
     let training: Vec<Survival> = inside.iter().map(|&row| outcomes[row]).collect();
     let part = geometry.part(inside);
+    let training = RiskSets::new(&training, Ties::Efron);
     let everyone = RiskSets::new(outcomes, Ties::Efron);
     let mut start: Option<Vec<f64>> = None;
     let mut likelihood = |&penalty: &f64| {
@@ -142,7 +222,11 @@ fn cross_validated(
     penalties.iter().map(&mut likelihood).collect()
 }
 
-fn check(x: &ArrayRef2<f64>, outcomes: &[Survival], penalty: f64) -> Result<(), Undefined> {
+pub(crate) fn check(
+    x: &ArrayRef2<f64>,
+    outcomes: &[Survival],
+    penalty: f64,
+) -> Result<(), Undefined> {
     assert_eq!(x.nrows(), outcomes.len(), "one row for each outcome");
     if !(penalty.is_finite() && penalty >= 0.0) {
         return Err(Undefined::InvalidPenalty { penalty });
@@ -166,7 +250,7 @@ fn check(x: &ArrayRef2<f64>, outcomes: &[Survival], penalty: f64) -> Result<(), 
 mod tests {
     use super::*;
 
-    use ndarray::{Array2, array};
+    use ndarray::array;
     use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
 

@@ -1,9 +1,9 @@
 //! Kaplan-Meier curves: of survival for people, of censoring for weights.
 
-use crate::{Survival, Undefined};
+use crate::{LeftTruncated, Survival, Undefined};
 
-// The 97.5 % point of the normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
+/// The 97.5 % point of the normal distribution.
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 // Products of fractions miss one half by rounding: R uses a tolerance for the same reason.
 const HALF: f64 = 0.5 + 1e-9;
@@ -47,6 +47,30 @@ pub struct Median {
     pub high: Option<f64>,
 }
 
+/// A mean survival time up to a day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RestrictedMean {
+    /// The mean.
+    pub days: f64,
+    /// Its standard error, in days.
+    pub standard_error: f64,
+    /// The lower bound of its normal 95 % interval.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// How many left-truncated patients had entered before each of the given times, and were still
+/// under observation just before it.
+#[must_use]
+pub fn number_at_risk(outcomes: &[LeftTruncated], times_days: &[f64]) -> Vec<usize> {
+    let at_risk = |outcome: &&LeftTruncated, time_days: f64| {
+        outcome.entry_days < time_days && time_days <= outcome.exit.time_days
+    };
+    let count = |&time: &f64| outcomes.iter().filter(|outcome| at_risk(outcome, time)).count();
+    times_days.iter().map(count).collect()
+}
+
 impl KaplanMeier {
     /// Fits the curve; without patients it has no step.
     ///
@@ -54,9 +78,22 @@ impl KaplanMeier {
     /// reach from 0 to the last upper bound where survival is 0.
     #[must_use]
     pub fn fit(outcomes: &[Survival]) -> Self {
+        Self::of(counts(outcomes))
+    }
+
+    /// Fits the curve to patients who came under observation late: each is at risk after the time
+    /// of entry only. Tsai et al., Biometrika 1987;74:883.
+    ///
+    /// Where all the few who are at risk early have the event, the curve falls to 0 and stays.
+    #[must_use]
+    pub fn fit_left_truncated(outcomes: &[LeftTruncated]) -> Self {
+        Self::of(counts_left_truncated(outcomes))
+    }
+
+    fn of(counts: impl Iterator<Item = Counts>) -> Self {
         let mut steps = Vec::new();
         let (mut survival, mut greenwood, mut last_high) = (1.0_f64, 0.0_f64, 1.0_f64);
-        for Counts { time_days, at_risk, events, censored } in counts(outcomes) {
+        for Counts { time_days, at_risk, events, censored } in counts {
             let left = at_risk - events;
             survival *= left as f64 / at_risk as f64;
             let (low, high) = if left == 0 {
@@ -78,7 +115,8 @@ impl KaplanMeier {
         passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival)
     }
 
-    /// The number of patients still under observation just before each of the given times.
+    /// The number of patients still under observation just before each of the given times; of
+    /// left-truncated patients [`number_at_risk`] tells it.
     #[must_use]
     pub fn at_risk(&self, times_days: &[f64]) -> Vec<usize> {
         let at_risk_at = |time_days: &f64| {
@@ -86,6 +124,35 @@ impl KaplanMeier {
             self.steps.get(passed).map_or(0, |step| step.at_risk)
         };
         times_days.iter().map(at_risk_at).collect()
+    }
+
+    /// The mean survival time up to a day: the area under the curve. Its standard error is
+    /// Greenwood's, as R's `survfit` prints it. Klein and Moeschberger, Survival Analysis, 2003,
+    /// section 4.5.
+    ///
+    /// # Errors
+    /// When somebody was still alive at the end of a follow-up that does not reach that day, or
+    /// there is no patient.
+    pub fn restricted_mean(&self, tau_days: f64) -> Result<RestrictedMean, Undefined> {
+        let last = self.steps.last().ok_or(Undefined::NoPatient)?;
+        if tau_days > last.time_days && last.survival > 0.0 {
+            let last_days = last.time_days;
+            return Err(Undefined::HorizonPastFollowUp { time_days: tau_days, last_days });
+        }
+        let (mut area, mut variance, mut end) = (0.0_f64, 0.0_f64, tau_days);
+        // From the end on, so that the area after each step is known.
+        for step in self.steps.iter().rev().filter(|step| step.time_days < tau_days) {
+            area += step.survival * (end - step.time_days);
+            end = step.time_days;
+            let left = step.at_risk - step.events;
+            if step.events > 0 && left > 0 {
+                variance += area * area * step.events as f64 / (step.at_risk as f64 * left as f64);
+            }
+        }
+        let days = area + end.max(0.0);
+        let standard_error = variance.sqrt();
+        let (low, high) = (days - Z_95 * standard_error, days + Z_95 * standard_error);
+        Ok(RestrictedMean { days, standard_error, low, high })
     }
 
     /// The median survival time with its 95 % interval.
@@ -166,23 +233,41 @@ impl Censoring {
 }
 
 /// What happened at one time.
-struct Counts {
-    time_days: f64,
-    at_risk: usize,
-    events: usize,
-    censored: usize,
+pub(crate) struct Counts {
+    pub(crate) time_days: f64,
+    pub(crate) at_risk: usize,
+    pub(crate) events: usize,
+    pub(crate) censored: usize,
 }
 
 /// Every distinct time in order.
-fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> {
-    let mut sorted = outcomes.to_vec();
+pub(crate) fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> + use<> {
+    counts_after_entries(outcomes.to_vec(), vec![])
+}
+
+/// Every distinct time of the end of a follow-up in order.
+pub(crate) fn counts_left_truncated(
+    outcomes: &[LeftTruncated],
+) -> impl Iterator<Item = Counts> + use<> {
+    let entries = outcomes.iter().map(|outcome| outcome.entry_days).collect();
+    counts_after_entries(outcomes.iter().map(|outcome| outcome.exit).collect(), entries)
+}
+
+/// Where there are no entries, everybody is at risk from the beginning.
+fn counts_after_entries(
+    mut sorted: Vec<Survival>,
+    mut entries: Vec<f64>,
+) -> impl Iterator<Item = Counts> {
     sorted.sort_unstable_by(|a, b| a.time_days.total_cmp(&b.time_days));
+    entries.sort_unstable_by(f64::total_cmp);
     let mut start = 0;
     std::iter::from_fn(move || {
         let first = sorted.get(start)?;
         let now = sorted[start..].partition_point(|other| other.time_days <= first.time_days);
         let events = sorted[start..start + now].iter().filter(|outcome| outcome.event).count();
-        let at_risk = sorted.len() - start;
+        let to_come =
+            entries.len() - entries.partition_point(|&entry_days| entry_days < first.time_days);
+        let at_risk = sorted.len() - start - to_come;
         start += now;
         Some(Counts { time_days: first.time_days, at_risk, events, censored: now - events })
     })
@@ -264,6 +349,40 @@ mod tests {
         let rows: Vec<_> = (1..=6).map(|day| (f64::from(day).max(2.0), true)).collect();
         let curve = KaplanMeier::fit(&outcomes(&rows));
         assert_eq!(curve.median_days(), Some(3.0));
+    }
+
+    #[test]
+    fn the_restricted_mean_is_the_area_under_the_curve() {
+        let curve = KaplanMeier::fit(&outcomes(&[(1.0, true), (2.0, true), (4.0, false)]));
+        // 1 + 2/3 + 1/3 until day 3.
+        let mean = curve.restricted_mean(3.0).unwrap();
+        assert!((mean.days - 2.0).abs() < 1e-15, "{mean:?}");
+        // Areas of 1 after day 1 and of 1/3 after day 2, d / (n (n - d)) of 1/6 and 1/2.
+        assert!((mean.standard_error - (1.0_f64 / 6.0 + 1.0 / 18.0).sqrt()).abs() < 1e-15);
+        let past = Undefined::HorizonPastFollowUp { time_days: 5.0, last_days: 4.0 };
+        assert_eq!(curve.restricted_mean(5.0), Err(past));
+        assert_eq!(KaplanMeier::fit(&[]).restricted_mean(1.0), Err(Undefined::NoPatient));
+        let dead = KaplanMeier::fit(&outcomes(&[(1.0, true), (3.0, true)]));
+        assert_eq!(dead.restricted_mean(9.0).unwrap().days, 2.0);
+    }
+
+    #[test]
+    fn late_entries_are_at_risk_after_their_entry_alone() {
+        let late = |entry_days, time_days, event| LeftTruncated {
+            entry_days,
+            exit: Survival { time_days, event },
+        };
+        let all = [late(0.0, 2.0, true), late(2.0, 5.0, true), late(1.0, 4.0, false)];
+        let curve = KaplanMeier::fit_left_truncated(&all);
+        let at_risk: Vec<_> = curve.steps.iter().map(|step| step.at_risk).collect();
+        assert_eq!(at_risk, [2, 2, 1]);
+        assert_eq!(number_at_risk(&all, &[1.0, 2.0, 3.0, 4.0, 6.0]), [1, 2, 2, 2, 0]);
+        assert_eq!(curve.survival_at(2.0), 0.5);
+        // With everybody there from the beginning it is the usual curve.
+        let early: Vec<_> =
+            all.iter().map(|one| LeftTruncated { entry_days: -1.0, ..*one }).collect();
+        let usual: Vec<_> = all.iter().map(|one| one.exit).collect();
+        assert_eq!(KaplanMeier::fit_left_truncated(&early), KaplanMeier::fit(&usual));
     }
 
     #[test]

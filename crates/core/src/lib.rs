@@ -4,18 +4,31 @@
 //! for each modality; alignment joins them into a [`Cohort`], one row a patient; a model turns each
 //! row into a [`Risk`]; the statistics here judge it against the observed [`Survival`].
 
+pub mod antolini;
 pub mod baseline;
 pub mod bootstrap;
 pub mod brier;
+pub mod calibration;
+pub mod classification;
+pub mod competing_risks;
 pub mod concordance;
+pub mod concordance_interval;
 pub mod cox;
+pub mod decision;
+pub mod delong;
+pub mod elastic_net;
+pub mod inference;
 pub mod kaplan_meier;
 pub mod log_rank;
+pub mod nelson_aalen;
 pub mod preprocess;
 pub mod roc;
 pub mod split;
 
+mod active_set;
 mod cohort;
+mod column_curvature;
+mod coordinate_descent;
 mod evaluation;
 mod feature;
 mod newton;
@@ -31,5 +44,8 @@ pub use evaluation::{
 };
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};
-pub use survival::{InvalidSurvival, Risk, Survival};
+pub use survival::{
+    CumulativeHazard, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,
+    SurvivalProbability,
+};
 pub use undefined::Undefined;

@@ -23,39 +23,122 @@ pub struct LogRank {
 /// # Errors
 /// When no event was observed, or fewer than two groups are left.
 pub fn log_rank(groups: &[&[Survival]]) -> Result<LogRank, Undefined> {
+    moments(groups).differ(groups.iter().map(|group| group.len()).sum())
+}
+
+/// Tests as [`log_rank`] whether groups have one hazard within strata that may each have their
+/// own: observed, expected and variance are summed over strata. R's `survdiff` with `strata`.
+///
+/// Each stratum has the same groups in the same order; a group may be empty in some.
+///
+/// # Errors
+/// As [`log_rank`].
+///
+/// # Panics
+/// When strata do not have as many groups as one another.
+pub fn log_rank_stratified(strata: &[Vec<&[Survival]>]) -> Result<LogRank, Undefined> {
+    let mut patients = 0;
+    let mut sum = Moments::zero(strata.first().map_or(0, Vec::len));
+    for groups in strata {
+        sum.add(&moments(groups));
+        patients += groups.iter().map(|group| group.len()).sum::<usize>();
+    }
+    sum.differ(patients)
+}
+
+/// Tests whether hazards rise or fall with a score of each group, such as its rank: (Σ s (O - E))²
+/// over its variance, with one degree of freedom. Tarone, Biometrika 1975;62:679.
+///
+/// # Errors
+/// As [`log_rank`]; scores that are all alike are one group.
+///
+/// # Panics
+/// When there is not one score for each group.
+pub fn log_rank_trend(groups: &[&[Survival]], scores: &[f64]) -> Result<LogRank, Undefined> {
+    assert_eq!(groups.len(), scores.len(), "one score for each group");
     let moments = moments(groups);
-    let patients = groups.iter().map(|group| group.len()).sum();
-    if moments.expected.iter().all(|&expected| expected <= 0.0) {
-        return Err(Undefined::NoEvent { patients });
+    let used = moments.used(groups.iter().map(|group| group.len()).sum())?;
+    if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
+        return Err(Undefined::NotFinite { what: "a score", row, value: scores[row] });
     }
-    let used: Vec<usize> =
-        (0..groups.len()).filter(|&group| moments.expected[group] > 0.0).collect();
-    if used.len() < 2 {
-        return Err(Undefined::TooFewGroups { groups: used.len() });
-    }
-    // The differences of all groups sum to zero, so one group carries nothing new.
-    let free = &used[..used.len() - 1];
-    let variance =
-        free.iter().map(|&a| free.iter().map(|&b| moments.variance[a][b]).collect()).collect();
-    let difference: Vec<f64> =
-        free.iter().map(|&group| moments.observed[group] - moments.expected[group]).collect();
-    let solution =
-        solve(variance, difference.clone()).ok_or(Undefined::TooFewGroups { groups: 1 })?;
-    let statistic = difference.iter().zip(&solution).map(|(a, b)| a * b).sum::<f64>().max(0.0);
-    let degrees_of_freedom = free.len();
-    // The upper tail of the chi-squared distribution; the function does not take 0.
-    let p = if statistic > 0.0 {
-        gamma_ur(degrees_of_freedom as f64 / 2.0, statistic / 2.0)
-    } else {
-        1.0
+    let difference: f64 = used
+        .iter()
+        .map(|&group| scores[group] * (moments.observed[group] - moments.expected[group]))
+        .sum();
+    let of_row = |&a: &usize| -> f64 {
+        used.iter().map(|&b| scores[a] * scores[b] * moments.variance[a][b]).sum()
     };
-    Ok(LogRank { statistic, degrees_of_freedom, p })
+    let variance: f64 = used.iter().map(of_row).sum();
+    let scale = used.iter().map(|&a| scores[a] * scores[a] * moments.variance[a][a]).sum::<f64>();
+    if variance <= 1e-12 * scale {
+        return Err(Undefined::TooFewGroups { groups: 1 });
+    }
+    Ok(LogRank::of(difference * difference / variance, 1))
+}
+
+impl LogRank {
+    fn of(statistic: f64, degrees_of_freedom: usize) -> Self {
+        // The upper tail of the chi-squared distribution; the function does not take 0.
+        let p = if statistic > 0.0 {
+            gamma_ur(degrees_of_freedom as f64 / 2.0, statistic / 2.0)
+        } else {
+            1.0
+        };
+        Self { statistic, degrees_of_freedom, p }
+    }
 }
 
 struct Moments {
     observed: Vec<f64>,
     expected: Vec<f64>,
     variance: Vec<Vec<f64>>,
+}
+
+impl Moments {
+    fn zero(groups: usize) -> Self {
+        Self {
+            observed: vec![0.0; groups],
+            expected: vec![0.0; groups],
+            variance: vec![vec![0.0; groups]; groups],
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        assert_eq!(self.observed.len(), other.observed.len(), "the same groups in each stratum");
+        let rows = self.variance.iter_mut().zip(&other.variance);
+        let pairs = rows
+            .chain([(&mut self.observed, &other.observed), (&mut self.expected, &other.expected)]);
+        for (sums, values) in pairs {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+    }
+
+    /// The groups with somebody at risk of an event.
+    fn used(&self, patients: usize) -> Result<Vec<usize>, Undefined> {
+        let groups = 0..self.expected.len();
+        let used: Vec<usize> = groups.filter(|&group| self.expected[group] > 0.0).collect();
+        match used.len() {
+            0 => Err(Undefined::NoEvent { patients }),
+            1 => Err(Undefined::TooFewGroups { groups: 1 }),
+            _ => Ok(used),
+        }
+    }
+
+    fn differ(&self, patients: usize) -> Result<LogRank, Undefined> {
+        let used = self.used(patients)?;
+        // The differences of all groups sum to zero, so one group carries nothing new.
+        let free = &used[..used.len() - 1];
+        let variance =
+            free.iter().map(|&a| free.iter().map(|&b| self.variance[a][b]).collect()).collect();
+        let difference: Vec<f64> =
+            free.iter().map(|&group| self.observed[group] - self.expected[group]).collect();
+        let solution =
+            solve(variance, difference.clone()).ok_or(Undefined::TooFewGroups { groups: 1 })?;
+        let statistic = difference.iter().zip(&solution).map(|(a, b)| a * b).sum::<f64>().max(0.0);
+        Ok(LogRank::of(statistic, free.len()))
+    }
 }
 
 fn moments(groups: &[&[Survival]]) -> Moments {
@@ -69,11 +152,7 @@ fn moments(groups: &[&[Survival]]) -> Moments {
         })
         .collect();
     all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let mut moments = Moments {
-        observed: vec![0.0; count],
-        expected: vec![0.0; count],
-        variance: vec![vec![0.0; count]; count],
-    };
+    let mut moments = Moments::zero(count);
     for now in all.chunk_by(|a, b| a.0 >= b.0) {
         let total: f64 = at_risk.iter().sum();
         let events = now.iter().filter(|row| row.2).count() as f64;

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayRef2, Axis, s};
 use rayon::prelude::*;
 
-use crate::partial_likelihood::{Evaluation, RiskSets, Ties};
-use crate::{Survival, Undefined};
+use crate::Undefined;
+use crate::partial_likelihood::{Evaluation, RiskSets};
 
 const NEWTON_STEPS: usize = 100;
 const CONJUGATE_STEPS: usize = 2000;
@@ -96,11 +96,10 @@ impl Part {
     /// Minimizes -l(b) + penalty / 2 · |b|² from a start in this part's space, or from 0.
     pub(crate) fn fit(
         &self,
-        outcomes: &[Survival],
+        sets: &RiskSets,
         penalty: f64,
         start: Option<&[f64]>,
     ) -> Result<Fitted, Undefined> {
-        let sets = RiskSets::new(outcomes, Ties::Efron);
         let mut solution = start.map_or_else(|| vec![0.0; self.matrix.ncols()], <[f64]>::to_vec);
         let mut log_risks = times(&self.matrix, &solution);
         for _ in 0..NEWTON_STEPS {
@@ -131,7 +130,7 @@ impl Part {
             add_scaled(&mut solution, length, &step.solution);
             add_scaled(&mut log_risks, length, &step.log_risks);
             if small {
-                return finish(&sets, solution, &log_risks, penalty);
+                return finish(sets, solution, &log_risks, penalty);
             }
         }
         Err(Undefined::NoConvergence { penalty })
@@ -281,13 +280,13 @@ fn times(matrix: &Array2<f64>, vector: &[f64]) -> Vec<f64> {
     (0..matrix.nrows()).map(|row| dot(row_of(matrix, row), vector)).collect()
 }
 
-fn add_scaled(sum: &mut [f64], factor: f64, vector: &[f64]) {
+pub(crate) fn add_scaled(sum: &mut [f64], factor: f64, vector: &[f64]) {
     for (sum, value) in sum.iter_mut().zip(vector) {
         *sum += factor * value;
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     // Eight sums at once let the compiler use vector instructions.
     let mut sums = [0.0; 8];
     let (a_eights, b_eights) = (a.chunks_exact(8), b.chunks_exact(8));

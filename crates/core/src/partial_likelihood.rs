@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Risk, Survival};
+use crate::{LeftTruncated, Risk, Survival};
 
 /// How events at one time share their risk set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,11 +45,15 @@ pub(crate) struct RiskSets {
     patients: usize,
     /// From the latest time to the earliest.
     groups: Vec<Group>,
+    /// Times of entry with their patients, from the latest; empty where all are there from the
+    /// beginning.
+    entries: Vec<(f64, usize)>,
     ties: Ties,
 }
 
 /// The patients whose follow-up ends at one time.
 struct Group {
+    time_days: f64,
     events: Vec<usize>,
     censored: Vec<usize>,
 }
@@ -82,10 +86,21 @@ impl RiskSets {
             .chunk_by(|&a, &b| outcomes[a].time_days <= outcomes[b].time_days)
             .map(|group| {
                 let (events, censored) = group.iter().partition(|&&row| outcomes[row].event);
-                Group { events, censored }
+                Group { time_days: outcomes[group[0]].time_days, events, censored }
             })
             .collect();
-        Self { patients: outcomes.len(), groups, ties }
+        Self { patients: outcomes.len(), groups, entries: vec![], ties }
+    }
+
+    /// Risk sets that hold each patient from entry to exit alone. Their sums are those of all with
+    /// a later exit, less those of all who come later: log-risks of extremely different size, e^30
+    /// and more, lose digits here.
+    pub(crate) fn left_truncated(outcomes: &[LeftTruncated], ties: Ties) -> Self {
+        let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
+        let mut entries: Vec<(f64, usize)> =
+            outcomes.iter().enumerate().map(|(row, one)| (one.entry_days, row)).collect();
+        entries.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self { entries, ..Self::new(&exits, ties) }
     }
 
     fn removed(&self, event: usize, tied: usize) -> f64 {
@@ -134,6 +149,8 @@ impl RiskSets {
         visit: impl Fn(&Group, &LogSum, &LogSum) -> T,
     ) -> Vec<T> {
         let mut at_risk = LogSum::EMPTY;
+        let mut to_come = LogSum::EMPTY;
+        let mut entries = self.entries.iter().peekable();
         let visit_group = |group: &Group| {
             let mut tied = LogSum::EMPTY;
             for &row in &group.events {
@@ -145,13 +162,37 @@ impl RiskSets {
                 let (log, value) = entry(row);
                 at_risk.add(log, value);
             }
-            visit(group, &at_risk, &tied)
+            while let Some(&(_, row)) = entries.next_if(|entry| entry.0 >= group.time_days) {
+                let (log, value) = entry(row);
+                to_come.add(log, value);
+            }
+            if self.entries.is_empty() {
+                visit(group, &at_risk, &tied)
+            } else {
+                visit(group, &at_risk.without(1.0, &to_come), &tied)
+            }
         };
         self.groups.iter().map(visit_group).collect()
     }
 }
 
 impl Evaluation<'_> {
+    /// The events that each patient would have had by the model.
+    pub(crate) fn expected(&self) -> &[f64] {
+        &self.expected
+    }
+
+    /// From the latest time to the earliest: how many had the event and were censored, and of each
+    /// event's term the share of the tied events that is removed and the logarithm of the sum.
+    pub(crate) fn group_terms(
+        &self,
+    ) -> impl Iterator<Item = (usize, usize, impl Iterator<Item = (f64, f64)>)> {
+        self.sets.groups.iter().zip(&self.terms).map(|(group, terms)| {
+            let terms = terms.iter().map(|term| (term.removed, term.log_sum));
+            (group.events.len(), group.censored.len(), terms)
+        })
+    }
+
     pub(crate) fn events(&self) -> usize {
         self.terms.iter().map(Vec::len).sum()
     }
@@ -176,8 +217,14 @@ impl Evaluation<'_> {
     /// times a value of the term.
     fn earliest_first(&self, value: impl Fn(usize, usize) -> f64) -> Vec<f64> {
         let mut shares = vec![0.0; self.log_risks.len()];
+        let mut before = vec![0.0; self.log_risks.len()];
         let mut passed = LogSum::EMPTY;
+        let mut entries = self.sets.entries.iter().rev().peekable();
         for (index, group) in self.sets.groups.iter().enumerate().rev() {
+            // Terms up to the time of entry are none of the patient's.
+            while let Some(&(_, row)) = entries.next_if(|entry| entry.0 < group.time_days) {
+                before[row] = passed.weighted_times_exp(self.log_risks[row]);
+            }
             let mut removed = LogSum::EMPTY;
             for (event, term) in self.terms[index].iter().enumerate() {
                 let value = value(index, event);
@@ -191,6 +238,9 @@ impl Evaluation<'_> {
                 shares[row] = passed.weighted_times_exp(self.log_risks[row])
                     - removed.weighted_times_exp(self.log_risks[row]);
             }
+        }
+        for (share, before) in shares.iter_mut().zip(before) {
+            *share -= before;
         }
         shares
     }
@@ -221,7 +271,8 @@ impl LogSum {
 
     /// These sums less a share of sums over a part of the same terms.
     fn without(&self, share: f64, part: &Self) -> Self {
-        let factor = share * (part.shift - self.shift).exp();
+        // An empty part takes nothing away.
+        let factor = if part.sum > 0.0 { share * (part.shift - self.shift).exp() } else { 0.0 };
         Self {
             shift: self.shift,
             sum: self.sum - factor * part.sum,
@@ -306,6 +357,41 @@ mod tests {
                 let (up, down) = (sets.at(&up).gradient, sets.at(&down).gradient);
                 for (other, bent) in at.curvature(&direction).into_iter().enumerate() {
                     let expected = (down[other] - up[other]) / 2e-5;
+                    assert!((bent - expected).abs() < 1e-8, "{ties:?} {row} {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn late_entries_leave_the_risk_sets_before() {
+        let late: Vec<LeftTruncated> = outcomes(&TIED)
+            .into_iter()
+            .zip([0.0, 0.5, 2.0, 1.0, 0.0, 0.0, 3.0, 1.0])
+            .map(|(exit, entry_days)| LeftTruncated { entry_days, exit })
+            .collect();
+        let log_risks = [0.3, -1.2, 0.8, 0.1, 2.0, -0.4, 0.0, 1.0];
+        // By the definition: on day 1 those who entered before, on day 3 all but one, on day 5 two.
+        let sum = |rows: &[usize]| rows.iter().map(|&row| f64::exp(log_risks[row])).sum::<f64>();
+        let expected =
+            -1.2 - sum(&[0, 1, 4, 5]).ln() + 0.3 + 0.8 - 0.4 - 3.0 * sum(&[0, 2, 3, 5, 7]).ln()
+                + 0.0
+                - sum(&[6, 7]).ln();
+        let found = RiskSets::left_truncated(&late, Ties::Breslow).at(&log_risks).value;
+        assert!((found - expected).abs() < 1e-13, "{found} {expected}");
+        for ties in [Ties::Efron, Ties::Breslow] {
+            let sets = RiskSets::left_truncated(&late, ties);
+            let at = sets.at(&log_risks);
+            for row in 0..late.len() {
+                let (mut up, mut down) = (log_risks, log_risks);
+                up[row] += 1e-5;
+                down[row] -= 1e-5;
+                let (up, down) = (sets.at(&up), sets.at(&down));
+                assert!((at.gradient[row] - (up.value - down.value) / 2e-5).abs() < 1e-8);
+                let mut direction = [0.0; 8];
+                direction[row] = 1.0;
+                for (other, bent) in at.curvature(&direction).into_iter().enumerate() {
+                    let expected = (down.gradient[other] - up.gradient[other]) / 2e-5;
                     assert!((bent - expected).abs() < 1e-8, "{ties:?} {row} {other}");
                 }
             }

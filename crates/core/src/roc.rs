@@ -2,6 +2,7 @@
 
 use ndarray::ArrayRef2;
 
+use crate::classification::most_probable;
 use crate::concordance::check_risks;
 use crate::kaplan_meier::Censoring;
 use crate::{Risk, Survival, Undefined};
@@ -79,16 +80,44 @@ pub fn auc_at(
 /// # Panics
 /// When there are not as many labels as rows, or a label is no column.
 pub fn macro_auc(labels: &[usize], probabilities: &ArrayRef2<f64>) -> Result<f64, Undefined> {
+    let areas = class_areas(labels, probabilities)?;
+    Ok(areas.iter().map(|(area, _)| area).sum::<f64>() / areas.len() as f64)
+}
+
+/// The AUC of each class against all others, averaged over the classes that occur by their numbers
+/// of patients.
+///
+/// `labels` are indices into the columns of `probabilities` (patients, classes).
+///
+/// # Errors
+/// As [`macro_auc`].
+///
+/// # Panics
+/// When there are not as many labels as rows, or a label is no column.
+pub fn weighted_macro_auc(
+    labels: &[usize],
+    probabilities: &ArrayRef2<f64>,
+) -> Result<f64, Undefined> {
+    let areas = class_areas(labels, probabilities)?;
+    let sum: f64 = areas.iter().map(|(area, patients)| area * *patients as f64).sum();
+    Ok(sum / labels.len() as f64)
+}
+
+/// The AUC of each class that occurs, with its number of patients.
+fn class_areas(
+    labels: &[usize],
+    probabilities: &ArrayRef2<f64>,
+) -> Result<Vec<(f64, usize)>, Undefined> {
     check_labels(labels, probabilities)?;
-    let (mut sum, mut classes) = (0.0, 0_u32);
+    let mut areas = Vec::new();
     for (class, scores) in probabilities.columns().into_iter().enumerate() {
         let positive: Vec<bool> = labels.iter().map(|&label| label == class).collect();
-        if positive.contains(&true) {
-            sum += auc(&positive, &scores.to_vec())?;
-            classes += 1;
+        let patients = positive.iter().filter(|&&positive| positive).count();
+        if patients > 0 {
+            areas.push((auc(&positive, &scores.to_vec())?, patients));
         }
     }
-    Ok(sum / f64::from(classes))
+    Ok(areas)
 }
 
 /// The share of patients whose most probable class is theirs; of equal probabilities the first
@@ -101,18 +130,15 @@ pub fn macro_auc(labels: &[usize], probabilities: &ArrayRef2<f64>) -> Result<f64
 /// When there are not as many labels as rows, or a label is no column.
 pub fn accuracy(labels: &[usize], probabilities: &ArrayRef2<f64>) -> Result<f64, Undefined> {
     check_labels(labels, probabilities)?;
-    let right = labels
-        .iter()
-        .zip(probabilities.rows())
-        .filter(|(label, row)| {
-            let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            row.iter().position(|&probability| probability >= most) == Some(**label)
-        })
-        .count();
+    let found = most_probable(probabilities);
+    let right = labels.iter().zip(&found).filter(|(label, found)| label == found).count();
     Ok(right as f64 / labels.len() as f64)
 }
 
-fn check_labels(labels: &[usize], probabilities: &ArrayRef2<f64>) -> Result<(), Undefined> {
+pub(crate) fn check_labels(
+    labels: &[usize],
+    probabilities: &ArrayRef2<f64>,
+) -> Result<(), Undefined> {
     assert_eq!(labels.len(), probabilities.nrows(), "one label for each row");
     assert!(labels.iter().all(|&label| label < probabilities.ncols()), "a column for each label");
     if labels.is_empty() {

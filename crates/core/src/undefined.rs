@@ -82,6 +82,22 @@ pub enum Undefined {
         /// The refused penalty.
         penalty: f64,
     },
+    /// Nothing varies, or too few patients to tell how much.
+    #[error(
+        "{what} has no variance to make an interval of: it needs more patients, or differs in none"
+    )]
+    NoVariance {
+        /// What was asked for, such as `the difference`.
+        what: &'static str,
+    },
+    /// A share that is not one.
+    #[error("{what} must be a share between 0 and 1, got {value}")]
+    InvalidShare {
+        /// What was asked for, such as `the l1 ratio`.
+        what: &'static str,
+        /// The refused value.
+        value: f64,
+    },
     /// There is no column to learn from.
     #[error(
         "no column is left to learn from: every one is empty or constant on the training patients"
@@ -101,6 +117,14 @@ pub enum Undefined {
     InvalidFolds {
         /// Folds asked for.
         folds: usize,
+        /// Patients given.
+        patients: usize,
+    },
+    /// A number of groups that makes no sense.
+    #[error("{groups} groups cannot be made of {patients} patients: ask for 1 to {patients}")]
+    InvalidGroups {
+        /// Groups asked for.
+        groups: usize,
         /// Patients given.
         patients: usize,
     },

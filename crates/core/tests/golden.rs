@@ -11,7 +11,7 @@ use oncoweave_core::cox::{Ties, fit_ridge, partial_log_likelihood};
 use oncoweave_core::kaplan_meier::{Censoring, KaplanMeier};
 use oncoweave_core::log_rank::log_rank;
 use oncoweave_core::roc::{accuracy, auc, auc_at, macro_auc};
-use oncoweave_core::{Risk, Survival};
+use oncoweave_core::{Risk, Survival, SurvivalProbability};
 use serde_json::Value;
 
 fn golden() -> Value {
@@ -86,7 +86,7 @@ fn areas_and_brier_scores_agree_with_scikit_survival() {
         let (train, test) = (outcomes(&case["train"]), outcomes(&case["test"]));
         let risks = risks(&case["risk"]);
         let times = numbers(&case["times"]);
-        let survival = matrix(&case["survival"]);
+        let survival = matrix(&case["survival"]).mapv(SurvivalProbability);
         let areas: Vec<f64> =
             times.iter().map(|&time| auc_at(&train, &test, &risks, time).unwrap()).collect();
         all_close(&areas, &case["auc_at"], 1e-12);
@@ -185,11 +185,11 @@ fn baseline_hazard_agrees_with_lifelines() {
     let model = fit_ridge(&x, &outcomes, 0.0).unwrap();
     let baseline = Baseline::breslow(&outcomes, &model.log_risks(&x)).unwrap();
     let hazards: Vec<f64> =
-        numbers(&case["baseline_time"]).iter().map(|&time| baseline.hazard_at(time)).collect();
+        numbers(&case["baseline_time"]).iter().map(|&time| baseline.hazard_at(time).0).collect();
     all_close(&hazards, &case["baseline"], 1e-7);
     let average = Array2::from_shape_vec((1, x.ncols()), numbers(&case["means"])).unwrap();
     let survival = baseline.survival(model.log_risks(&average)[0], 52.0);
-    assert!((survival - (-baseline.hazard_at(52.0)).exp()).abs() < 1e-12);
+    assert!((survival.0 - (-baseline.hazard_at(52.0).0).exp()).abs() < 1e-12);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use oncoweave_core::concordance::{harrell_c, uno_c};
 use oncoweave_core::cox::{Ties, partial_log_likelihood};
 use oncoweave_core::kaplan_meier::{Censoring, KaplanMeier};
 use oncoweave_core::roc::auc_at;
-use oncoweave_core::{Risk, Survival};
+use oncoweave_core::{Risk, Survival, SurvivalProbability};
 use serde_json::Value;
 
 /// Half of the last decimal, and a little for rounded inputs.
@@ -97,7 +97,8 @@ fn brier_scores_agree_with_surv_metrics() {
         let survival: Vec<Vec<f64>> =
             case["estimate"].as_array().unwrap().iter().map(numbers).collect();
         for (index, time_days) in numbers(&case["times"]).into_iter().enumerate() {
-            let at_time: Vec<f64> = survival.iter().map(|patient| patient[index]).collect();
+            let at_time: Vec<SurvivalProbability> =
+                survival.iter().map(|patient| SurvivalProbability(patient[index])).collect();
             // SurvMetrics learns censoring from the patients that it judges.
             let found = brier_at(&test, &test, &at_time, time_days).unwrap();
             close(found, &case["brier_score_survMetrics"][index], 4e-4);

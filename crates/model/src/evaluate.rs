@@ -5,7 +5,7 @@ use std::{
 };
 
 use ndarray::Array2;
-use oncoweave_core::{Cohort, Evaluation, Prediction, Survival};
+use oncoweave_core::{Cohort, Evaluation, Prediction, Survival, SurvivalProbability};
 use rayon::prelude::*;
 
 use crate::{
@@ -298,7 +298,7 @@ fn ridge_scores(
 }
 
 /// Survival of each patient at each time, (patients, times).
-fn curves(scale: &RiskScale, predictions: &[Prediction], times: &[f64]) -> Array2<f64> {
+fn curves(scale: &RiskScale, predictions: &[Prediction], times: &[f64]) -> Array2<SurvivalProbability> {
     Array2::from_shape_fn((predictions.len(), times.len()), |(patient, time)| {
         scale.baseline.survival(predictions[patient].risk, times[time])
     })

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
     AucAt, Comparison, Estimate, FoldResult, ModelResult, Prediction, Risk, SubtypeResult,
-    Survival, Undefined,
+    Survival, SurvivalProbability, Undefined,
     bootstrap::{Resampling, interval, interval_within_folds, mean_over_folds, paired_difference},
     brier::integrated_brier,
     concordance::{harrell_c, uno_c},
@@ -18,7 +18,7 @@ pub(crate) struct Scores {
     /// One a held-out patient, in row order.
     pub(crate) predictions: Vec<Prediction>,
     /// Survival at [`brier_times`], (patients, times).
-    pub(crate) survival: Array2<f64>,
+    pub(crate) survival: Array2<SurvivalProbability>,
     /// The classes in the order of the predictions' probabilities.
     pub(crate) classes: Vec<String>,
     /// What the training said.
@@ -96,7 +96,7 @@ struct Table<'a> {
     outcomes: Vec<Survival>,
     risks: Vec<Risk>,
     /// (patients, times).
-    survival: Array2<f64>,
+    survival: Array2<SurvivalProbability>,
 }
 
 impl<'a> Table<'a> {

@@ -40,7 +40,7 @@ impl RiskScale {
         row: usize,
         risk: Risk,
     ) -> Prediction {
-        let survival = |&time_days: &f64| self.baseline.survival(risk, time_days);
+        let survival = |&time_days: &f64| self.baseline.survival(risk, time_days).0;
         Prediction {
             patient_id: cohort.patients[row].clone(),
             model: model.to_owned(),

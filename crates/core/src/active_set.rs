@@ -1,0 +1,155 @@
+//! The coefficients of a few columns, all at once: conjugate gradients that start from what an
+//! earlier factor of the second derivative says.
+
+use ndarray::{ArrayView2, s};
+
+use crate::column_curvature::ColumnCurvature;
+use crate::newton::{add_scaled, dot};
+
+const CONJUGATE_STEPS: usize = 80;
+
+/// More steps than this ask for a new factor.
+const STALE_STEPS: usize = 40;
+
+/// The residual that is left, as a share of the first.
+const RESIDUAL_SHARE: f64 = 1e-2;
+
+/// The Cholesky factor of the second derivative by some columns, as it once was.
+#[derive(Default)]
+pub(crate) struct Factor {
+    columns: Vec<usize>,
+    /// The lower triangle by rows, (columns, columns).
+    lower: Vec<f64>,
+    pub(crate) stale: bool,
+}
+
+/// Some columns, and the second derivative by them.
+pub(crate) struct Active<'a> {
+    /// The columns' numbers, increasing.
+    pub(crate) columns: &'a [usize],
+    /// All columns, (columns, patients).
+    pub(crate) values: ArrayView2<'a, f64>,
+    /// The ridge's part of the penalty on each of them.
+    pub(crate) l2: Vec<f64>,
+}
+
+impl Active<'_> {
+    /// Solves `(XᵀHX + l2) d = right`, roughly.
+    pub(crate) fn solve(
+        &self,
+        right: &[f64],
+        curvature: &mut ColumnCurvature,
+        factor: &mut Factor,
+    ) -> Vec<f64> {
+        if factor.columns.is_empty() || factor.stale {
+            *factor = self.factor(curvature);
+        }
+        let mut solution = vec![0.0; right.len()];
+        let mut residual = right.to_vec();
+        let mut toward = factor.solve(self.columns, &residual);
+        let mut size = dot(&residual, &toward);
+        let enough = RESIDUAL_SHARE * RESIDUAL_SHARE * size;
+        for step in 0..CONJUGATE_STEPS {
+            factor.stale |= step > STALE_STEPS;
+            let bent = self.times(&toward, curvature);
+            let curved = dot(&bent, &toward);
+            if size <= enough || curved <= 0.0 {
+                break;
+            }
+            let length = size / curved;
+            add_scaled(&mut solution, length, &toward);
+            add_scaled(&mut residual, -length, &bent);
+            let mut next = factor.solve(self.columns, &residual);
+            let next_size = dot(&residual, &next);
+            add_scaled(&mut next, next_size / size, &toward);
+            (toward, size) = (next, next_size);
+        }
+        solution
+    }
+
+    /// The log-risks that some coefficients add, (patients,).
+    pub(crate) fn log_risks(&self, coefficients: &[f64]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.values.ncols()];
+        for (&column, &coefficient) in self.columns.iter().zip(coefficients) {
+            if coefficient != 0.0 {
+                add_scaled(&mut sum, coefficient, self.column(column));
+            }
+        }
+        sum
+    }
+
+    fn times(&self, coefficients: &[f64], curvature: &mut ColumnCurvature) -> Vec<f64> {
+        let log_risks = self.log_risks(coefficients);
+        let mut bent = vec![0.0; log_risks.len()];
+        curvature.times(&log_risks, &mut bent);
+        let by_column = self.columns.iter().map(|&column| dot(self.column(column), &bent));
+        by_column.zip(&self.l2).zip(coefficients).map(|((bent, l2), b)| bent + l2 * b).collect()
+    }
+
+    fn factor(&self, curvature: &mut ColumnCurvature) -> Factor {
+        let (size, patients) = (self.columns.len(), self.values.ncols());
+        let rows = self.values.select(ndarray::Axis(0), self.columns); // (columns, patients)
+        let mut bent = ndarray::Array2::<f64>::zeros((size, patients));
+        for (row, mut product) in rows.rows().into_iter().zip(bent.rows_mut()) {
+            let (row, product) = (row.as_slice(), product.as_slice_mut());
+            curvature.times(row.expect("in row order"), product.expect("in row order"));
+        }
+        let mut gram = rows.dot(&bent.t()); // (columns, columns)
+        for (place, l2) in self.l2.iter().enumerate() {
+            gram[[place, place]] += l2;
+        }
+        let mut lower = vec![0.0; size * size];
+        for i in 0..size {
+            for j in 0..=i {
+                let (above, row) = lower.split_at(i * size);
+                let known = if i == j { row } else { &above[j * size..] };
+                let value = gram[[i, j]] - dot(&row[..j], &known[..j]);
+                lower[i * size + j] = if i == j {
+                    // Columns that nearly repeat others get a pivot that leaves them be.
+                    value.max(1e-6 * gram[[i, i]]).max(f64::MIN_POSITIVE).sqrt()
+                } else {
+                    value / above[j * size + j]
+                };
+            }
+        }
+        Factor { columns: self.columns.to_vec(), lower, stale: false }
+    }
+
+    fn column(&self, column: usize) -> &[f64] {
+        self.values.slice_move(s![column, ..]).to_slice().expect("columns in one piece")
+    }
+}
+
+impl Factor {
+    /// Solves for the columns that the factor knows; the others keep their residual, divided by
+    /// the typical second derivative.
+    fn solve(&self, columns: &[usize], residual: &[f64]) -> Vec<f64> {
+        let size = self.columns.len();
+        let places: Vec<Option<usize>> =
+            columns.iter().map(|column| self.columns.binary_search(column).ok()).collect();
+        let mut solution = vec![0.0; size];
+        for (place, &value) in places.iter().zip(residual) {
+            if let &Some(place) = place {
+                solution[place] = value;
+            }
+        }
+        for i in 0..size {
+            let (known, rest) = solution.split_at_mut(i);
+            let row = &self.lower[i * size..];
+            rest[0] = (rest[0] - dot(&row[..i], known)) / row[i];
+        }
+        for i in (0..size).rev() {
+            let (before, rest) = solution.split_at_mut(i);
+            let row = &self.lower[i * size..];
+            rest[0] /= row[i];
+            add_scaled(before, -rest[0], &row[..i]);
+        }
+        let pivots = (0..size).map(|i| self.lower[i * size + i].powi(2)).sum::<f64>();
+        let typical = (pivots / size as f64).max(f64::MIN_POSITIVE);
+        places
+            .iter()
+            .zip(residual)
+            .map(|(place, value)| place.map_or(value / typical, |place| solution[place]))
+            .collect()
+    }
+}
