@@ -27,6 +27,9 @@ const ANNOTATIONS: [(&str, &str); 6] = [
     ("BCSQ", "bcftools csq"),
 ];
 
+/// What tells a sample's role where it is none of the plain signs: see [`crate::pair`].
+const OTHERWISE: &str = "a header line, or its name against the others";
+
 /// A sample's column in a VCF, and why it is taken for what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SampleColumn {
@@ -229,26 +232,33 @@ impl Reading {
             let why = why(&name);
             Some(SampleColumn { column: FIXED_COLUMNS + 2 + place?, why, name })
         };
+        let has = |name: &str, words: [&str; 2]| {
+            let name = name.to_ascii_lowercase();
+            words.iter().any(|word| name.contains(word))
+        };
+        let normal_reason = |name: &str| {
+            if self.normals.iter().any(|known| known == name) {
+                "##normal_sample names it"
+            } else if has(name, ["normal", "germline"]) {
+                "its name"
+            } else {
+                OTHERWISE
+            }
+        };
+        let normal = column(pair.normal, &normal_reason);
         let tumor = column(pair.tumor, &|name| {
             if self.tumors.iter().any(|known| known == name) {
                 "##tumor_sample names it"
-            } else if name.to_ascii_lowercase().contains("tum") {
+            } else if has(name, ["tum", "primary"]) {
                 "its name"
             } else if self.samples.len() == 1 {
                 "the only sample"
-            } else if pair.normal.is_some() {
+            } else if self.samples.len() == 2
+                && normal.as_ref().is_some_and(|normal| normal.why != OTHERWISE)
+            {
                 "the sample beside the normal"
             } else {
-                "the header names it"
-            }
-        });
-        let normal = column(pair.normal, &|name| {
-            if self.normals.iter().any(|known| known == name) {
-                "##normal_sample names it"
-            } else if name.to_ascii_lowercase().contains("normal") {
-                "its name"
-            } else {
-                "the header names it"
+                OTHERWISE
             }
         });
         (tumor, normal)

@@ -328,8 +328,11 @@ fn check_order(attributes: &[Attribute], required: &[&str], place: Place, findin
         };
         findings.violation(place, expected, "another order");
     }
+    // IDX is the place in the dictionary of a BCF, always a bare number.
     if attributes.iter().any(|found| {
-        !found.quoted && !required.contains(&String::from_utf8_lossy(found.key).as_ref())
+        !found.quoted
+            && found.key != b"IDX"
+            && !required.contains(&String::from_utf8_lossy(found.key).as_ref())
     }) {
         let severity = findings.since(Version::V4_4);
         let expected = "quotation marks round the value of an optional field";

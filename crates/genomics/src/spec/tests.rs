@@ -96,6 +96,7 @@ const HEADER_LINES: &[(&str, &str, &str)] = &[
         "##INFO=<ID=X,Number=1,Type=Integer,Description=\"d\",Version=1>",
         "quotation marks round the value",
     ),
+    ("4.4", "##INFO=<ID=X,Number=1,Type=Integer,Description=\"d\",IDX=7>", ""),
     ("4.2", "##FILTER=<ID=0,Description=\"d\">", "an ID other than the reserved 0"),
     ("4.2", "##FILTER=<ID=a b,Description=\"d\">", "an ID without white space"),
     ("4.2", "##FILTER=<Description=\"d\">", "an ID"),
