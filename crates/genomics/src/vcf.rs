@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::{
     Error, Note, Panel, VcfResources, VcfSettings,
     allele::Kind,
+    annotation::{Alleles, Annotation},
     copy_number::{
         Segment,
         vcf::{copies, copy_number_features},
@@ -71,15 +72,19 @@ pub(crate) fn features_of_lines(
     mut lines: Lines,
     source: VcfSource<'_>,
     settings: &VcfSettings,
-    _resources: &VcfResources,
+    resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
     let VcfSource { sample_id, panel, .. } = source;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &mut lines)?;
-    if header.annotation.is_none() && !settings.variants.genes.is_empty() && !settings.unannotated {
+    if header.annotation.is_none() && settings.needs_annotation() {
         return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
-    let mut sums = Sums { has_copy_number: settings.copy_number, ..Sums::default() };
+    let mut sums = Sums {
+        tally: Tally::new(&settings.variants, &resources.variants),
+        copies: Vec::new(),
+        has_copy_number: settings.copy_number,
+    };
     let mut formats = Formats::default();
     let mut records = 0;
     while lines.next()?.is_some() {
@@ -93,22 +98,27 @@ pub(crate) fn features_of_lines(
             lines.leave_out(error)?;
         }
     }
-    let known = Known { consequences: header.annotation.is_some(), alleles: true };
-    let mut features = sums.tally.features(known, panel, &settings.variants);
+    let annotation = header.annotation.as_ref();
+    let known = Known {
+        consequences: annotation.is_some(),
+        residues: annotation.is_some_and(Annotation::has_residues),
+        alleles: true,
+        loci: true,
+    };
+    let mut features = sums.tally.features(known, panel, None)?;
     let copies = sums.has_copy_number.then_some(sums.copies.as_slice());
     features.extend(copy_number_features(copies, &header, settings));
     Ok(VcfFeatures { features, notes: lines.finish(records)? })
 }
 
 /// What the records of a file add up to.
-#[derive(Default)]
-struct Sums {
-    tally: Tally,
+struct Sums<'a> {
+    tally: Tally<'a>,
     copies: Vec<Segment>,
     has_copy_number: bool,
 }
 
-impl Sums {
+impl Sums<'_> {
     fn add(&mut self, record: &Record<'_>, header: &Header, settings: &VcfSettings) {
         if settings.passing_only && !record.passes() {
             return;
@@ -201,6 +211,12 @@ impl<'a> Record<'a> {
             .find_map(|entry| entry.strip_prefix(key)?.strip_prefix(b"="))
     }
 
+    /// The bases round POS, as SAGE writes them or a pipeline that named its field well.
+    fn context(&self) -> Option<&'a [u8]> {
+        let keys: [&[u8]; 3] = [b"TNC", b"TRINUCLEOTIDE_CONTEXT", b"CONTEXT"];
+        keys.into_iter().find_map(|key| self.info(key))
+    }
+
     /// Whether the tumor carries an ALT that the normal does not.
     pub(crate) fn is_somatic(&self, index: usize) -> bool {
         if self.normal.is_some_and(|normal| normal.carries(index) == Some(true)) {
@@ -216,7 +232,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn count(&self, header: &Header, tally: &mut Tally) {
+    fn count(&self, header: &Header, tally: &mut Tally<'_>) {
         let annotation = header.annotation.as_ref();
         let consequences =
             annotation.and_then(|annotation| Some((annotation, self.info(&annotation.key)?)));
@@ -228,8 +244,9 @@ impl<'a> Record<'a> {
             let allele = Allele { kind: Some(kind), index, alternates: self.alternates.len() };
             let evidence = evidence(self.tumor, self.info, header.samples.len(), allele);
             let allele_fraction = evidence.allele_fraction;
-            let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
-                annotation.genes(value, &self.alternates, index)
+            let effects = consequences.map_or_else(Vec::new, |(annotation, value)| {
+                let (reference, alternates) = (self.reference, self.alternates.as_slice());
+                annotation.effects(value, Alleles { reference, alternates, index })
             });
             let locus = Some(Locus {
                 chromosome: bare_chromosome(self.chromosome),
@@ -237,7 +254,8 @@ impl<'a> Record<'a> {
                 reference: self.reference,
                 alternate,
             });
-            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, genes });
+            let context = if tally.needs_context() { self.context() } else { None };
+            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, effects, context });
         }
     }
 }
