@@ -300,7 +300,7 @@ pub fn maf_features(
         alleles: maf.has_alleles,
         loci: maf.has_loci,
     };
-    tally.features(known, panel, None)
+    tally.features(known, panel)
 }
 
 #[cfg(test)]

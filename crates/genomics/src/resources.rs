@@ -2,6 +2,7 @@ use crate::{
     Error, SignatureMatrix, VariantSettings, VcfSettings,
     hotspots::Hotspots,
     panels::{Panel, Panels},
+    reference::Reference,
     regions::GeneRegions,
     spectra::sbs96,
 };
@@ -31,6 +32,7 @@ pub struct VariantResources {
     panels: Panels,
     pub(crate) hotspots: Option<Hotspots>,
     pub(crate) gene_intervals: Option<GeneRegions>,
+    pub(crate) reference: Option<Reference>,
     /// With its channels in the order of [`sbs96`](crate::spectra::sbs96).
     pub(crate) signatures: Option<SignatureMatrix>,
 }
@@ -41,6 +43,11 @@ impl VariantResources {
     /// # Errors
     /// When one of them cannot be read or is not what its setting asks for.
     pub fn load(settings: &VariantSettings) -> Result<Self, Error> {
+        if settings.needs_reference() && settings.reference.is_none() {
+            let problem = "`microsatellites` and the spectrum `id83` need the `reference`: the \
+                           FASTA of the genome that the variants were called on";
+            return Err(Error::Setting { problem: problem.to_owned() });
+        }
         let panels = Panels::load(settings)?;
         let hotspots = settings.hotspots.as_deref().map(Hotspots::read).transpose()?;
         let gene_intervals = settings.gene_intervals.as_deref().map(|path| {
@@ -58,6 +65,7 @@ impl VariantResources {
             panels,
             hotspots,
             gene_intervals: gene_intervals.transpose()?,
+            reference: settings.reference.as_deref().map(Reference::open).transpose()?,
             signatures: signatures.transpose()?,
         })
     }

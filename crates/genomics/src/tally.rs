@@ -8,7 +8,7 @@ use crate::{
     consequence::{Effect, NONSYNONYMOUS},
     drivers::Drivers,
     small_variant::SmallVariant,
-    spectra::{self, Bases},
+    spectra,
 };
 
 /// Below so many variants the spread of their allele fractions says nothing about clones.
@@ -146,12 +146,12 @@ impl<'a> Tally<'a> {
 
     /// The features, always the same ones for the same settings.
     ///
-    /// `bases` reads the reference genome, where the settings give one.
+    /// # Errors
+    /// When the reference genome cannot be read, or is another than the variants'.
     pub(crate) fn features(
         mut self,
         known: Known,
         panel: Option<&Panel>,
-        bases: Option<&mut Bases<'_>>,
     ) -> Result<Vec<Feature>, Error> {
         self.allele_fractions.sort_unstable_by(f64::total_cmp);
         let mut features = self.drivers.features(known, panel);
@@ -165,7 +165,7 @@ impl<'a> Tally<'a> {
             variants: is_known.then_some(small_variants),
             megabases: self.megabases(panel),
         };
-        features.extend(spectra::features(sample, self.settings, self.resources, bases)?);
+        features.extend(spectra::features(sample, self.settings, self.resources)?);
         Ok(features)
     }
 
@@ -357,7 +357,7 @@ mod tests {
         for variant in variants {
             tally.add(variant);
         }
-        tally.features(known, panel, None).unwrap()
+        tally.features(known, panel).unwrap()
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub struct VariantSettings {
     /// `{ IMPACT468 = 1.1 }`.
     #[serde(default, deserialize_with = "all_positive")]
     pub panel_megabases: BTreeMap<String, f64>,
+    /// The FASTA of the reference genome, plain or compressed by bgzip: the contexts of `spectra`
+    /// and `signatures`, and the repeats of `microsatellites`.
+    #[serde(default)]
+    pub reference: Option<PathBuf>,
     /// The spectra of mutations that become features.
     #[serde(default)]
     pub spectra: Vec<Spectrum>,
@@ -66,6 +70,7 @@ impl Default for VariantSettings {
             burden_classes: default_burden_classes(),
             panels: Vec::new(),
             panel_megabases: BTreeMap::new(),
+            reference: None,
             spectra: Vec::new(),
             signatures: None,
             signature_method: SignatureMethod::default(),
@@ -77,10 +82,15 @@ impl Default for VariantSettings {
 impl VariantSettings {
     /// The files that the settings name, so that a caller may resolve and fingerprint them.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        [&mut self.hotspots, &mut self.gene_intervals, &mut self.signatures]
+        [&mut self.hotspots, &mut self.gene_intervals, &mut self.reference, &mut self.signatures]
             .into_iter()
             .flatten()
             .chain(&mut self.panels)
+    }
+
+    /// Whether features need the bases of the reference genome and nothing else will do.
+    pub(crate) fn needs_reference(&self) -> bool {
+        self.microsatellites || self.spectra.contains(&Spectrum::Id83)
     }
 
     /// Whether features need the place and bases of every variant.

@@ -156,3 +156,92 @@ impl<'a> Target<'a> {
 fn dot(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(columns: &[[f64; 4]]) -> SignatureMatrix {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("matrix.txt");
+        let mut text = String::from("Type");
+        for place in 0..columns.len() {
+            text += &format!("\tS{place}");
+        }
+        for channel in 0..4 {
+            text += &format!("\nc{channel}");
+            for column in columns {
+                text += &format!("\t{}", column[channel]);
+            }
+        }
+        fs_err::write(&path, text + "\n").unwrap();
+        SignatureMatrix::read(&path).unwrap()
+    }
+
+    /// The weights and similarities are those of `scipy.optimize.nnls`, scipy 1.17.1.
+    #[test]
+    fn nonnegative_least_squares_are_those_of_scipy() {
+        let matrix = matrix(&[[0.5, 0.3, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.4, 0.5]]);
+        for (spectrum, weights, similarity) in [
+            (
+                [50.0, 40.0, 30.0, 20.0],
+                [95.238_095_238_095_27, 42.857_142_857_142_726, 0.0],
+                0.989_361_399_507_772_9,
+            ),
+            (
+                [5.0, 10.0, 60.0, 70.0],
+                [4.166_666_666_666_679, 0.0, 141.666_666_666_666_66],
+                0.997_218_353_443_439_5,
+            ),
+            ([10.0, 0.0, 0.0, 0.0], [13.888_888_888_888_891, 0.0, 0.0], 0.833_333_333_333_333_4),
+            (
+                [1.0, 5.0, 3.0, 2.0],
+                [3.253_968_253_968_252, 7.380_952_380_952_383, 0.0],
+                0.859_361_529_568_457_2,
+            ),
+        ] {
+            let found = exposures(&spectrum, &matrix, SignatureMethod::Nnls).unwrap();
+            let scale = spectrum.iter().sum::<f64>() / weights.iter().sum::<f64>();
+            for (mutations, weight) in found.mutations.iter().zip(weights) {
+                assert!((mutations - weight * scale).abs() < 1e-6, "{spectrum:?}: {found:?}");
+            }
+            assert!((found.cosine_similarity - similarity).abs() < 1e-12, "{spectrum:?}");
+        }
+    }
+
+    #[test]
+    fn a_tumor_without_substitutions_has_no_exposures() {
+        let matrix = matrix(&[[0.5, 0.3, 0.1, 0.1]]);
+        assert_eq!(exposures(&[0.0; 4], &matrix, SignatureMethod::Sparse), None);
+    }
+
+    #[test]
+    fn signatures_that_are_the_same_share_and_do_not_fail() {
+        let matrix = matrix(&[[0.5, 0.3, 0.1, 0.1], [0.5, 0.3, 0.1, 0.1]]);
+        for method in [SignatureMethod::Nnls, SignatureMethod::Sparse] {
+            let found = exposures(&[50.0, 30.0, 10.0, 10.0], &matrix, method).unwrap();
+            assert!((found.mutations.iter().sum::<f64>() - 100.0).abs() < 1e-9);
+            assert!((found.cosine_similarity - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn what_is_no_matrix_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("matrix.txt");
+        for (text, expected) in [
+            ("", "found no data"),
+            ("Type\tS1\n", "found no channel"),
+            ("Type\nA\n", "found no signature"),
+            ("Type\tS1\tS1\nA\t1\t1\n", "found the signature `S1` twice"),
+            ("Type\tS1\nA\t1\nA\t1\n", "found the channel `A` twice"),
+            ("Type\tS1\nA\t0\n", "found zeros alone for `S1`"),
+            ("Type\tS1\nA\n", "matrix.txt:2: expected 2 columns, found 1"),
+            ("Type\tS1\nA\t-1\n", "matrix.txt:2: expected a share of zero or more"),
+        ] {
+            fs_err::write(&path, text).unwrap();
+            let message = SignatureMatrix::read(&path).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

@@ -9,8 +9,8 @@ use oncoweave_core::Feature;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, VariantResources, VariantSettings, exposures, small_variant::SmallVariant,
-    tally::denominator,
+    Error, VariantResources, VariantSettings, exposures, reference::ReferenceReader,
+    small_variant::SmallVariant, tally::denominator,
 };
 use repeats::{Placed, place};
 
@@ -47,14 +47,20 @@ pub(crate) fn features(
     tumor: Tumor,
     settings: &VariantSettings,
     resources: &VariantResources,
-    bases: Option<&mut Bases<'_>>,
 ) -> Result<Vec<Feature>, Error> {
     if !settings.needs_bases() {
         return Ok(Vec::new());
     }
-    let counts = match tumor.variants {
-        Some(variants) => Counts::new(variants, bases)?,
-        None => Counts::default(),
+    let counts = match (tumor.variants, &resources.reference) {
+        (Some(variants), Some(reference)) => {
+            let mut reader = reference.reader()?;
+            let mut bases = |chromosome: &str, start: u64, end: u64| {
+                read_bases(&mut reader, chromosome, start, end)
+            };
+            Counts::new(variants, Some(&mut bases))?
+        }
+        (Some(variants), None) => Counts::new(variants, None)?,
+        (None, _) => Counts::default(),
     };
     let mut features = Vec::new();
     for spectrum in &settings.spectra {
@@ -65,6 +71,24 @@ pub(crate) fn features(
         features.extend(counts.microsatellites(tumor.megabases, denominator(settings)));
     }
     Ok(features)
+}
+
+/// The bases of a stretch of the reference genome.
+fn read_bases(
+    reader: &mut ReferenceReader<'_>,
+    chromosome: &str,
+    start: u64,
+    end: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    if !reader.has(chromosome) {
+        return Ok(None);
+    }
+    let mut bases = Vec::new();
+    for position in start..=end {
+        let Some(base) = reader.base(chromosome, position)? else { break };
+        bases.push(base);
+    }
+    Ok(Some(bases))
 }
 
 /// One tumor's counts; those that cannot be told are `None`.
