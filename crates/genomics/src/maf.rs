@@ -112,7 +112,7 @@ impl Maf {
 
     /// Adds the row that was read last.
     fn add(&mut self, lines: &Lines, header: &Columns, columns: &MafColumns) -> Result<(), Error> {
-        let row: Vec<&[u8]> = fields(lines.line()).map(<[u8]>::trim_ascii).collect();
+        let row: Vec<&[u8]> = fields(lines.line()).map(unquoted).collect();
         // Some writers leave out the empty columns at a row's end.
         let barcode = row.get(columns.barcode).copied().unwrap_or_default();
         if row.len() <= columns.gene.max(columns.class) || barcode.is_empty() {
@@ -207,7 +207,7 @@ impl MafColumns {
             residues: self.residues.iter().find_map(|&place| residues(cell(row, Some(place)))),
             place: start.map(|start| {
                 (
-                    bare_chromosome(&chromosome).to_owned(),
+                    lettered(bare_chromosome(&chromosome)).to_owned(),
                     start,
                     reference.to_vec(),
                     alternate.to_vec(),
@@ -229,6 +229,26 @@ impl MafColumns {
             (depth > 0.0 && alternate <= depth).then(|| alternate / depth)
         });
         counted.or_else(|| count(self.allele_fraction).filter(|fraction| fraction.is_finite()))
+    }
+}
+
+/// A cell without spaces and quotes around it: some studies of cBioPortal have both.
+fn unquoted(cell: &[u8]) -> &[u8] {
+    let cell = cell.trim_ascii();
+    match cell {
+        [b'"', inner @ .., b'"'] => inner.trim_ascii(),
+        // A quote that nothing closes is part of a quoted line end elsewhere.
+        [b'"', rest @ ..] if !rest.contains(&b'"') => rest,
+        _ => cell,
+    }
+}
+
+/// The sex chromosomes by their letters: some programs number them.
+fn lettered(bare: &str) -> &str {
+    match bare {
+        "23" => "X",
+        "24" => "Y",
+        bare => bare,
     }
 }
 
@@ -447,6 +467,37 @@ mod tests {
         let expected = "a.maf:4: expected a gene, a classification and a sample barcode, found a \
                         row without one; the record is left out";
         assert!(notes[0].ends_with(expected), "{notes:?}");
+    }
+
+    #[test]
+    fn quotes_and_numbered_sex_chromosomes() {
+        let maf = maf(
+            "",
+            "\"TP53\" \"X\" 10 C C T \"Missense_Mutation\" \"S1\"\n\
+             TP53 23 10 C C T Missense_Mutation S1\n\
+             TP53 chrX \"10 C C T Missense_Mutation S1\n",
+        );
+        let names = ["driver_TP53", "variant_count"];
+        assert_eq!(values(&maf, "S1", "genes = ['TP53']", names), [Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn contexts_hotspots_and_identifiers_of_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let hotspots = folder.path().join("hotspots.tsv");
+        fs_err::write(&hotspots, "gene\tposition\nTP53\t175\n").unwrap();
+        let maf = maf(
+            "\tGene\tHGVSp_Short\tCONTEXT",
+            "TP53 17 10 C C T Missense_Mutation S1 ENSG00000141510 p.R175H AAACGAA\n\
+             TP53 17 20 G G A Missense_Mutation S2 ENSG00000141510 p.R176H AAAGGAA\n",
+        );
+        let settings =
+            format!("genes = ['TP53']\nhotspots = '{}'\nspectra = ['sbs96']", hotspots.display());
+        let names = ["driver_TP53_hotspot", "sbs96_A[C>T]G", "sbs96_C[C>T]T"];
+        assert_eq!(values(&maf, "S1", &settings, names), [Some(1.0), Some(1.0), Some(0.0)]);
+        assert_eq!(values(&maf, "S2", &settings, names), [Some(0.0), Some(0.0), Some(1.0)]);
+        let by_identifier = "genes = ['ENSG00000141510']";
+        assert_eq!(values(&maf, "S1", by_identifier, ["driver_ENSG00000141510"]), [Some(1.0)]);
     }
 
     #[test]

@@ -164,17 +164,14 @@ mod tests {
     fn matrix(columns: &[[f64; 4]]) -> SignatureMatrix {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("matrix.txt");
-        let mut text = String::from("Type");
-        for place in 0..columns.len() {
-            text += &format!("\tS{place}");
-        }
+        let names: Vec<String> = (0..columns.len()).map(|place| format!("S{place}")).collect();
+        let mut lines = vec![format!("Type\t{}", names.join("\t"))];
         for channel in 0..4 {
-            text += &format!("\nc{channel}");
-            for column in columns {
-                text += &format!("\t{}", column[channel]);
-            }
+            let shares: Vec<String> =
+                columns.iter().map(|column| column[channel].to_string()).collect();
+            lines.push(format!("c{channel}\t{}", shares.join("\t")));
         }
-        fs_err::write(&path, text + "\n").unwrap();
+        fs_err::write(&path, lines.join("\n") + "\n").unwrap();
         SignatureMatrix::read(&path).unwrap()
     }
 
