@@ -324,3 +324,28 @@ fn the_context_that_sage_writes_makes_a_spectrum() {
     assert_eq!(Some(sum), value("snv_count"));
     assert!(sum > 1000.0);
 }
+
+/// Indels of a made-up chromosome, counted by `SigProfilerMatrixGenerator`'s own function.
+#[test]
+fn indels_are_those_of_sigprofilermatrixgenerator() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let variants = VariantSettings {
+        spectra: vec![Spectrum::Id83],
+        reference: Some(folder.join("genomics_spectra.fa")),
+        ..VariantSettings::default()
+    };
+    let settings = VcfSettings { variants, ..VcfSettings::default() };
+    let features = read_vcf(&folder.join("genomics_spectra.vcf"), None, &settings).unwrap();
+    let found = features.iter().filter_map(|feature| {
+        let channel = feature.info.name.strip_prefix("id83_")?;
+        feature.value.filter(|&value| value > 0.0).map(|value| (channel.to_owned(), value))
+    });
+    let golden = fs_err::read_to_string(folder.join("genomics_spectra.csv")).unwrap();
+    let expected = golden.lines().skip(2).map(|line| {
+        let (channel, count) = line.split_once(',').unwrap();
+        (channel.to_owned(), count.parse().unwrap())
+    });
+    let expected: BTreeMap<String, f32> = expected.collect();
+    assert!(expected.len() > 60, "few channels are covered: {}", expected.len());
+    assert_eq!(found.collect::<BTreeMap<String, f32>>(), expected);
+}
