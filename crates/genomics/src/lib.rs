@@ -55,7 +55,6 @@ mod vcf;
 
 pub use columns::matches_sample;
 pub use consequence::Class;
-pub use copy_number::{Build, CnvSettings, CopyNumber, cnv_features};
 pub use copy_number::{CnvSettings, CopyNumber, HumanBuild, cnv_features};
 pub use drivers::DriverClass;
 pub use error::Error;
