@@ -1,184 +1,205 @@
-//! What a variant does to a gene's protein, by one vocabulary for VEP, `SnpEff` and MAF.
+//! What a variant does to a gene's protein, by one vocabulary for VEP, `SnpEff`, bcftools csq,
+//! Funcotator and MAF.
+
+use serde::{Deserialize, Serialize};
 
 /// The classes that count as nonsynonymous, in words for the feature dictionary.
 pub(crate) const NONSYNONYMOUS: &str = "missense, nonsense, frameshift, in-frame indel, \
                                         splice site, start lost, stop lost";
 
 /// A consequence class, the most severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The donor or acceptor of a splice site changes, or an exon is lost.
     SpliceSite,
+    /// A codon becomes a stop.
     Nonsense,
+    /// The reading frame shifts.
     Frameshift,
+    /// The stop codon is lost.
     StopLost,
+    /// The start codon is lost.
     StartLost,
+    /// Amino acids are inserted or deleted, the frame stays.
     InframeIndel,
+    /// One amino acid becomes another.
     Missense,
+    /// The codon changes and the amino acid does not.
+    Synonymous,
     /// Does not change the protein, as far as is known.
     Other,
 }
 
 impl Class {
-    /// The class of Sequence Ontology terms joined by `&`: that of the most severe.
-    ///
-    /// The classes are those of vcf2maf's `GetVariantClassification`, the order that of Ensembl's
-    /// table of calculated consequences.
-    pub(crate) fn from_ontology(terms: &[u8]) -> Self {
-        let class = |term: &[u8]| match term {
-            b"splice_acceptor_variant"
-            | b"splice_donor_variant"
-            | b"transcript_ablation"
-            | b"exon_loss_variant" => Self::SpliceSite,
-            b"stop_gained" => Self::Nonsense,
-            b"frameshift_variant" => Self::Frameshift,
-            b"stop_lost" => Self::StopLost,
-            b"start_lost" | b"initiator_codon_variant" => Self::StartLost,
-            b"inframe_insertion"
-            | b"inframe_deletion"
-            | b"disruptive_inframe_insertion"
-            | b"disruptive_inframe_deletion"
-            | b"conservative_inframe_insertion"
-            | b"conservative_inframe_deletion"
-            | b"protein_altering_variant" => Self::InframeIndel,
-            b"missense_variant"
-            | b"coding_sequence_variant"
-            | b"conservative_missense_variant"
-            | b"rare_amino_acid_variant" => Self::Missense,
-            _ => Self::Other,
-        };
-        let classes = terms.split(|&byte| byte == b'&').map(class);
-        classes.min().expect("split gives at least one part")
-    }
-
-    /// The class of a MAF's `Variant_Classification`.
-    pub(crate) fn from_maf(name: &str) -> Self {
-        match name.to_ascii_lowercase().as_str() {
-            "splice_site" => Self::SpliceSite,
-            "nonsense_mutation" => Self::Nonsense,
-            "frame_shift_del" | "frame_shift_ins" => Self::Frameshift,
-            "nonstop_mutation" => Self::StopLost,
-            "translation_start_site" => Self::StartLost,
-            "in_frame_del" | "in_frame_ins" => Self::InframeIndel,
-            "missense_mutation" => Self::Missense,
+    /// The class of a MAF's `Variant_Classification`, or of Funcotator's `variantClassification`,
+    /// which is the same list in capitals.
+    pub(crate) fn from_maf(name: &[u8]) -> Self {
+        let is =
+            |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+        match name {
+            _ if is(&["missense_mutation", "missense"]) => Self::Missense,
+            _ if is(&["silent"]) => Self::Synonymous,
+            _ if is(&["nonsense_mutation", "nonsense"]) => Self::Nonsense,
+            _ if is(&["splice_site"]) => Self::SpliceSite,
+            _ if is(&["frame_shift_del", "frame_shift_ins"]) => Self::Frameshift,
+            _ if is(&["in_frame_del", "in_frame_ins"]) => Self::InframeIndel,
+            _ if is(&["nonstop_mutation", "nonstop"]) => Self::StopLost,
+            _ if is(&[
+                "translation_start_site",
+                "start_codon_snp",
+                "start_codon_del",
+                "start_codon_ins",
+            ]) =>
+            {
+                Self::StartLost
+            }
             _ => Self::Other,
         }
     }
 
     /// Whether the protein changes: the nine classes that maftools reads as nonsynonymous.
     pub(crate) fn is_nonsynonymous(self) -> bool {
-        self != Self::Other
+        self < Self::Synonymous
     }
 
     /// Whether the protein is likely lost: splice site, nonsense, frameshift, start lost.
     pub(crate) fn is_truncating(self) -> bool {
         matches!(self, Self::SpliceSite | Self::Nonsense | Self::Frameshift | Self::StartLost)
     }
+
+    /// The class in words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SpliceSite => "splice site",
+            Self::Nonsense => "nonsense",
+            Self::Frameshift => "frameshift",
+            Self::StopLost => "stop lost",
+            Self::StartLost => "start lost",
+            Self::InframeIndel => "in-frame indel",
+            Self::Missense => "missense",
+            Self::Synonymous => "synonymous",
+            Self::Other => "any other",
+        }
+    }
 }
 
-/// How much a transcript's consequence counts, the least first: not MANE Select, not canonical,
-/// severity.
-type Rank = (bool, bool, Class);
+/// A place in Ensembl's order of consequences, 0 the most severe, and the class it belongs to.
+pub(crate) type Severity = (u8, Class);
 
-/// Which parts of the annotation field mean what, from the header.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Annotation {
-    /// The INFO key: `CSQ` or `ANN`.
-    pub(crate) key: Vec<u8>,
-    allele: usize,
-    terms: usize,
-    gene: usize,
-    mane: Option<usize>,
-    canonical: Option<usize>,
-    allele_number: Option<usize>,
+/// A consequence that no table knows.
+pub(crate) const UNKNOWN: Severity = (u8::MAX, Class::Other);
+
+/// The most severe of the Sequence Ontology terms that `&` joins.
+///
+/// The order is that of Ensembl's table of calculated variant consequences (release 113). The terms
+/// that `SnpEff` and bcftools csq have of their own stand where their nearest Ensembl term does.
+/// The classes are those of vcf2maf's `GetVariantClassification`.
+pub(crate) fn most_severe(terms: &[u8]) -> Severity {
+    terms.split(|&byte| byte == b'&').map(severity).min().unwrap_or(UNKNOWN)
 }
 
-impl Annotation {
-    /// Understands the parts that an INFO Description lists; `None` when one is lacking.
-    pub(crate) fn new(key: &str, description: &str) -> Option<Self> {
-        // VEP writes `Format: A|B|C`, SnpEff `'A | B | C'`.
-        let parts = match description.split_once("Format:") {
-            Some((_, parts)) => parts.split('"').next()?,
-            None => description.split('\'').nth(1)?,
-        };
-        let parts: Vec<&str> =
-            parts.split('|').map(|part| part.trim_matches([' ', '\''])).collect();
-        let place = |names: &[&str]| {
-            parts.iter().position(|part| names.iter().any(|name| part.eq_ignore_ascii_case(name)))
-        };
-        Some(Self {
-            key: key.as_bytes().to_vec(),
-            allele: place(&["Allele"])?,
-            terms: place(&["Consequence", "Annotation"])?,
-            gene: place(&["SYMBOL", "Gene_Name"])?,
-            mane: place(&["MANE_SELECT"]),
-            canonical: place(&["CANONICAL"]),
-            allele_number: place(&["ALLELE_NUM"]),
-        })
+fn severity(term: &[u8]) -> Severity {
+    match term {
+        b"transcript_ablation" | b"exon_loss_variant" => (0, Class::SpliceSite),
+        b"splice_acceptor_variant" | b"splice_acceptor" => (1, Class::SpliceSite),
+        b"splice_donor_variant" | b"splice_donor" => (2, Class::SpliceSite),
+        b"stop_gained" => (3, Class::Nonsense),
+        b"frameshift_variant" | b"frameshift" => (4, Class::Frameshift),
+        b"stop_lost" => (5, Class::StopLost),
+        b"start_lost" | b"initiator_codon_variant" => (6, Class::StartLost),
+        b"transcript_amplification" => (7, Class::Other),
+        b"feature_elongation" => (8, Class::Other),
+        b"feature_truncation" => (9, Class::Other),
+        b"inframe_insertion"
+        | b"disruptive_inframe_insertion"
+        | b"conservative_inframe_insertion" => (10, Class::InframeIndel),
+        b"inframe_deletion" | b"disruptive_inframe_deletion" | b"conservative_inframe_deletion" => {
+            (11, Class::InframeIndel)
+        }
+        b"missense_variant"
+        | b"missense"
+        | b"conservative_missense_variant"
+        | b"rare_amino_acid_variant" => (12, Class::Missense),
+        b"protein_altering_variant" | b"inframe_altering" => (13, Class::InframeIndel),
+        _ => silent_severity(term),
     }
+}
 
-    /// The gene and class of one ALT, one for each gene.
-    ///
-    /// Of a gene's transcripts the one counts that is MANE Select, else canonical, else the one
-    /// with the most severe class. `alternates` are all ALTs of the record, `index` the one asked for.
-    pub(crate) fn genes<'a>(
-        &self,
-        value: &'a [u8],
-        alternates: &[&[u8]],
-        index: usize,
-    ) -> Vec<(&'a [u8], Class)> {
-        let mut best: Vec<(&[u8], Rank)> = Vec::new();
-        for entry in value.split(|&byte| byte == b',') {
-            let parts: Vec<&[u8]> = entry.split(|&byte| byte == b'|').collect();
-            let part = |place: usize| parts.get(place).copied().unwrap_or_default();
-            let gene = part(self.gene);
-            if gene.is_empty() || !self.is_of(&parts, alternates, index) {
-                continue;
-            }
-            let lacks_mane = self.mane.is_none_or(|place| part(place).is_empty());
-            let lacks_canonical = self.canonical.is_none_or(|place| part(place) != b"YES");
-            let rank = (lacks_mane, lacks_canonical, Class::from_ontology(part(self.terms)));
-            match best.iter_mut().find(|(other, _)| *other == gene) {
-                Some((_, other)) => *other = rank.min(*other),
-                None => best.push((gene, rank)),
-            }
-        }
-        best.into_iter().map(|(gene, (_, _, class))| (gene, class)).collect()
+/// The lower part of the order: what leaves the protein as it is.
+fn silent_severity(term: &[u8]) -> Severity {
+    let other = |place| (place, Class::Other);
+    match term {
+        b"intron_variant" | b"intron" => other(27),
+        b"downstream_gene_variant" => other(32),
+        b"upstream_gene_variant" => other(31),
+        b"non_coding_transcript_variant" => other(29),
+        b"non_coding_transcript_exon_variant" | b"non_coding" => other(26),
+        b"splice_donor_5th_base_variant" => other(14),
+        b"splice_region_variant" | b"splice_region" => other(15),
+        b"splice_donor_region_variant" => other(16),
+        b"splice_polypyrimidine_tract_variant" => other(17),
+        b"incomplete_terminal_codon_variant" => other(18),
+        b"start_retained_variant" | b"start_retained" => (19, Class::Synonymous),
+        b"stop_retained_variant" | b"stop_retained" => (20, Class::Synonymous),
+        b"synonymous_variant" | b"synonymous" => (21, Class::Synonymous),
+        // vcf2maf calls it missense: the codon changes, the amino acid could not be told.
+        b"coding_sequence_variant" | b"coding_sequence" => (22, Class::Missense),
+        b"mature_miRNA_variant" => other(23),
+        b"5_prime_UTR_variant" | b"5_prime_utr" => other(24),
+        b"3_prime_UTR_variant" | b"3_prime_utr" => other(25),
+        b"NMD_transcript_variant" => other(28),
+        b"coding_transcript_variant" => other(30),
+        b"TFBS_ablation" => other(33),
+        b"TFBS_amplification" => other(34),
+        b"TF_binding_site_variant" => other(35),
+        b"regulatory_region_ablation" => other(36),
+        b"regulatory_region_amplification" => other(37),
+        b"regulatory_region_variant" => other(38),
+        b"intergenic_variant" | b"intergenic_region" => other(39),
+        b"sequence_variant" => other(40),
+        _ => UNKNOWN,
     }
+}
 
-    /// Each gene that an entry places the variant in and not only near, with its terms.
-    pub(crate) fn hit_genes<'a>(
-        &self,
-        value: &'a [u8],
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let is_near = |term: &[u8]| {
-            matches!(term, b"" | b"upstream_gene_variant" | b"downstream_gene_variant")
-                || term.starts_with(b"intergenic")
-        };
-        value.split(|&byte| byte == b',').filter_map(move |entry| {
-            let part = |place| entry.split(|&byte| byte == b'|').nth(place).unwrap_or_default();
-            let (gene, terms) = (part(self.gene), part(self.terms));
-            let is_hit = !terms.split(|&byte| byte == b'&').all(is_near);
-            (is_hit && !gene.is_empty()).then_some((gene, terms))
-        })
-    }
+/// What a variant does to one gene.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Effect<'a> {
+    /// The gene's symbol; empty where the annotation gives none.
+    pub(crate) symbol: &'a [u8],
+    /// The gene's identifier, such as Ensembl's; empty where the annotation gives none.
+    pub(crate) id: &'a [u8],
+    /// The consequence of the transcript that counts.
+    pub(crate) class: Class,
+    /// The first and last amino acid that change, counted from 1, where known.
+    pub(crate) residues: Option<(u32, u32)>,
+}
 
-    /// Whether an entry speaks of the ALT with this index.
-    fn is_of(&self, parts: &[&[u8]], alternates: &[&[u8]], index: usize) -> bool {
-        if alternates.len() == 1 {
-            return true;
-        }
-        let number = self.allele_number.and_then(|place| parts.get(place));
-        if let Some(number) = number.and_then(|number| crate::lines::number::<usize>(number)) {
-            return number == index + 1;
-        }
-        let allele = parts.get(self.allele).copied().unwrap_or_default();
-        if let Some(exact) = alternates.iter().position(|&alternate| alternate == allele) {
-            return exact == index;
-        }
-        // VEP leaves out the first base that REF and all ALTs share and writes `-` for nothing.
-        let rest = alternates[index].get(1..).unwrap_or_default();
-        allele == rest || (rest.is_empty() && allele == b"-")
-    }
+/// The amino acids that change, from a position (`175`, `175/393`, `746-750`) or from a change of
+/// the protein in HGVS (`p.Arg175His`, `p.E746_A750del`, `ENSP0:p.R175H`, `X126_splice`).
+pub(crate) fn residues(text: &[u8]) -> Option<(u32, u32)> {
+    let change = match text.iter().rposition(|&byte| byte == b':') {
+        Some(colon) => &text[colon + 1..],
+        None => text,
+    };
+    let change = change.strip_prefix(b"p.").unwrap_or(change);
+    let position = change.split(|&byte| byte == b'/').next().unwrap_or_default();
+    let (first, rest) = leading_number(position)?;
+    let last = rest
+        .iter()
+        .position(|&byte| byte == b'_' || byte == b'-')
+        .filter(|&place| place <= 1)
+        .and_then(|place| leading_number(&rest[place..]))
+        .map_or(first, |(last, _)| last.max(first));
+    Some((first, last))
+}
+
+/// The first number of a text, after at most a few letters, and what follows it.
+fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let start = text.iter().position(u8::is_ascii_digit).filter(|&start| start <= 5)?;
+    let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = crate::lines::number(&text[start..start + digits])?;
+    Some((number, &text[start + digits..]))
 }
 
 #[cfg(test)]
@@ -193,10 +214,13 @@ mod tests {
             ("stop_gained&frameshift_variant", Class::Nonsense),
             ("splice_donor_variant&intron_variant", Class::SpliceSite),
             ("splice_region_variant&intron_variant", Class::Other),
-            ("synonymous_variant", Class::Other),
+            ("synonymous_variant", Class::Synonymous),
+            ("splice_region_variant&synonymous_variant", Class::Other),
+            ("inframe_deletion", Class::InframeIndel),
+            ("splice_donor", Class::SpliceSite),
             ("", Class::Other),
         ] {
-            assert_eq!(Class::from_ontology(terms.as_bytes()), expected, "{terms}");
+            assert_eq!(most_severe(terms.as_bytes()).1, expected, "{terms}");
         }
     }
 
@@ -212,6 +236,8 @@ mod tests {
             ("Nonstop_Mutation", true, false),
             ("In_Frame_Del", true, false),
             ("In_Frame_Ins", true, false),
+            ("MISSENSE", true, false),
+            ("START_CODON_SNP", true, true),
             ("Silent", false, false),
             ("Splice_Region", false, false),
             ("Intron", false, false),
@@ -219,76 +245,34 @@ mod tests {
             ("RNA", false, false),
             ("", false, false),
         ] {
-            let class = Class::from_maf(name);
+            let class = Class::from_maf(name.as_bytes());
             assert_eq!(class.is_nonsynonymous(), nonsynonymous, "{name}");
             assert_eq!(class.is_truncating(), truncating, "{name}");
         }
     }
 
-    fn vep(format: &str) -> Annotation {
-        Annotation::new(
-            "CSQ",
-            &format!("Consequence annotations from Ensembl VEP. Format: {format}"),
-        )
-        .unwrap()
-    }
-
     #[test]
-    fn one_consequence_a_gene_by_mane_then_canonical_then_severity() {
-        let full = vep("Allele|Consequence|SYMBOL|MANE_SELECT|CANONICAL");
-        for (name, value, expected) in [
-            ("MANE over severity", "T|stop_gained|A||,T|missense_variant|A|NM_1|", Class::Missense),
-            (
-                "MANE over canonical",
-                "T|stop_gained|A||YES,T|missense_variant|A|NM_1|",
-                Class::Missense,
-            ),
-            ("canonical over severity", "T|stop_gained|A||,T|intron_variant|A||YES", Class::Other),
-            ("severity", "T|missense_variant|A||,T|stop_gained|A||", Class::Nonsense),
+    fn residues_that_change() {
+        for (text, expected) in [
+            ("175", Some((175, 175))),
+            ("175/393", Some((175, 175))),
+            ("746-750/1210", Some((746, 750))),
+            ("?-12", Some((12, 12))),
+            ("12-?", Some((12, 12))),
+            ("p.Arg175His", Some((175, 175))),
+            ("ENSP00000269305.4:p.Arg175His", Some((175, 175))),
+            ("p.E746_A750del", Some((746, 750))),
+            ("p.Glu746_Ala750delinsGln", Some((746, 750))),
+            ("p.X126_splice", Some((126, 126))),
+            ("R882H", Some((882, 882))),
+            ("p.Ala155ArgfsTer59", Some((155, 155))),
+            ("175R>175H", Some((175, 175))),
+            ("p.=", None),
+            ("-", None),
+            ("", None),
+            ("99999999999", None),
         ] {
-            assert_eq!(
-                full.genes(value.as_bytes(), &[b"T"], 0),
-                [(b"A".as_slice(), expected)],
-                "{name}"
-            );
-        }
-        let two = full.genes(
-            b"T|missense_variant|A||,T|intron_variant|B||,T|intergenic_variant|||",
-            &[b"T"],
-            0,
-        );
-        assert_eq!(two, [(b"A".as_slice(), Class::Missense), (b"B".as_slice(), Class::Other)]);
-    }
-
-    #[test]
-    fn an_entry_belongs_to_its_alt() {
-        let by_allele = vep("Allele|Consequence|SYMBOL");
-        // REF=CA: VEP calls the deletion `-`, and the insertion by its bases after the first.
-        let value = b"-|frameshift_variant|A,AT|inframe_insertion|A";
-        let alternates: [&[u8]; 2] = [b"C", b"CAT"];
-        assert_eq!(by_allele.genes(value, &alternates, 0)[0].1, Class::Frameshift);
-        assert_eq!(by_allele.genes(value, &alternates, 1)[0].1, Class::InframeIndel);
-
-        let by_number = vep("Allele|Consequence|SYMBOL|ALLELE_NUM");
-        let value = b"T|stop_gained|A|2,T|missense_variant|A|1";
-        let alternates: [&[u8]; 2] = [b"AT", b"CT"];
-        assert_eq!(by_number.genes(value, &alternates, 0)[0].1, Class::Missense);
-        assert_eq!(by_number.genes(value, &alternates, 1)[0].1, Class::Nonsense);
-
-        let snpeff = Annotation::new(
-            "ANN",
-            "Functional annotations: 'Allele | Annotation | Annotation_Impact | Gene_Name | Gene_ID'",
-        )
-        .unwrap();
-        let value = b"TC|stop_gained|HIGH|A|E,G|missense_variant|MODERATE|A|E";
-        let alternates: [&[u8]; 2] = [b"TC", b"G"];
-        assert_eq!(snpeff.genes(value, &alternates, 1), [(b"A".as_slice(), Class::Missense)]);
-    }
-
-    #[test]
-    fn a_description_without_the_parts_is_no_annotation() {
-        for description in ["", "Format: Allele|Consequence", "Functional annotations: none"] {
-            assert_eq!(Annotation::new("CSQ", description), None, "{description}");
+            assert_eq!(residues(text.as_bytes()), expected, "{text}");
         }
     }
 }

@@ -215,4 +215,37 @@ pub enum Error {
         /// How many samples were looked for.
         samples: usize,
     },
+    /// A gene of the settings lies nowhere.
+    #[error(
+        "{}: expected an interval of {gene}, which `genes` names, found none; \
+         name it as the file does, or remove it",
+        .path.display()
+    )]
+    NoSuchGene {
+        /// The file of gene intervals.
+        path: PathBuf,
+        /// The gene.
+        gene: String,
+    },
+    /// A matrix of signatures is not of single base substitutions.
+    #[error(
+        "{}: expected the 96 channels of single base substitutions, such as `A[C>A]A`, \
+         found others; is it a matrix of SBS signatures?",
+        .path.display()
+    )]
+    Channels {
+        /// The matrix.
+        path: PathBuf,
+    },
+    /// The bases of the variants are not those of the reference genome.
+    #[error(
+        "{mismatches} of {variants} variants have another base in the reference genome than their \
+         file says; is it the genome build that they were called on?"
+    )]
+    OtherReference {
+        /// How many variants have another base.
+        mismatches: usize,
+        /// How many variants were looked up.
+        variants: usize,
+    },
 }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use crate::{
     Error,
-    consequence::Annotation,
+    annotation::Annotation,
     lines::{Lines, fields, text},
     pair::{Pair, Roles},
     settings::{bare_chromosome, is_autosome},
@@ -90,13 +90,9 @@ impl Header {
             }
             "INFO" => {
                 let id = attribute(value, "ID").unwrap_or_default();
-                if matches!(id, "CSQ" | "vep" | "ANN")
-                    && self.annotation.as_ref().is_none_or(|known| known.key == b"ANN")
-                {
-                    let description = value.split_once("Description=").map_or("", |(_, text)| text);
-                    let new = Annotation::new(id, description);
-                    self.annotation = new.or_else(|| self.annotation.take());
-                }
+                let description = value.split_once("Description=").map_or("", |(_, text)| text);
+                let found = Annotation::new(id, description);
+                self.annotation = Annotation::better(self.annotation.take(), found);
             }
             _ => self.roles.read_meta(key, value),
         }

@@ -6,12 +6,14 @@
 //! no value. Messages name no sample: only the path, the line and counts.
 
 mod allele;
+mod annotation;
 mod bcf;
 pub mod build;
 mod columns;
 mod compression;
 mod consequence;
 mod copy_number;
+mod drivers;
 mod error;
 mod evidence;
 mod expression;
@@ -24,6 +26,7 @@ mod genotypes;
 #[cfg(test)]
 mod golden;
 mod header;
+mod hotspots;
 mod inspect;
 mod lines;
 mod maf;
@@ -37,17 +40,23 @@ mod real_callers;
 #[cfg(test)]
 mod real_data;
 mod reference;
+mod regions;
 mod resources;
 mod sample;
 mod settings;
+mod signatures;
+mod small_variant;
 pub mod spec;
+mod spectra;
 mod structural;
 mod tally;
 mod variant_settings;
 mod vcf;
 
 pub use columns::matches_sample;
+pub use consequence::Class;
 pub use copy_number::{CnvSettings, CopyNumber, HumanBuild, cnv_features};
+pub use drivers::DriverClass;
 pub use error::Error;
 pub use evidence::Evidence;
 pub use expression::{
@@ -63,6 +72,8 @@ pub use notes::Note;
 pub use panels::Panel;
 pub use resources::{VariantResources, VcfResources};
 pub use settings::{Interval, MafSettings, VcfSettings};
+pub use signatures::{Exposures, SignatureMatrix, SignatureMethod, exposures};
+pub use spectra::Spectrum;
 pub use structural::{Fusion, StructuralVariants, SvSettings, sv_features};
 pub use variant_settings::VariantSettings;
 pub use vcf::{VcfFeatures, VcfSource, vcf_features};

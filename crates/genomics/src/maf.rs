@@ -6,7 +6,7 @@ use crate::{
     Error, MafSettings, Note, Panel, VariantResources,
     allele::Kind,
     columns::{Columns, matches_sample},
-    consequence::Class,
+    consequence::{Class, Effect, residues},
     lines::{Lines, fields, number, text},
     settings::bare_chromosome,
     tally::{Known, Locus, Tally, Variant},
@@ -17,6 +17,20 @@ const FORMAT: &str = "a MAF";
 /// Columns that hold the variant allele fraction itself, as a fraction or in percent.
 const ALLELE_FRACTION: [&str; 5] = ["i_TumorVAF_WU", "tumor_vaf", "t_vaf", "vaf", "i_tumor_vaf"];
 
+/// Columns that hold the change of the protein or its place, the preferred first.
+const RESIDUES: [&str; 7] = [
+    "HGVSp_Short",
+    "Protein_Change",
+    "HGVSp",
+    "Protein_position",
+    "amino_acid_change",
+    "Amino_Acid_Change",
+    "AAChange",
+];
+
+/// Columns that hold the bases round a variant: of the GDC, Oncotator, vcf2maf and Funcotator.
+const CONTEXT: [&str; 4] = ["CONTEXT", "ref_context", "flanking_bps", "Ref_Context"];
+
 /// `Mutation_Status` values that say a row is no somatic variant.
 const NOT_SOMATIC: [&str; 5] =
     ["germline", "loh", "wildtype", "none", "post-transcriptional modification"];
@@ -26,6 +40,8 @@ const NOT_SOMATIC: [&str; 5] =
 pub struct Maf {
     samples: BTreeMap<String, Vec<Row>>,
     has_alleles: bool,
+    has_loci: bool,
+    has_residues: bool,
     notes: Vec<Note>,
 }
 
@@ -33,12 +49,17 @@ pub struct Maf {
 #[derive(Clone, Debug)]
 struct Row {
     gene: Vec<u8>,
+    /// Ensembl's identifier; empty where the file gives none.
+    gene_id: Vec<u8>,
     class: Class,
+    residues: Option<(u32, u32)>,
     /// Chromosome, start and alleles: rows that share them speak of one variant.
     place: Option<Place>,
     kind: Option<Kind>,
     allele_fraction: Option<f64>,
     passing: bool,
+    /// The bases round the variant, where the file gives them.
+    context: Option<Vec<u8>>,
 }
 
 type Place = (String, u64, Vec<u8>, Vec<u8>);
@@ -63,7 +84,12 @@ impl Maf {
         let header = Columns::read(&mut lines, FORMAT)?;
         let columns = MafColumns::new(&header)?;
         let has_alleles = columns.reference.is_some() && columns.alternate.is_some();
-        let mut maf = Self { has_alleles, ..Self::default() };
+        let mut maf = Self {
+            has_alleles,
+            has_loci: columns.chromosome.is_some() && columns.start.is_some(),
+            has_residues: !columns.residues.is_empty(),
+            ..Self::default()
+        };
         let mut rows = 0;
         while lines.next()?.is_some() {
             if lines.line().trim_ascii().is_empty() || lines.line().starts_with(b"#") {
@@ -86,7 +112,7 @@ impl Maf {
 
     /// Adds the row that was read last.
     fn add(&mut self, lines: &Lines, header: &Columns, columns: &MafColumns) -> Result<(), Error> {
-        let row: Vec<&[u8]> = fields(lines.line()).map(<[u8]>::trim_ascii).collect();
+        let row: Vec<&[u8]> = fields(lines.line()).map(unquoted).collect();
         // Some writers leave out the empty columns at a row's end.
         let barcode = row.get(columns.barcode).copied().unwrap_or_default();
         if row.len() <= columns.gene.max(columns.class) || barcode.is_empty() {
@@ -117,6 +143,7 @@ impl Maf {
 /// Where a MAF has its columns.
 struct MafColumns {
     gene: usize,
+    gene_id: Option<usize>,
     class: usize,
     barcode: usize,
     chromosome: Option<usize>,
@@ -130,12 +157,16 @@ struct MafColumns {
     reference_depth: Option<usize>,
     depth: Option<usize>,
     allele_fraction: Option<usize>,
+    /// The columns that tell which amino acids change, the preferred first.
+    residues: Vec<usize>,
+    context: Option<usize>,
 }
 
 impl MafColumns {
     fn new(header: &Columns) -> Result<Self, Error> {
         Ok(Self {
             gene: header.need(&["Hugo_Symbol"])?,
+            gene_id: header.find(&["Gene", "Gene_ID", "Ensembl_Gene_ID"]),
             class: header.need(&["Variant_Classification"])?,
             barcode: header.need(&["Tumor_Sample_Barcode"])?,
             chromosome: header.find(&["Chromosome", "Chrom"]),
@@ -149,6 +180,8 @@ impl MafColumns {
             reference_depth: header.find(&["t_ref_count"]),
             depth: header.find(&["t_depth"]),
             allele_fraction: header.find(&ALLELE_FRACTION),
+            residues: RESIDUES.iter().filter_map(|name| header.find(&[name])).collect(),
+            context: header.find(&CONTEXT),
         })
     }
 
@@ -169,10 +202,12 @@ impl MafColumns {
         let start = number(cell(row, self.start)).filter(|_| !chromosome.is_empty());
         Row {
             gene: row[self.gene].to_vec(),
-            class: Class::from_maf(&text(row[self.class])),
+            gene_id: cell(row, self.gene_id).to_vec(),
+            class: Class::from_maf(row[self.class]),
+            residues: self.residues.iter().find_map(|&place| residues(cell(row, Some(place)))),
             place: start.map(|start| {
                 (
-                    bare_chromosome(&chromosome).to_owned(),
+                    lettered(bare_chromosome(&chromosome)).to_owned(),
                     start,
                     reference.to_vec(),
                     alternate.to_vec(),
@@ -181,6 +216,7 @@ impl MafColumns {
             kind: Kind::of(reference, alternate),
             allele_fraction: self.allele_fraction(row),
             passing: matches!(cell(row, self.filter), b"" | b"." | b"PASS"),
+            context: self.context.map(|place| cell(row, Some(place)).to_vec()),
         }
     }
 
@@ -193,6 +229,26 @@ impl MafColumns {
             (depth > 0.0 && alternate <= depth).then(|| alternate / depth)
         });
         counted.or_else(|| count(self.allele_fraction).filter(|fraction| fraction.is_finite()))
+    }
+}
+
+/// A cell without spaces and quotes around it: some studies of cBioPortal have both.
+fn unquoted(cell: &[u8]) -> &[u8] {
+    let cell = cell.trim_ascii();
+    match cell {
+        [b'"', inner @ .., b'"'] => inner.trim_ascii(),
+        // A quote that nothing closes is part of a quoted line end elsewhere.
+        [b'"', rest @ ..] if !rest.contains(&b'"') => rest,
+        _ => cell,
+    }
+}
+
+/// The sex chromosomes by their letters: some programs number them.
+fn lettered(bare: &str) -> &str {
+    match bare {
+        "23" => "X",
+        "24" => "Y",
+        bare => bare,
     }
 }
 
@@ -222,7 +278,7 @@ pub fn maf_features(
     maf: &Maf,
     sample: MafSample<'_>,
     settings: &MafSettings,
-    _resources: &VariantResources,
+    resources: &VariantResources,
 ) -> Result<Vec<Feature>, Error> {
     let MafSample { sample_id, panel } = sample;
     let of_sample = maf
@@ -234,7 +290,12 @@ pub fn maf_features(
     let mut placed: BTreeMap<&Place, Variant<'_>> = BTreeMap::new();
     let mut variants = Vec::new();
     for row in rows {
-        let gene = (row.gene.as_slice(), row.class);
+        let effect = Effect {
+            symbol: &row.gene,
+            id: &row.gene_id,
+            class: row.class,
+            residues: row.residues,
+        };
         let locus = row.place.as_ref().map(|(chromosome, position, reference, alternate)| Locus {
             chromosome,
             position: *position,
@@ -242,18 +303,24 @@ pub fn maf_features(
             alternate,
         });
         let (kind, allele_fraction) = (row.kind, row.allele_fraction);
-        let variant = || Variant { locus, kind, allele_fraction, genes: Vec::new() };
+        let context = row.context.as_deref();
+        let variant = || Variant { locus, kind, allele_fraction, effects: Vec::new(), context };
         match &row.place {
-            Some(place) => placed.entry(place).or_insert_with(variant).genes.push(gene),
-            None => variants.push(Variant { genes: vec![gene], ..variant() }),
+            Some(place) => placed.entry(place).or_insert_with(variant).effects.push(effect),
+            None => variants.push(Variant { effects: vec![effect], ..variant() }),
         }
     }
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(&settings.variants, resources);
     for variant in placed.values().chain(&variants) {
         tally.add(variant);
     }
-    let known = Known { consequences: true, alleles: maf.has_alleles };
-    Ok(tally.features(known, panel, &settings.variants))
+    let known = Known {
+        consequences: true,
+        residues: maf.has_residues,
+        alleles: maf.has_alleles,
+        loci: maf.has_loci,
+    };
+    tally.features(known, panel)
 }
 
 #[cfg(test)]
@@ -400,6 +467,37 @@ mod tests {
         let expected = "a.maf:4: expected a gene, a classification and a sample barcode, found a \
                         row without one; the record is left out";
         assert!(notes[0].ends_with(expected), "{notes:?}");
+    }
+
+    #[test]
+    fn quotes_and_numbered_sex_chromosomes() {
+        let maf = maf(
+            "",
+            "\"TP53\" \"X\" 10 C C T \"Missense_Mutation\" \"S1\"\n\
+             TP53 23 10 C C T Missense_Mutation S1\n\
+             TP53 chrX \"10 C C T Missense_Mutation S1\n",
+        );
+        let names = ["driver_TP53", "variant_count"];
+        assert_eq!(values(&maf, "S1", "genes = ['TP53']", names), [Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn contexts_hotspots_and_identifiers_of_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let hotspots = folder.path().join("hotspots.tsv");
+        fs_err::write(&hotspots, "gene\tposition\nTP53\t175\n").unwrap();
+        let maf = maf(
+            "\tGene\tHGVSp_Short\tCONTEXT",
+            "TP53 17 10 C C T Missense_Mutation S1 ENSG00000141510 p.R175H AAACGAA\n\
+             TP53 17 20 G G A Missense_Mutation S2 ENSG00000141510 p.R176H AAAGGAA\n",
+        );
+        let settings =
+            format!("genes = ['TP53']\nhotspots = '{}'\nspectra = ['sbs96']", hotspots.display());
+        let names = ["driver_TP53_hotspot", "sbs96_A[C>T]G", "sbs96_C[C>T]T"];
+        assert_eq!(values(&maf, "S1", &settings, names), [Some(1.0), Some(1.0), Some(0.0)]);
+        assert_eq!(values(&maf, "S2", &settings, names), [Some(0.0), Some(0.0), Some(1.0)]);
+        let by_identifier = "genes = ['ENSG00000141510']";
+        assert_eq!(values(&maf, "S1", by_identifier, ["driver_ENSG00000141510"]), [Some(1.0)]);
     }
 
     #[test]

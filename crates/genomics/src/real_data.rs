@@ -9,9 +9,9 @@ use std::{
 use oncoweave_core::Feature;
 
 use crate::{
-    CnvSettings, CopyNumber, Error, Maf, MafSample, MafSettings, VariantResources, VariantSettings,
-    VcfFeatures, VcfResources, VcfSettings, VcfSource, cnv_features, header::Header, lines::Lines,
-    maf_features, vcf_features,
+    CnvSettings, CopyNumber, Error, Maf, MafSample, MafSettings, SignatureMatrix, SignatureMethod,
+    Spectrum, VariantResources, VariantSettings, VcfFeatures, VcfResources, VcfSettings, VcfSource,
+    cnv_features, exposures, header::Header, lines::Lines, maf_features, vcf_features,
 };
 
 pub(crate) fn genomics() -> Option<PathBuf> {
@@ -268,4 +268,84 @@ fn every_real_vcf_is_read_or_refused() {
     }
     println!("{read} read, {refused} refused");
     assert!(read >= 1085, "{read} read, {refused} refused");
+}
+
+/// Ten tumors: the whole mutations that `SigProfilerAssignment` finds for each signature.
+#[test]
+fn exposures_equal_those_of_sigprofilerassignment() {
+    let Some(folder) = genomics() else { return };
+    let folder = folder.join("signatures");
+    let text = fs_err::read_to_string(folder.join("scenario8_samples_SBS96.txt")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let channels: Vec<String> = rows[1..].iter().map(|row| row[0].to_owned()).collect();
+    let matrix = SignatureMatrix::read(&folder.join("COSMIC_v3.4_SBS_GRCh37.txt")).unwrap();
+    let matrix = matrix.with_channels(&channels).unwrap();
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/genomics_signatures.csv");
+    let golden = fs_err::read_to_string(path).unwrap();
+    for (name, method) in [
+        ("sparse", SignatureMethod::Sparse),
+        ("sparse_without_background", SignatureMethod::SparseWithoutBackground),
+    ] {
+        for column in 1..=10 {
+            let spectrum: Vec<f64> =
+                rows[1..].iter().map(|row| row[column].parse().unwrap()).collect();
+            let found = exposures(&spectrum, &matrix, method).unwrap();
+            let mut expected = vec![0.0; matrix.signatures().len()];
+            for row in golden.lines().skip(2).map(|line| line.split(',').collect::<Vec<_>>()) {
+                if (row[0], row[1]) == (name, rows[0][column]) {
+                    let place = matrix.signatures().iter().position(|name| name == row[2]);
+                    expected[place.unwrap()] = row[3].parse().unwrap();
+                }
+            }
+            assert!(expected.iter().sum::<f64>() > 0.0, "{name} {}", rows[0][column]);
+            assert_eq!(found.mutations, expected, "{name} {}", rows[0][column]);
+        }
+    }
+}
+
+/// SAGE writes the three bases round each variant, so that its spectrum needs no genome.
+#[test]
+fn the_context_that_sage_writes_makes_a_spectrum() {
+    let Some(folder) = genomics() else { return };
+    let variants = VariantSettings { spectra: vec![Spectrum::Sbs96], ..VariantSettings::default() };
+    let settings = VcfSettings { variants, ..VcfSettings::default() };
+    let path = folder.join("large/test-sage2-rna.vcf.gz");
+    let samples = golden("test-sage2-rna.vcf.gz");
+    let features = read_vcf(&path, Some(&samples[0].0), &settings).unwrap();
+    let value = |name: &str| {
+        features.iter().find(|feature| feature.info.name == name).and_then(|found| found.value)
+    };
+    let sum: f32 = features
+        .iter()
+        .filter(|feature| feature.info.name.starts_with("sbs96_"))
+        .filter_map(|feature| feature.value)
+        .sum();
+    assert_eq!(Some(sum), value("snv_count"));
+    assert!(sum > 1000.0);
+}
+
+/// Indels of a made-up chromosome, counted by `SigProfilerMatrixGenerator`'s own function.
+#[test]
+fn indels_are_those_of_sigprofilermatrixgenerator() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let variants = VariantSettings {
+        spectra: vec![Spectrum::Id83],
+        reference: Some(folder.join("genomics_spectra.fa")),
+        ..VariantSettings::default()
+    };
+    let settings = VcfSettings { variants, ..VcfSettings::default() };
+    let features = read_vcf(&folder.join("genomics_spectra.vcf"), None, &settings).unwrap();
+    let found = features.iter().filter_map(|feature| {
+        let channel = feature.info.name.strip_prefix("id83_")?;
+        feature.value.filter(|&value| value > 0.0).map(|value| (channel.to_owned(), value))
+    });
+    let golden = fs_err::read_to_string(folder.join("genomics_spectra.csv")).unwrap();
+    let expected = golden.lines().skip(2).map(|line| {
+        let (channel, count) = line.split_once(',').unwrap();
+        (channel.to_owned(), count.parse().unwrap())
+    });
+    let expected: BTreeMap<String, f32> = expected.collect();
+    assert!(expected.len() > 60, "few channels are covered: {}", expected.len());
+    assert_eq!(found.collect::<BTreeMap<String, f32>>(), expected);
 }

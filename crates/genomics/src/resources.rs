@@ -1,6 +1,10 @@
 use crate::{
-    Error, VariantSettings, VcfSettings,
+    Error, SignatureMatrix, VariantSettings, VcfSettings,
+    hotspots::Hotspots,
     panels::{Panel, Panels},
+    reference::Reference,
+    regions::GeneRegions,
+    spectra::sbs96,
 };
 
 /// What the settings of a VCF modality name in files: read once, used for every patient.
@@ -26,6 +30,11 @@ impl VcfResources {
 #[non_exhaustive]
 pub struct VariantResources {
     panels: Panels,
+    pub(crate) hotspots: Option<Hotspots>,
+    pub(crate) gene_intervals: Option<GeneRegions>,
+    pub(crate) reference: Option<Reference>,
+    /// With its channels in the order of [`sbs96`](crate::spectra::sbs96).
+    pub(crate) signatures: Option<SignatureMatrix>,
 }
 
 impl VariantResources {
@@ -34,7 +43,31 @@ impl VariantResources {
     /// # Errors
     /// When one of them cannot be read or is not what its setting asks for.
     pub fn load(settings: &VariantSettings) -> Result<Self, Error> {
-        Ok(Self { panels: Panels::load(settings)? })
+        if settings.needs_reference() && settings.reference.is_none() {
+            let problem = "`microsatellites` and the spectrum `id83` need the `reference`: the \
+                           FASTA of the genome that the variants were called on";
+            return Err(Error::Setting { problem: problem.to_owned() });
+        }
+        let panels = Panels::load(settings)?;
+        let hotspots = settings.hotspots.as_deref().map(Hotspots::read).transpose()?;
+        let gene_intervals = settings.gene_intervals.as_deref().map(|path| {
+            let regions = GeneRegions::read(path)?;
+            match settings.genes.iter().find(|gene| !regions.names(gene)) {
+                Some(gene) => Err(Error::NoSuchGene { path: path.to_owned(), gene: gene.clone() }),
+                None => Ok(regions),
+            }
+        });
+        let signatures = settings.signatures.as_deref().map(|path| {
+            let matrix = SignatureMatrix::read(path)?.with_channels(&sbs96::channels());
+            matrix.ok_or_else(|| Error::Channels { path: path.to_owned() })
+        });
+        Ok(Self {
+            panels,
+            hotspots,
+            gene_intervals: gene_intervals.transpose()?,
+            reference: settings.reference.as_deref().map(Reference::open).transpose()?,
+            signatures: signatures.transpose()?,
+        })
     }
 
     /// The gene panel of that name.

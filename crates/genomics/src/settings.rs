@@ -56,6 +56,14 @@ impl Default for VcfSettings {
     }
 }
 
+impl VcfSettings {
+    /// Whether a file that names no consequences is an error.
+    pub(crate) fn needs_annotation(&self) -> bool {
+        let by_interval = self.variants.gene_intervals.is_some();
+        !self.variants.genes.is_empty() && !self.unannotated && !by_interval
+    }
+}
+
 /// A stretch of one chromosome, both ends counted from 1 and included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,11 +1,14 @@
-use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use oncoweave_core::Feature;
 
 use crate::{
-    Panel, VariantSettings,
+    Class, Error, Panel, VariantResources, VariantSettings,
     allele::Kind,
-    consequence::{Class, NONSYNONYMOUS},
+    consequence::{Effect, NONSYNONYMOUS},
+    drivers::Drivers,
+    small_variant::SmallVariant,
+    spectra,
 };
 
 /// Below so many variants the spread of their allele fractions says nothing about clones.
@@ -14,14 +17,15 @@ const MIN_VARIANTS_FOR_CLONES: usize = 5;
 /// One somatic variant of one tumor.
 pub(crate) struct Variant<'a> {
     /// Where it lies; `None` where the file does not tell.
-    #[expect(dead_code, reason = "the spectra of substitutions will read it")]
     pub(crate) locus: Option<Locus<'a>>,
     /// `None` where the file does not give alleles.
     pub(crate) kind: Option<Kind>,
     /// The share of reads that carry it, 0 to 1, where known.
     pub(crate) allele_fraction: Option<f64>,
     /// Its consequence for each gene that it lies in.
-    pub(crate) genes: Vec<(&'a [u8], Class)>,
+    pub(crate) effects: Vec<Effect<'a>>,
+    /// The bases round the first one of the reference, an odd number, where the file gives them.
+    pub(crate) context: Option<&'a [u8]>,
 }
 
 /// Where a variant lies and what it changes.
@@ -39,30 +43,58 @@ pub(crate) struct Locus<'a> {
 
 /// What a file tells at all: a count of what it never tells is unknown, not zero.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent")]
 pub(crate) struct Known {
     /// The file gives consequences.
     pub(crate) consequences: bool,
+    /// The file tells which amino acids change.
+    pub(crate) residues: bool,
     /// The file gives alleles.
     pub(crate) alleles: bool,
+    /// The file gives places.
+    pub(crate) loci: bool,
 }
 
 /// Counts over the variants of one tumor.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+#[derive(Clone, Debug)]
+pub(crate) struct Tally<'a> {
+    settings: &'a VariantSettings,
+    resources: &'a VariantResources,
+    drivers: Drivers<'a>,
     variants: u64,
     nonsynonymous: u64,
     truncating: u64,
     missense: u64,
+    burden: u64,
     snvs: u64,
     indels: u64,
     transitions: u64,
     cytosine_to_thymine: u64,
     allele_fractions: Vec<f64>,
-    mutated_genes: BTreeSet<Vec<u8>>,
-    truncated_genes: BTreeSet<Vec<u8>>,
+    /// Every variant in bases, where features need them.
+    small_variants: Vec<SmallVariant>,
 }
 
-impl Tally {
+impl<'a> Tally<'a> {
+    pub(crate) fn new(settings: &'a VariantSettings, resources: &'a VariantResources) -> Self {
+        Self {
+            settings,
+            resources,
+            drivers: Drivers::new(settings),
+            variants: 0,
+            nonsynonymous: 0,
+            truncating: 0,
+            missense: 0,
+            burden: 0,
+            snvs: 0,
+            indels: 0,
+            transitions: 0,
+            cytosine_to_thymine: 0,
+            allele_fractions: Vec::new(),
+            small_variants: Vec::new(),
+        }
+    }
+
     pub(crate) fn add(&mut self, variant: &Variant<'_>) {
         self.variants += 1;
         self.allele_fractions.extend(variant.allele_fraction);
@@ -73,63 +105,76 @@ impl Tally {
             self.cytosine_to_thymine += u64::from(kind.is_cytosine_to_thymine());
         }
         // A variant in two overlapping genes counts once, as the worse of its two consequences.
-        let class = variant.genes.iter().map(|&(_, class)| class).min().unwrap_or(Class::Other);
+        let classes = variant.effects.iter().map(|effect| effect.class);
+        let class = classes.clone().min().unwrap_or(Class::Other);
         self.nonsynonymous += u64::from(class.is_nonsynonymous());
         self.truncating += u64::from(class.is_truncating());
         self.missense += u64::from(class == Class::Missense);
-        for &(gene, class) in &variant.genes {
-            if class.is_nonsynonymous() && !self.mutated_genes.contains(gene) {
-                self.mutated_genes.insert(gene.to_vec());
+        let counts = |class: Class| self.settings.burden_classes.contains(&class);
+        self.burden += u64::from(counts(class) || classes.into_iter().any(counts));
+        for effect in &variant.effects {
+            self.drivers.add(effect, self.resources.hotspots.as_ref());
+        }
+        if let Some(locus) = &variant.locus {
+            self.add_locus(locus, variant.context);
+        }
+    }
+
+    /// Whether the bases round a variant are of use.
+    pub(crate) fn needs_context(&self) -> bool {
+        self.settings.needs_bases()
+    }
+
+    fn add_locus(&mut self, locus: &Locus<'_>, context: Option<&[u8]>) {
+        if let Some(regions) = &self.resources.gene_intervals {
+            let bases = locus.reference.len().max(1) as u64;
+            let end = locus.position.saturating_add(bases - 1);
+            for (symbol, id) in regions.genes(locus.chromosome, locus.position, end) {
+                self.drivers.add_within(symbol, id);
             }
-            if class.is_truncating() && !self.truncated_genes.contains(gene) {
-                self.truncated_genes.insert(gene.to_vec());
-            }
+        }
+        if self.settings.needs_bases() {
+            let alleles = (locus.reference, locus.alternate);
+            self.small_variants.extend(SmallVariant::new(
+                locus.chromosome,
+                locus.position,
+                alleles,
+                context,
+            ));
         }
     }
 
     /// The features, always the same ones for the same settings.
+    ///
+    /// # Errors
+    /// When the reference genome cannot be read, or is another than the variants'.
     pub(crate) fn features(
         mut self,
         known: Known,
         panel: Option<&Panel>,
-        settings: &VariantSettings,
-    ) -> Vec<Feature> {
+    ) -> Result<Vec<Feature>, Error> {
         self.allele_fractions.sort_unstable_by(f64::total_cmp);
-        let mut features = self.drivers(known, panel, settings);
+        let mut features = self.drivers.features(known, panel);
         features.extend(self.counts(known));
-        features.extend(self.burden(known, panel, settings));
+        features.extend(self.burden(known, panel));
         features.extend(self.allele_fraction_features());
         features.extend(self.substitution_features(known));
-        features
+        let small_variants = std::mem::take(&mut self.small_variants);
+        let is_known = known.alleles && known.loci;
+        let sample = spectra::Tumor {
+            variants: is_known.then_some(small_variants),
+            megabases: self.megabases(panel),
+        };
+        features.extend(spectra::features(sample, self.settings, self.resources)?);
+        Ok(features)
     }
 
-    fn drivers(
-        &self,
-        known: Known,
-        panel: Option<&Panel>,
-        settings: &VariantSettings,
-    ) -> Vec<Feature> {
-        let flag = |set: &BTreeSet<Vec<u8>>, gene: &String| {
-            let is_known = known.consequences && panel.is_none_or(|panel| panel.covers(gene));
-            is_known.then(|| f64::from(u8::from(set.contains(gene.as_bytes()))))
-        };
-        let features = settings.genes.iter().flat_map(|gene| {
-            let any = format!("1 where {gene} has a nonsynonymous somatic variant, else 0");
-            let truncating = format!(
-                "1 where {gene} has a truncating somatic variant \
-                 (nonsense, frameshift, splice site, start lost), else 0"
-            );
-            [
-                Feature::new(&format!("driver_{gene}"), "", &any, flag(&self.mutated_genes, gene)),
-                Feature::new(
-                    &format!("driver_{gene}_truncating"),
-                    "",
-                    &truncating,
-                    flag(&self.truncated_genes, gene),
-                ),
-            ]
-        });
-        features.map(|feature| feature.with_standard(CLASSES_STANDARD)).collect()
+    /// The megabases of the patient's own panel, else those of the settings.
+    fn megabases(&self, panel: Option<&Panel>) -> Option<f64> {
+        match panel {
+            Some(panel) => panel.megabases(),
+            None => self.settings.callable_megabases,
+        }
     }
 
     fn counts(&self, known: Known) -> Vec<Feature> {
@@ -160,22 +205,17 @@ impl Tally {
     }
 
     /// The burden over the megabases of the patient's own panel, else over those of the settings.
-    fn burden(
-        &self,
-        known: Known,
-        panel: Option<&Panel>,
-        settings: &VariantSettings,
-    ) -> Vec<Feature> {
-        let Some(denominator) = denominator(settings) else { return Vec::new() };
-        let megabases = match panel {
-            Some(panel) => panel.megabases(),
-            None => settings.callable_megabases,
-        };
-        let burden = megabases
+    fn burden(&self, known: Known, panel: Option<&Panel>) -> Vec<Feature> {
+        let Some(denominator) = denominator(self.settings) else { return Vec::new() };
+        let burden = self
+            .megabases(panel)
             .filter(|_| known.consequences)
-            .map(|megabases| self.nonsynonymous as f64 / megabases);
+            .map(|megabases| self.burden as f64 / megabases);
+        let names: Vec<&str> =
+            self.settings.burden_classes.iter().map(|class| class.name()).collect();
         let meaning = format!(
-            "nonsynonymous somatic variants ({NONSYNONYMOUS}) per megabase, over {denominator}"
+            "somatic variants of these classes: {}; per megabase, over {denominator}",
+            names.join(", ")
         );
         let standard = "Merino et al. 2020, J Immunother Cancer 8:e000147, \
                         with this class set and denominator";
@@ -242,19 +282,23 @@ impl Tally {
     }
 }
 
-/// What the burden is divided by, in words; `None` where the settings give no megabases.
-fn denominator(settings: &VariantSettings) -> Option<String> {
+/// What counts per megabase are divided by, in words; `None` where the settings give no megabases.
+pub(crate) fn denominator(settings: &VariantSettings) -> Option<String> {
     let exome = settings.callable_megabases.map(|size| format!("{size} callable megabases"));
-    let panels: Vec<String> =
-        settings.panel_megabases.iter().map(|(panel, size)| format!("{size} in {panel}")).collect();
-    if panels.is_empty() {
+    if settings.panel_megabases.is_empty() {
         return exome;
     }
-    let exome = exome.map_or_else(String::new, |exome| format!("{exome}, or "));
-    Some(format!("{exome}the callable megabases of the patient's panel: {}", panels.join(", ")))
+    let mut words = exome.map_or_else(String::new, |exome| format!("{exome}, or "));
+    words.push_str("the callable megabases of the patient's panel:");
+    for (place, (panel, size)) in settings.panel_megabases.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        // Writing to a text cannot fail.
+        let _ = write!(words, "{comma} {size} in {panel}");
+    }
+    Some(words)
 }
 
-const CLASSES_STANDARD: &str = "classes as vcf2maf 1.6 maps them from Sequence Ontology terms; \
+pub(crate) const CLASSES_STANDARD: &str = "classes as vcf2maf 1.6 maps them from Sequence Ontology terms; \
                                 nonsynonymous as in maftools' read.maf";
 
 fn share(part: f64, whole: f64) -> Option<f64> {
@@ -279,7 +323,7 @@ fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const ALL: Known = Known { consequences: true, alleles: true };
+    const ALL: Known = Known { consequences: true, residues: true, alleles: true, loci: true };
 
     fn value(features: &[Feature], name: &str) -> Option<f32> {
         features.iter().find(|feature| feature.info.name == name).expect(name).value
@@ -290,14 +334,35 @@ mod tests {
         VariantSettings { genes, callable_megabases, ..VariantSettings::default() }
     }
 
-    fn variant(fraction: f64, genes: Vec<(&[u8], Class)>) -> Variant<'_> {
+    fn variant<'a>(fraction: f64, genes: &[(&'a str, Class)]) -> Variant<'a> {
         let kind = Some(Kind::Snv { from: b'C', to: b'T' });
-        Variant { locus: None, kind, allele_fraction: Some(fraction), genes }
+        let effects = genes.iter().map(|&(symbol, class)| Effect {
+            symbol: symbol.as_bytes(),
+            id: b"",
+            class,
+            residues: None,
+        });
+        let effects = effects.collect();
+        Variant { locus: None, kind, allele_fraction: Some(fraction), effects, context: None }
+    }
+
+    fn features_of(
+        settings: &VariantSettings,
+        variants: &[Variant<'_>],
+        known: Known,
+        panel: Option<&Panel>,
+    ) -> Vec<Feature> {
+        let resources = VariantResources::default();
+        let mut tally = Tally::new(settings, &resources);
+        for variant in variants {
+            tally.add(variant);
+        }
+        tally.features(known, panel).unwrap()
     }
 
     #[test]
     fn a_tumor_without_variants_has_zeros_and_no_fractions() {
-        let features = Tally::default().features(ALL, None, &settings(&["TP53"], Some(30.0)));
+        let features = features_of(&settings(&["TP53"], Some(30.0)), &[], ALL, None);
         for name in [
             "driver_TP53",
             "driver_TP53_truncating",
@@ -321,10 +386,15 @@ mod tests {
 
     #[test]
     fn what_the_file_never_tells_is_unknown() {
-        let mut tally = Tally::default();
-        tally.add(&Variant { locus: None, kind: None, allele_fraction: None, genes: Vec::new() });
-        let known = Known { consequences: false, alleles: false };
-        let features = tally.features(known, None, &settings(&["TP53"], Some(30.0)));
+        let variant = Variant {
+            locus: None,
+            kind: None,
+            allele_fraction: None,
+            effects: Vec::new(),
+            context: None,
+        };
+        let known = Known { consequences: false, residues: false, alleles: false, loci: false };
+        let features = features_of(&settings(&["TP53"], Some(30.0)), &[variant], known, None);
         assert_eq!(value(&features, "variant_count"), Some(1.0));
         let others = features.iter().filter(|feature| feature.info.name != "variant_count");
         for feature in others {
@@ -334,12 +404,9 @@ mod tests {
 
     #[test]
     fn a_variant_in_two_genes_counts_once_and_flags_both() {
-        let mut tally = Tally::default();
-        tally.add(&variant(
-            0.5,
-            vec![(b"A", Class::Missense), (b"B", Class::Nonsense), (b"C", Class::Other)],
-        ));
-        let features = tally.features(ALL, None, &settings(&["A", "B", "C"], Some(2.0)));
+        let genes = [("A", Class::Missense), ("B", Class::Nonsense), ("C", Class::Other)];
+        let variants = [variant(0.5, &genes)];
+        let features = features_of(&settings(&["A", "B", "C"], Some(2.0)), &variants, ALL, None);
         for (name, expected) in [
             ("driver_A", 1.0),
             ("driver_A_truncating", 0.0),
@@ -358,12 +425,10 @@ mod tests {
 
     #[test]
     fn subclones_are_below_half_the_clonal_peak() {
-        let mut tally = Tally::default();
         // The 90th percentile of ten fractions lies at 0.4, so that two of ten are below 0.2.
-        for fraction in [0.05, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4] {
-            tally.add(&variant(fraction, Vec::new()));
-        }
-        let features = tally.features(ALL, None, &settings(&[], None));
+        let variants = [0.05, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
+            .map(|fraction| variant(fraction, &[]));
+        let features = features_of(&settings(&[], None), &variants, ALL, None);
         assert_eq!(value(&features, "subclonal_fraction"), Some(0.2));
         assert_eq!(value(&features, "vaf_median"), Some(0.4));
         assert!((value(&features, "vaf_mean").unwrap() - 0.305).abs() < 1e-6);

@@ -5,18 +5,33 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
+use crate::{Class, DriverClass, SignatureMethod, Spectrum};
+
 /// What a modality of small variants, `kind = "vcf"` or `kind = "maf"`, counts.
 ///
 /// The keys stand beside the others of the modality.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VariantSettings {
-    /// The genes that get driver features, by the symbol that the annotation uses, each once.
+    /// The genes that get driver features, each once: by the symbol that the annotation uses, or
+    /// by its identifier (`ENSG00000141510`).
     #[serde(default, deserialize_with = "genes")]
     pub genes: Vec<String>,
+    /// The kinds of hits that get a feature of their own for each gene, beside `driver_GENE`.
+    #[serde(default = "default_driver_classes")]
+    pub driver_classes: Vec<DriverClass>,
+    /// A table of amino acids that tumors mutate often; adds `driver_GENE_hotspot`.
+    #[serde(default)]
+    pub hotspots: Option<PathBuf>,
+    /// Where genes lie, as GFF3, GTF or BED; adds `variant_in_GENE`, which needs no annotation.
+    #[serde(default)]
+    pub gene_intervals: Option<PathBuf>,
     /// The size of the region that was sequenced well enough to call variants, in megabases.
     /// Tumor mutational burden is given only with it, or with `panel_megabases`.
     #[serde(default, deserialize_with = "positive")]
     pub callable_megabases: Option<f64>,
+    /// The classes that count towards tumor mutational burden.
+    #[serde(default = "default_burden_classes")]
+    pub burden_classes: Vec<Class>,
     /// Which genes each panel looks at: tables with the columns `panel` and `gene`, or gene panel
     /// files of cBioPortal. One path or a list.
     #[serde(default, deserialize_with = "one_or_more")]
@@ -25,13 +40,79 @@ pub struct VariantSettings {
     /// `{ IMPACT468 = 1.1 }`.
     #[serde(default, deserialize_with = "all_positive")]
     pub panel_megabases: BTreeMap<String, f64>,
+    /// The FASTA of the reference genome, plain or compressed by bgzip: the contexts of `spectra`
+    /// and `signatures`, and the repeats of `microsatellites`.
+    #[serde(default)]
+    pub reference: Option<PathBuf>,
+    /// The spectra of mutations that become features.
+    #[serde(default)]
+    pub spectra: Vec<Spectrum>,
+    /// A matrix of SBS signatures as COSMIC distributes it; adds the exposures to them.
+    #[serde(default)]
+    pub signatures: Option<PathBuf>,
+    /// How exposures are found.
+    #[serde(default)]
+    pub signature_method: SignatureMethod,
+    /// Adds counts of insertions and deletions in repeats, the inputs of microsatellite
+    /// instability.
+    #[serde(default)]
+    pub microsatellites: bool,
+}
+
+impl Default for VariantSettings {
+    fn default() -> Self {
+        Self {
+            genes: Vec::new(),
+            driver_classes: default_driver_classes(),
+            hotspots: None,
+            gene_intervals: None,
+            callable_megabases: None,
+            burden_classes: default_burden_classes(),
+            panels: Vec::new(),
+            panel_megabases: BTreeMap::new(),
+            reference: None,
+            spectra: Vec::new(),
+            signatures: None,
+            signature_method: SignatureMethod::default(),
+            microsatellites: false,
+        }
+    }
 }
 
 impl VariantSettings {
     /// The files that the settings name, so that a caller may resolve and fingerprint them.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.panels.iter_mut()
+        [&mut self.hotspots, &mut self.gene_intervals, &mut self.reference, &mut self.signatures]
+            .into_iter()
+            .flatten()
+            .chain(&mut self.panels)
     }
+
+    /// Whether features need the bases of the reference genome and nothing else will do.
+    pub(crate) fn needs_reference(&self) -> bool {
+        self.microsatellites || self.spectra.contains(&Spectrum::Id83)
+    }
+
+    /// Whether features need the place and bases of every variant.
+    pub(crate) fn needs_bases(&self) -> bool {
+        !self.spectra.is_empty() || self.signatures.is_some() || self.microsatellites
+    }
+}
+
+fn default_driver_classes() -> Vec<DriverClass> {
+    vec![DriverClass::Truncating]
+}
+
+fn default_burden_classes() -> Vec<Class> {
+    vec![
+        Class::Missense,
+        Class::Nonsense,
+        Class::Frameshift,
+        Class::InframeIndel,
+        Class::SpliceSite,
+        Class::StartLost,
+        Class::StopLost,
+    ]
 }
 
 /// Symbols are compared exactly, so that one that cannot match is refused here and not read as

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::{
     Error, Note, Panel, VcfResources, VcfSettings,
     allele::Kind,
+    annotation::{Alleles, Annotation},
     copy_number::{
         Segment,
         vcf::{copies, copy_number_features},
@@ -71,15 +72,19 @@ pub(crate) fn features_of_lines(
     mut lines: Lines,
     source: VcfSource<'_>,
     settings: &VcfSettings,
-    _resources: &VcfResources,
+    resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
     let VcfSource { sample_id, panel, .. } = source;
     let header = Header::read(&mut lines)?;
     let pair = header.pair(sample_id, &mut lines)?;
-    if header.annotation.is_none() && !settings.variants.genes.is_empty() && !settings.unannotated {
+    if header.annotation.is_none() && settings.needs_annotation() {
         return Err(Error::NotAnnotated { path: lines.path().to_owned() });
     }
-    let mut sums = Sums { has_copy_number: settings.copy_number, ..Sums::default() };
+    let mut sums = Sums {
+        tally: Tally::new(&settings.variants, &resources.variants),
+        copies: Vec::new(),
+        has_copy_number: settings.copy_number,
+    };
     let mut formats = Formats::default();
     let mut records = 0;
     while lines.next()?.is_some() {
@@ -93,22 +98,27 @@ pub(crate) fn features_of_lines(
             lines.leave_out(error)?;
         }
     }
-    let known = Known { consequences: header.annotation.is_some(), alleles: true };
-    let mut features = sums.tally.features(known, panel, &settings.variants);
+    let annotation = header.annotation.as_ref();
+    let known = Known {
+        consequences: annotation.is_some(),
+        residues: annotation.is_some_and(Annotation::has_residues),
+        alleles: true,
+        loci: true,
+    };
+    let mut features = sums.tally.features(known, panel)?;
     let copies = sums.has_copy_number.then_some(sums.copies.as_slice());
     features.extend(copy_number_features(copies, &header, settings));
     Ok(VcfFeatures { features, notes: lines.finish(records)? })
 }
 
 /// What the records of a file add up to.
-#[derive(Default)]
-struct Sums {
-    tally: Tally,
+struct Sums<'a> {
+    tally: Tally<'a>,
     copies: Vec<Segment>,
     has_copy_number: bool,
 }
 
-impl Sums {
+impl Sums<'_> {
     fn add(&mut self, record: &Record<'_>, header: &Header, settings: &VcfSettings) {
         if settings.passing_only && !record.passes() {
             return;
@@ -201,6 +211,12 @@ impl<'a> Record<'a> {
             .find_map(|entry| entry.strip_prefix(key)?.strip_prefix(b"="))
     }
 
+    /// The bases round POS, as SAGE writes them or a pipeline that named its field well.
+    fn context(&self) -> Option<&'a [u8]> {
+        let keys: [&[u8]; 3] = [b"TNC", b"TRINUCLEOTIDE_CONTEXT", b"CONTEXT"];
+        keys.into_iter().find_map(|key| self.info(key))
+    }
+
     /// Whether the tumor carries an ALT that the normal does not.
     pub(crate) fn is_somatic(&self, index: usize) -> bool {
         if self.normal.is_some_and(|normal| normal.carries(index) == Some(true)) {
@@ -216,7 +232,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn count(&self, header: &Header, tally: &mut Tally) {
+    fn count(&self, header: &Header, tally: &mut Tally<'_>) {
         let annotation = header.annotation.as_ref();
         let consequences =
             annotation.and_then(|annotation| Some((annotation, self.info(&annotation.key)?)));
@@ -228,8 +244,9 @@ impl<'a> Record<'a> {
             let allele = Allele { kind: Some(kind), index, alternates: self.alternates.len() };
             let evidence = evidence(self.tumor, self.info, header.samples.len(), allele);
             let allele_fraction = evidence.allele_fraction;
-            let genes = consequences.map_or_else(Vec::new, |(annotation, value)| {
-                annotation.genes(value, &self.alternates, index)
+            let effects = consequences.map_or_else(Vec::new, |(annotation, value)| {
+                let (reference, alternates) = (self.reference, self.alternates.as_slice());
+                annotation.effects(value, Alleles { reference, alternates, index })
             });
             let locus = Some(Locus {
                 chromosome: bare_chromosome(self.chromosome),
@@ -237,7 +254,8 @@ impl<'a> Record<'a> {
                 reference: self.reference,
                 alternate,
             });
-            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, genes });
+            let context = if tally.needs_context() { self.context() } else { None };
+            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, effects, context });
         }
     }
 }
@@ -425,5 +443,90 @@ mod tests {
         );
         let without = features(&format!("{CHROM}\n"), settings).unwrap();
         assert_eq!(names(&with), names(&without));
+    }
+
+    #[test]
+    fn spectra_and_repeats_from_a_reference_genome() {
+        let folder = tempfile::tempdir().unwrap();
+        let fasta = folder.path().join("genome.fa");
+        //                                    1        10        20
+        fs_err::write(&fasta, ">chr1\nGACGTTTTTTTTACACACACGGT\n").unwrap();
+        let settings = format!(
+            "reference = '{}'\nspectra = ['sbs96', 'dbs78', 'id83']\nmicrosatellites = true\n\
+             callable_megabases = 2",
+            fasta.display()
+        );
+        let found = pair(
+            "chr1 3 . C T . PASS . GT 0/0 0/1\n\
+             chr1 4 . GT G . PASS . GT 0/0 0/1\n\
+             chr1 12 . T TAC . PASS . GT 0/0 0/1\n\
+             chr1 21 . GG AA . PASS . GT 0/0 0/1\n",
+            &settings,
+        );
+        for (name, expected) in [
+            ("sbs96_A[C>T]G", 1.0),
+            ("sbs96_A[C>T]C", 1.0),
+            ("sbs96_A[C>A]A", 0.0),
+            ("dbs78_CC>TT", 1.0),
+            ("id83_1:Del:T:5", 1.0),
+            ("id83_2:Ins:R:4", 1.0),
+            ("homopolymer_indel_count", 1.0),
+            ("microsatellite_indel_count", 1.0),
+            ("repeat_indel_fraction", 1.0),
+            ("repeat_indel_burden", 1.0),
+        ] {
+            assert_eq!(value(&found, name), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn genes_by_interval_need_no_annotation() {
+        let folder = tempfile::tempdir().unwrap();
+        let bed = folder.path().join("genes.bed");
+        fs_err::write(&bed, "chr1\t9\t20\tTP53\nchr1\t29\t40\tKRAS\n").unwrap();
+        let settings = format!("genes = ['TP53', 'KRAS']\ngene_intervals = '{}'", bed.display());
+        let content = format!("{META}{CHROM}\nchr1\t10\t.\tC\tT\t.\tPASS\t.\n");
+        let found = features(&content, &settings).unwrap();
+        for (name, expected) in
+            [("variant_in_TP53", Some(1.0)), ("variant_in_KRAS", Some(0.0)), ("driver_TP53", None)]
+        {
+            assert_eq!(value(&found, name), expected, "{name}");
+        }
+        let missing = settings.replace("'KRAS'", "'APC'");
+        let message = features(&content, &missing).unwrap_err().to_string();
+        assert!(message.contains("expected an interval of APC"), "{message}");
+    }
+
+    #[test]
+    fn classes_and_hotspots_of_drivers() {
+        let folder = tempfile::tempdir().unwrap();
+        let hotspots = folder.path().join("hotspots.tsv");
+        fs_err::write(&hotspots, "gene\tposition\nKRAS\t12\n").unwrap();
+        let settings = format!(
+            "genes = ['KRAS', 'TP53', 'ENSG1']\nhotspots = '{}'\ncallable_megabases = 1\n\
+             driver_classes = ['missense', 'inframe', 'splice']\n\
+             burden_classes = ['missense', 'synonymous']",
+            hotspots.display()
+        );
+        let records = "chr1 10 . C T . PASS CSQ=T|missense_variant|KRAS||12 GT 0/0 0/1\n\
+             chr1 20 . C T . PASS CSQ=T|splice_donor_variant|TP53|| GT 0/0 0/1\n\
+             chr1 30 . C T . PASS CSQ=T|synonymous_variant|TP53||7 GT 0/0 0/1\n\
+             chr1 40 . C T . PASS CSQ=T|missense_variant|APC|ENSG1.2|7 GT 0/0 0/1\n";
+        let records = records.replace(' ', "\t");
+        let csq = CSQ.replace("|CANONICAL", "|Gene|Protein_position");
+        let content = format!("{META}{csq}{CHROM}\tFORMAT\tNORMAL\tTUMOR\n{records}");
+        let found = features(&content, &settings).unwrap();
+        for (name, expected) in [
+            ("driver_KRAS", 1.0),
+            ("driver_KRAS_missense", 1.0),
+            ("driver_KRAS_hotspot", 1.0),
+            ("driver_TP53_splice", 1.0),
+            ("driver_TP53_inframe", 0.0),
+            ("driver_TP53_hotspot", 0.0),
+            ("driver_ENSG1", 1.0),
+            ("tumor_mutational_burden", 3.0),
+        ] {
+            assert_eq!(value(&found, name), Some(expected), "{name}");
+        }
     }
 }

@@ -298,7 +298,11 @@ fn ridge_scores(
 }
 
 /// Survival of each patient at each time, (patients, times).
-fn curves(scale: &RiskScale, predictions: &[Prediction], times: &[f64]) -> Array2<SurvivalProbability> {
+fn curves(
+    scale: &RiskScale,
+    predictions: &[Prediction],
+    times: &[f64],
+) -> Array2<SurvivalProbability> {
     Array2::from_shape_fn((predictions.len(), times.len()), |(patient, time)| {
         scale.baseline.survival(predictions[patient].risk, times[time])
     })
