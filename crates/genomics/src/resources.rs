@@ -1,6 +1,7 @@
 use crate::{
     Error, VariantSettings, VcfSettings,
     panels::{Panel, Panels},
+    reference::Reference,
 };
 
 /// What the settings of a VCF modality name in files: read once, used for every patient.
@@ -9,6 +10,7 @@ use crate::{
 pub struct VcfResources {
     /// What both kinds of files with small variants use.
     pub variants: VariantResources,
+    pub(crate) reference: Option<Reference>,
 }
 
 impl VcfResources {
@@ -17,7 +19,8 @@ impl VcfResources {
     /// # Errors
     /// When one of them cannot be read or is not what its setting asks for.
     pub fn load(settings: &VcfSettings) -> Result<Self, Error> {
-        Ok(Self { variants: VariantResources::load(&settings.variants)? })
+        let reference = settings.reference.as_deref().map(Reference::open).transpose()?;
+        Ok(Self { variants: VariantResources::load(&settings.variants)?, reference })
     }
 }
 
