@@ -231,7 +231,7 @@ mod tests {
         }
 
         fn sources(&self) -> Vec<VcfSource<'_>> {
-            self.paths.iter().map(|path| VcfSource { path, sample_id: None }).collect()
+            self.paths.iter().map(|path| VcfSource { path, sample_id: None, panel: None }).collect()
         }
 
         fn variants(&self, settings: &str) -> Result<Vec<SomaticVariant>, Error> {
@@ -265,7 +265,7 @@ mod tests {
             ..VcfSettings::default()
         };
         let resources = VcfResources::load(&settings).unwrap();
-        let source = VcfSource { path: &path, sample_id: None };
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
         let found = vcf_variants(&[source], &settings, &resources).unwrap();
         let text = fs_err::read_to_string(golden("genomics_normalize.csv")).unwrap();
         let mut expected: BTreeMap<(String, u64, String, String), u64> = BTreeMap::new();
@@ -346,8 +346,8 @@ mod tests {
 
     #[test]
     fn a_fasta_of_another_build_is_an_error() {
-        let records: String =
-            (1..=30).map(|place| format!("1 {place} . A G . PASS . GT 0/0 0/1\n")).collect();
+        let record = |place| format!("1 {place} . A G . PASS . GT 0/0 0/1\n");
+        let records = (1..=30).map(record).collect::<Vec<_>>().concat();
         let files = Files::new(&[("", &records), ("", "2 1 . A G . PASS . GT 0/0 0/1\n")]);
         let fasta = files.folder.path().join("a.fa");
         let settings = format!("reference = {fasta:?}");
