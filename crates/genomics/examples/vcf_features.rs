@@ -28,7 +28,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let resources = VcfResources::load(&settings)?;
     let read = |path: &PathBuf| {
         let source = VcfSource { path, sample_id: sample_id.as_deref(), panel: None };
-        vcf_features(source, &settings, &resources)
+        vcf_features(&[source], &settings, &resources)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let results: Vec<_> = pool.install(|| paths.par_iter().map(read).collect());

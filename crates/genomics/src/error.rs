@@ -125,6 +125,17 @@ pub enum Error {
         /// What was found.
         source: io::Error,
     },
+    /// The settings ask for more callers than there are files.
+    #[error(
+        "expected the files of at least {callers} callers, for which `min_callers` asks, found \
+         {files}; name a file of each caller or lower `min_callers`"
+    )]
+    TooFewCallers {
+        /// The number of files.
+        files: usize,
+        /// The number of callers that have to find a variant.
+        callers: usize,
+    },
     /// A table lacks a column that it cannot do without.
     #[error("{}:{line}: expected a column `{column}` in the header, found none; is it {format}?", .path.display())]
     NoColumn {

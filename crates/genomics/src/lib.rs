@@ -1,6 +1,6 @@
 //! Genomic files to features of one patient.
 //!
-//! [`vcf_features`] reads one VCF, [`maf_features`] one sample of a [`Maf`], [`cnv_features`] one
+//! [`vcf_features`] reads the VCFs of one tumor, [`maf_features`] one sample of a [`Maf`], [`cnv_features`] one
 //! sample of a [`CopyNumber`], [`sv_features`] one sample of [`StructuralVariants`]. The list of features depends on the settings alone. A value
 //! of zero means that the tumor was examined and has none; a feature that the file cannot tell has
 //! no value. Messages name no sample: only the path, the line and counts.
@@ -9,6 +9,7 @@ mod allele;
 mod annotation;
 mod bcf;
 pub mod build;
+mod calls;
 mod columns;
 mod compression;
 mod consequence;
@@ -30,6 +31,7 @@ mod hotspots;
 mod inspect;
 mod lines;
 mod maf;
+mod merge;
 mod normalize;
 mod notes;
 mod pair;
@@ -53,6 +55,7 @@ mod tally;
 mod variant_settings;
 mod vcf;
 
+pub use calls::{SomaticVariant, vcf_variants};
 pub use columns::matches_sample;
 pub use consequence::Class;
 pub use copy_number::{CnvSettings, CopyNumber, HumanBuild, cnv_features};

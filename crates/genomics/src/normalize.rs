@@ -6,7 +6,57 @@
 
 use std::collections::VecDeque;
 
-use crate::{Error, reference::ReferenceReader, tally::Locus};
+use crate::{
+    Error,
+    reference::{Reference, ReferenceReader},
+    tally::Locus,
+};
+
+/// Writes the variants of one file in one way.
+pub(crate) struct Normalizer<'a> {
+    reader: Option<ReferenceReader<'a>>,
+    /// Whether a variant lay on a chromosome that the FASTA does not hold.
+    pub(crate) lacks_chromosome: bool,
+}
+
+/// A variant after normalization.
+pub(crate) struct Normalized<'a> {
+    trimmed: Locus<'a>,
+    moved: Option<Moved>,
+}
+
+impl<'a> Normalizer<'a> {
+    pub(crate) fn new(reference: Option<&'a Reference>) -> Result<Self, Error> {
+        let reader = reference.map(Reference::reader).transpose()?;
+        Ok(Self { reader, lacks_chromosome: false })
+    }
+
+    /// Whether REF is what the FASTA says, where there is one that holds the chromosome.
+    pub(crate) fn agrees(&mut self, locus: Locus<'_>) -> Result<bool, Error> {
+        let Some(reader) = &mut self.reader else { return Ok(true) };
+        if !reader.has(locus.chromosome) {
+            self.lacks_chromosome = true;
+            return Ok(true);
+        }
+        reader.agrees(locus.chromosome, locus.position, locus.reference)
+    }
+
+    /// The variant with the fewest bases, as far to the left as the FASTA tells.
+    pub(crate) fn normalize<'b>(&mut self, locus: Locus<'b>) -> Result<Normalized<'b>, Error> {
+        let trimmed = trim(locus);
+        let moved = match &mut self.reader {
+            Some(reader) => move_left(trimmed, reader)?,
+            None => None,
+        };
+        Ok(Normalized { trimmed, moved })
+    }
+}
+
+impl Normalized<'_> {
+    pub(crate) fn locus(&self) -> Locus<'_> {
+        self.moved.as_ref().map_or(self.trimmed, |moved| moved.on(self.trimmed.chromosome))
+    }
+}
 
 /// The variant with the fewest bases that say the same, at least one of each allele: those that
 /// both end with are left out before those that both begin with.

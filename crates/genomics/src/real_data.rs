@@ -31,7 +31,7 @@ fn read_vcf(
     settings: &VcfSettings,
 ) -> Result<Vec<Feature>, Error> {
     let source = VcfSource { path, sample_id, panel: None };
-    Ok(vcf_features(source, settings, &VcfResources::load(settings)?)?.features)
+    Ok(vcf_features(&[source], settings, &VcfResources::load(settings)?)?.features)
 }
 
 fn with_genes(genes: &[&str]) -> VariantSettings {
@@ -216,7 +216,7 @@ fn read_records(path: &Path) -> Result<VcfFeatures, Error> {
     let samples = Header::read(&mut lines)?.samples;
     let settings = VcfSettings { passing_only: false, ..VcfSettings::default() };
     let source = VcfSource { path, sample_id: samples.first().map(String::as_str), panel: None };
-    vcf_features(source, &settings, &VcfResources::load(&settings)?)
+    vcf_features(&[source], &settings, &VcfResources::load(&settings)?)
 }
 
 /// What bcftools reads and we refuse: the specification's own examples of what must fail, each

@@ -128,7 +128,7 @@ impl ReferenceReader<'_> {
         })
     }
 
-    /// Whether a chromosome has these bases from a position on. An ambiguous base of the FASTA
+    /// Whether a chromosome has these bases from a position on. An ambiguous base, such as `N`,
     /// agrees with any.
     pub(crate) fn agrees(
         &mut self,
@@ -138,7 +138,8 @@ impl ReferenceReader<'_> {
     ) -> Result<bool, Error> {
         for (place, base) in (position..).zip(bases) {
             match self.base(chromosome, place)? {
-                Some(found) if !b"ACGT".contains(&found) || found.eq_ignore_ascii_case(base) => {}
+                Some(found) if is_ambiguous(found) || is_ambiguous(*base) => {}
+                Some(found) if found.eq_ignore_ascii_case(base) => {}
                 _ => return Ok(false),
             }
         }
@@ -151,6 +152,10 @@ impl Window {
         let place = position.checked_sub(self.start)?;
         self.bases.get(place).copied().filter(|_| self.chromosome == chromosome)
     }
+}
+
+fn is_ambiguous(base: u8) -> bool {
+    !b"ACGT".contains(&base.to_ascii_uppercase())
 }
 
 /// A chromosome's name without what differs between builds.
@@ -233,6 +238,7 @@ mod tests {
             assert_eq!(reader.base("2", 1).unwrap(), None, "no such chromosome");
             assert!(reader.has("1") && reader.has("M") && !reader.has("2"));
             assert!(reader.agrees("MT", 2, b"atta").unwrap());
+            assert!(reader.agrees("MT", 2, b"NTTR").unwrap(), "ambiguous");
             assert!(!reader.agrees("MT", 2, b"ATTT").unwrap());
             assert!(!reader.agrees("MT", 7, b"AC").unwrap(), "over the end");
         }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::VariantSettings;
 
@@ -22,6 +22,9 @@ pub struct VcfSettings {
     /// class features have no value. Without it such a file is an error.
     #[serde(default)]
     pub unannotated: bool,
+    /// How many of a patient's files have to hold a variant for it to count, 1 by default.
+    #[serde(default = "one", deserialize_with = "at_least_one")]
+    pub min_callers: usize,
     /// Genes that get a copy number feature, each with its place: `MYC = "8:127735434-127742951"`.
     #[serde(default)]
     pub gene_positions: BTreeMap<String, Interval>,
@@ -51,6 +54,7 @@ impl Default for VcfSettings {
             passing_only: true,
             copy_number: false,
             unannotated: false,
+            min_callers: 1,
             gene_positions: BTreeMap::new(),
         }
     }
@@ -117,6 +121,17 @@ pub(crate) fn is_autosome(bare: &str) -> bool {
     bare.parse::<u8>().is_ok_and(|number| (1..=22).contains(&number))
 }
 
+fn one() -> usize {
+    1
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("expected `min_callers` of at least 1, found 0")),
+        callers => Ok(callers),
+    }
+}
+
 pub(crate) fn yes() -> bool {
     true
 }
@@ -148,8 +163,12 @@ mod tests {
     fn settings_refuse_what_they_do_not_know() {
         assert_eq!(toml::from_str::<VcfSettings>("").unwrap(), VcfSettings::default());
         assert_eq!(toml::from_str::<MafSettings>("").unwrap(), MafSettings::default());
-        for text in ["gene = ['TP53']", "callable_megabases = 0", "gene_positions = { MYC = '8' }"]
-        {
+        for text in [
+            "gene = ['TP53']",
+            "callable_megabases = 0",
+            "min_callers = 0",
+            "gene_positions = { MYC = '8' }",
+        ] {
             assert!(toml::from_str::<VcfSettings>(text).is_err(), "{text}");
         }
         let message = toml::from_str::<MafSettings>("gene = ['TP53']").unwrap_err().to_string();

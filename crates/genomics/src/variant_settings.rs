@@ -41,7 +41,9 @@ pub struct VariantSettings {
     #[serde(default, deserialize_with = "all_positive")]
     pub panel_megabases: BTreeMap<String, f64>,
     /// The FASTA of the reference genome, plain or compressed by bgzip: the contexts of `spectra`
-    /// and `signatures`, and the repeats of `microsatellites`.
+    /// and `signatures`, and the repeats of `microsatellites`. With it indels of a VCF are moved to
+    /// the left, so that one that two callers write in two ways counts once, and a REF that differs
+    /// from it is a fault.
     #[serde(default)]
     pub reference: Option<PathBuf>,
     /// The spectra of mutations that become features.

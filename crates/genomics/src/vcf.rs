@@ -1,29 +1,29 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oncoweave_core::Feature;
 use smallvec::SmallVec;
 
 use crate::{
     Error, Note, Panel, VcfResources, VcfSettings,
-    allele::Kind,
-    annotation::{Alleles, Annotation},
+    annotation::Alleles,
+    calls::{calls, look_through, read_records},
     copy_number::{
         Segment,
         vcf::{copies, copy_number_features},
     },
-    evidence::{Allele, evidence},
     header::{FIXED_COLUMNS, Header},
     lines::{Lines, fields, number, text},
+    merge::Merge,
+    normalize::Normalizer,
     pair::Pair,
     sample::{Format, Formats, Sample},
-    settings::bare_chromosome,
-    tally::{Known, Locus, Tally, Variant},
+    tally::{Known, Tally, Variant},
 };
 
 /// What to do about a faulty record.
 const ADVICE: &str = "correct the record";
 
-/// A VCF of one patient.
+/// A VCF of one patient by one caller.
 #[derive(Clone, Copy, Debug)]
 pub struct VcfSource<'a> {
     /// The file.
@@ -34,7 +34,7 @@ pub struct VcfSource<'a> {
     pub panel: Option<&'a Panel>,
 }
 
-/// What one VCF gave.
+/// What the VCFs of one patient gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VcfFeatures {
     /// The features, the same ones for the same settings.
@@ -43,91 +43,173 @@ pub struct VcfFeatures {
     pub notes: Vec<Note>,
 }
 
-/// The features of one tumor sample of a VCF or BCF: plain, gzip or bgzip, found from its content.
-/// The path `-` is standard input.
+/// The features of one tumor by its VCFs or BCFs, one for each caller: plain, gzip or bgzip, found
+/// from their content. The path `-` is standard input, which only works for a single file.
 ///
-/// Counts small variants that pass the caller's filters and that the tumor carries. Where the file
+/// Counts small variants that pass the caller's filters and that the tumor carries. Where a file
 /// holds the matched normal, an ALT that the normal's genotype names is not somatic and does not
-/// count. Each ALT of a record counts by itself. The list of features depends on the settings
-/// alone; one that the file cannot tell has no value: driver and class features without VEP's
-/// `CSQ` or `SnpEff`'s `ANN`, copy number without such records or the promise of
-/// [`VcfSettings::copy_number`].
+/// count; a caller that writes no genotypes, such as Strelka, has left the germline out itself, and
+/// reads of the normal that carry an ALT are no genotype. Each ALT of a record counts by itself, and
+/// the same ALT of several records or files once: see [`VcfSettings::min_callers`]. The list of
+/// features depends on the settings alone; one that the files cannot tell has no value: driver and
+/// class features without VEP's `CSQ` or `SnpEff`'s `ANN` in every file that counts, copy number
+/// without such records or the promise of [`VcfSettings::copy_number`].
 ///
 /// What breaks a rule of the header is mended, a faulty record is left out; both are noted.
 ///
 /// # Errors
-/// When the file cannot be read, is truncated or damaged, does not say which sample is the tumor,
-/// lacks the annotation that [`VcfSettings::genes`] need, or has too many faulty records: more
-/// than half, or more than ten and more than one in a hundred.
+/// When a file cannot be read, is truncated or damaged, does not say which sample is the tumor,
+/// lacks the annotation that [`VariantSettings::genes`](crate::VariantSettings::genes) need, or has too many faulty records: more
+/// than half, or more than ten and more than one in a hundred. A REF that differs from
+/// [`VcfSettings::reference`] is such a fault. When there are fewer files than
+/// [`VcfSettings::min_callers`].
 pub fn vcf_features(
-    source: VcfSource<'_>,
+    sources: &[VcfSource<'_>],
     settings: &VcfSettings,
     resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
-    features_of_lines(Lines::open(source.path)?, source, settings, resources)
+    let mut sums = Sums::new(look_through(sources, settings, resources)?, settings, resources);
+    for source in sources {
+        sums.read(Lines::open(source.path)?, *source, settings, resources)?;
+    }
+    sums.finish(settings)
 }
 
 /// The features of a VCF that is open already.
 pub(crate) fn features_of_lines(
-    mut lines: Lines,
+    lines: Lines,
     source: VcfSource<'_>,
     settings: &VcfSettings,
     resources: &VcfResources,
 ) -> Result<VcfFeatures, Error> {
-    let VcfSource { sample_id, panel, .. } = source;
-    let header = Header::read(&mut lines)?;
-    let pair = header.pair(sample_id, &mut lines)?;
-    if header.annotation.is_none() && settings.needs_annotation() {
-        return Err(Error::NotAnnotated { path: lines.path().to_owned() });
-    }
-    let mut sums = Sums {
-        tally: Tally::new(&settings.variants, &resources.variants),
-        copies: Vec::new(),
-        has_copy_number: settings.copy_number,
-    };
-    let mut formats = Formats::default();
-    let mut records = 0;
-    while lines.next()?.is_some() {
-        if lines.line().trim_ascii().is_empty() {
-            continue;
-        }
-        records += 1;
-        let counted = Record::parse(&lines, &header, pair, &mut formats)
-            .map(|record| sums.add(&record, &header, settings));
-        if let Err(error) = counted {
-            lines.leave_out(error)?;
-        }
-    }
-    let annotation = header.annotation.as_ref();
-    let known = Known {
-        consequences: annotation.is_some(),
-        residues: annotation.is_some_and(Annotation::has_residues),
-        alleles: true,
-        loci: true,
-    };
-    let mut features = sums.tally.features(known, panel)?;
-    let copies = sums.has_copy_number.then_some(sums.copies.as_slice());
-    features.extend(copy_number_features(copies, &header, settings));
-    Ok(VcfFeatures { features, notes: lines.finish(records)? })
+    let mut sums = Sums::new(Merge::new(1, 1), settings, resources);
+    sums.read(lines, source, settings, resources)?;
+    sums.finish(settings)
 }
 
-/// What the records of a file add up to.
+/// What the records of a patient's files add up to.
 struct Sums<'a> {
+    merge: Merge,
+    /// The place of the file that is being read.
+    source: usize,
     tally: Tally<'a>,
     copies: Vec<Segment>,
     has_copy_number: bool,
+    /// The first header that tells the genome's length, else the first.
+    header: Option<Header>,
+    has_annotation: bool,
+    /// Whether a file tells which amino acids change.
+    has_residues: bool,
+    /// The first file that names no consequences.
+    not_annotated: Option<PathBuf>,
+    /// Whether a variant of such a file was counted.
+    lacks_consequences: bool,
+    /// The genes that were sequenced, by the first file of which that is known.
+    panel: Option<&'a Panel>,
+    notes: Vec<Note>,
 }
 
-impl Sums<'_> {
-    fn add(&mut self, record: &Record<'_>, header: &Header, settings: &VcfSettings) {
-        if settings.passing_only && !record.passes() {
-            return;
+impl<'a> Sums<'a> {
+    fn new(merge: Merge, settings: &'a VcfSettings, resources: &'a VcfResources) -> Self {
+        Self {
+            merge,
+            source: 0,
+            tally: Tally::new(&settings.variants, &resources.variants),
+            copies: Vec::new(),
+            has_copy_number: settings.copy_number,
+            header: None,
+            has_annotation: false,
+            has_residues: false,
+            not_annotated: None,
+            lacks_consequences: false,
+            panel: None,
+            notes: Vec::new(),
         }
-        record.count(header, &mut self.tally);
+    }
+
+    fn read(
+        &mut self,
+        lines: Lines,
+        source: VcfSource<'a>,
+        settings: &VcfSettings,
+        resources: &VcfResources,
+    ) -> Result<(), Error> {
+        let path = lines.path().to_owned();
+        let (header, notes) = read_records(
+            lines,
+            source.sample_id,
+            settings,
+            resources,
+            &mut |header, record, normalizer| self.add(header, record, normalizer),
+        )?;
+        self.source += 1;
+        self.panel = self.panel.or(source.panel);
+        self.notes.extend(notes);
+        match &header.annotation {
+            Some(annotation) => {
+                self.has_annotation = true;
+                self.has_residues |= annotation.has_residues();
+            }
+            None => drop(self.not_annotated.get_or_insert(path)),
+        }
+        if self.header.as_ref().is_none_or(|known| known.autosome_bases.is_none()) {
+            self.header = Some(header);
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        header: &Header,
+        record: &Record<'_>,
+        normalizer: &mut Normalizer<'_>,
+    ) -> Result<(), Error> {
+        let annotation = header.annotation.as_ref();
+        let consequences =
+            annotation.and_then(|annotation| Some((annotation, record.info(&annotation.key)?)));
+        calls(header, record, normalizer, &mut |call| {
+            if !self.merge.counts(call.locus, call.rank(header, self.source)) {
+                return;
+            }
+            self.lacks_consequences |= annotation.is_none();
+            let effects = consequences.map_or_else(Vec::new, |(annotation, value)| {
+                let (reference, alternates) = (record.reference, record.alternates.as_slice());
+                annotation.effects(value, Alleles { reference, alternates, index: call.index })
+            });
+            // The record's context is that of its own POS.
+            let is_in_place = call.locus.position == record.position;
+            let context =
+                if is_in_place && self.tally.needs_context() { record.context() } else { None };
+            self.tally.add(&Variant {
+                locus: Some(call.locus),
+                kind: Some(call.kind),
+                allele_fraction: call.evidence.allele_fraction,
+                effects,
+                context,
+            });
+        })?;
         if let Some(segment) = copies(record) {
             self.has_copy_number = true;
             self.copies.push(segment);
         }
+        Ok(())
+    }
+
+    fn finish(self, settings: &VcfSettings) -> Result<VcfFeatures, Error> {
+        let consequences = self.has_annotation && !self.lacks_consequences;
+        if let Some(path) = self.not_annotated
+            && !consequences
+            && settings.needs_annotation()
+        {
+            return Err(Error::NotAnnotated { path });
+        }
+        let residues = self.has_residues;
+        let known = Known { consequences, residues, alleles: true, loci: true };
+        let mut features = self.tally.features(known, self.panel)?;
+        let copies = self.has_copy_number.then_some(self.copies.as_slice());
+        let header = self.header.unwrap_or_default();
+        features.extend(copy_number_features(copies, &header, settings));
+        Ok(VcfFeatures { features, notes: self.notes })
     }
 }
 
@@ -231,33 +313,6 @@ impl<'a> Record<'a> {
             (Some(false), _) => false,
         }
     }
-
-    fn count(&self, header: &Header, tally: &mut Tally<'_>) {
-        let annotation = header.annotation.as_ref();
-        let consequences =
-            annotation.and_then(|annotation| Some((annotation, self.info(&annotation.key)?)));
-        for (index, alternate) in self.alternates.iter().enumerate() {
-            let Some(kind) = Kind::of(self.reference, alternate) else { continue };
-            if !self.is_somatic(index) {
-                continue;
-            }
-            let allele = Allele { kind: Some(kind), index, alternates: self.alternates.len() };
-            let evidence = evidence(self.tumor, self.info, header.samples.len(), allele);
-            let allele_fraction = evidence.allele_fraction;
-            let effects = consequences.map_or_else(Vec::new, |(annotation, value)| {
-                let (reference, alternates) = (self.reference, self.alternates.as_slice());
-                annotation.effects(value, Alleles { reference, alternates, index })
-            });
-            let locus = Some(Locus {
-                chromosome: bare_chromosome(self.chromosome),
-                position: self.position,
-                reference: self.reference,
-                alternate,
-            });
-            let context = if tally.needs_context() { self.context() } else { None };
-            tally.add(&Variant { locus, kind: Some(kind), allele_fraction, effects, context });
-        }
-    }
 }
 
 /// A faulty value for a message: as it is where it is short and of digits and signs, for any other
@@ -287,7 +342,7 @@ mod tests {
         fs_err::write(&path, content).unwrap();
         let source = VcfSource { path: &path, sample_id: None, panel: None };
         let settings = toml::from_str(settings).unwrap();
-        Ok(vcf_features(source, &settings, &VcfResources::load(&settings)?)?.features)
+        Ok(vcf_features(&[source], &settings, &VcfResources::load(&settings)?)?.features)
     }
 
     /// A tumor and normal pair with one record a line: spaces stand for tabs.

@@ -165,7 +165,7 @@ fn parse(settings: &Settings, task: &Task) -> Result<Vec<Vec<Feature>>, String> 
             let source =
                 VcfSource { path: &file.path, sample_id: file.sample_id.as_deref(), panel: None };
             let resources = VcfResources::load(settings).map_err(reason)?;
-            let read = vcf_features(source, settings, &resources).map_err(reason)?;
+            let read = vcf_features(&[source], settings, &resources).map_err(reason)?;
             Ok(single(read.features))
         }
         Settings::Maf(settings) => {
