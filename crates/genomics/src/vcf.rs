@@ -414,6 +414,34 @@ mod tests {
     }
 
     #[test]
+    fn a_faulty_record_is_left_out_and_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vcf");
+        let good = "chr1\t10\t.\tC\tT\t.\tPASS\t.\n";
+        let content = format!(
+            "{META}{CHROM}\n{good}{good}{good}\
+             chr1\t1.5\t.\tC\tT\t.\tPASS\t.\n\
+             chr1\tJane Doe\t.\tC\tT\t.\tweak\t.\n\
+             chr1 10 . C T\n\n{good}"
+        );
+        fs_err::write(&path, content).unwrap();
+        let source = VcfSource { path: &path, sample_id: None };
+        let settings = VcfSettings::default();
+        let read = vcf_features(source, &settings, &VcfResources::default()).unwrap();
+        assert_eq!(value(&read.features, "variant_count"), Some(4.0));
+        let notes: Vec<String> = read.notes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.vcf:8: expected a position as a whole number in POS, found `1.5`; the record is left out",
+            "a.vcf:9: expected a position as a whole number in POS, found something else; the record",
+            "a.vcf:10: expected 8 columns, found 1; the record is left out",
+        ];
+        assert_eq!(notes.len(), expected.len(), "{notes:?}");
+        for (note, expected) in notes.iter().zip(expected) {
+            assert!(note.contains(expected), "{note}");
+        }
+    }
+
+    #[test]
     fn the_features_depend_on_the_settings_alone() {
         let names = |features: &[Feature]| -> Vec<String> {
             features.iter().map(|feature| feature.info.name.clone()).collect()
