@@ -425,7 +425,7 @@ mod tests {
              chr1 10 . C T\n\n{good}"
         );
         fs_err::write(&path, content).unwrap();
-        let source = VcfSource { path: &path, sample_id: None };
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
         let settings = VcfSettings::default();
         let read = vcf_features(source, &settings, &VcfResources::default()).unwrap();
         assert_eq!(value(&read.features, "variant_count"), Some(4.0));
