@@ -133,8 +133,8 @@ impl Lines {
     }
 
     /// Keeps a note on the line that was read last.
-    pub(crate) fn note(&mut self, message: impl Into<String>) {
-        self.notes.add(&self.path, Some(self.number), message.into());
+    pub(crate) fn note(&mut self, message: &str) {
+        self.notes.add(self.number, message);
     }
 
     /// Keeps the fault of a record, which is left out; any other error stays one.
