@@ -137,17 +137,21 @@ pub(crate) fn read_records(
         }
         records += 1;
         let read = Record::parse(&lines, &header, pair, &mut formats).and_then(|record| {
+            let note = record.note();
             if settings.passing_only && !record.passes() {
-                return Ok(());
+                return Ok(note);
             }
             if !normalizer.agrees(locus(&record, record.reference))? {
                 let expected = "REF as in the FASTA that `reference` names, of the same build";
                 return Err(lines.fault(expected, "other bases", "name the FASTA of this build"));
             }
-            visit(&header, &record, &mut normalizer)
+            visit(&header, &record, &mut normalizer)?;
+            Ok(note)
         });
-        if let Err(error) = read {
-            lines.leave_out(error)?;
+        match read {
+            Ok(None) => {}
+            Ok(Some(note)) => lines.note(note),
+            Err(error) => lines.leave_out(error)?,
         }
     }
     if normalizer.lacks_chromosome {

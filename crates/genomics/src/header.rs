@@ -245,6 +245,88 @@ mod tests {
         assert_eq!(header.annotation.unwrap().key, b"CSQ");
     }
 
+    const VERSION: &str = "##fileformat=VCFv4.2\n";
+    const CONTIG: &str = "##contig=<ID=chr1,length=1000>\n";
+
+    /// Reads each header and compares the starts of its notes.
+    fn assert_notes(headers: &[(&str, String, &[&str])]) {
+        for (name, text, expected) in headers {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.vcf");
+            fs_err::write(&path, text).unwrap();
+            let mut lines = Lines::open(&path).unwrap();
+            let header = Header::read(&mut lines).unwrap();
+            assert_eq!(header.autosome_bases, text.contains("length").then_some(1000), "{name}");
+            let notes = lines.finish(0).unwrap();
+            assert_eq!(notes.len(), expected.len(), "{name}: {notes:?}");
+            for (note, expected) in notes.iter().zip(*expected) {
+                assert!(note.to_string().contains(expected), "{name}: {note}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_rule_of_lines_is_mended_and_noted() {
+        let whole = format!("{VERSION}{CONTIG}{CHROM}\n");
+        assert_notes(&[
+            ("nothing", whole.clone(), &[]),
+            (
+                "byte order mark",
+                format!("\u{feff}{whole}"),
+                &["a.vcf:1: expected text, found a byte order mark"],
+            ),
+            ("Windows", whole.replace('\n', "\r\n"), &["a.vcf:3: expected line ends of one byte"]),
+            ("no version", format!("{CONTIG}{CHROM}\n"), &["a.vcf:1: expected `##fileformat`"]),
+            (
+                "another version",
+                whole.replace("v4.2", "v5.0"),
+                &["a.vcf:1: expected version VCFv4.0 to VCFv4.5"],
+            ),
+            ("no contigs", format!("{VERSION}{CHROM}\n"), &["a.vcf:2: expected `##contig`"]),
+            (
+                "spaces",
+                format!("{VERSION}{CONTIG}{}\n", CHROM.replace('\t', "  ")),
+                &["a.vcf:3: expected column names between tabs"],
+            ),
+            (
+                "a sample twice",
+                format!("{VERSION}{CONTIG}{CHROM}\tFORMAT\tA\tA\n"),
+                &["a.vcf:3: expected each sample once"],
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_breaks_a_rule_of_ids_and_texts_is_mended_and_noted() {
+        let header = |meta: &str| format!("{VERSION}{CONTIG}{meta}\n{CHROM}\n");
+        let twice = "##FILTER=<ID=PASS>\n##GATKCommandLine=<ID=M>\n\
+                     ##FILTER=<ID=PASS>\n##GATKCommandLine=<ID=M>\n##contig=<ID=chr1,length=1000>";
+        assert_notes(&[
+            (
+                "IDs twice",
+                header(twice),
+                &[
+                    "a.vcf:5: expected each ID once",
+                    "a.vcf:6: expected each ID once",
+                    "a.vcf:7: expected each ID once",
+                ],
+            ),
+            (
+                "no quotes",
+                header("##INFO=<ID=A,Number=1,Type=String,Description=free text>"),
+                &["a.vcf:3: expected a Description in quotes"],
+            ),
+            (
+                "an ID within quotes",
+                header("##INFO=<ID=A,Description=\"\\\", ID=B\">\n##INFO=<ID=B,Description=\"\">"),
+                &[],
+            ),
+            ("no ID", header("##INFO=<Number=1>"), &["a.vcf:3: expected an ID"]),
+            ("no angle brackets", header("##INFO=A"), &["a.vcf:3: expected `<ID=...>`"]),
+            ("no key", header("##note"), &["a.vcf:3: expected `##key=value`"]),
+        ]);
+    }
+
     #[test]
     fn what_is_no_vcf_is_an_error() {
         for (text, expected) in [

@@ -133,8 +133,8 @@ impl Lines {
     }
 
     /// Keeps a note on the line that was read last.
-    pub(crate) fn note(&mut self, message: impl Into<String>) {
-        self.notes.add(&self.path, Some(self.number), message.into());
+    pub(crate) fn note(&mut self, message: &str) {
+        self.notes.add(self.number, message);
     }
 
     /// Keeps the fault of a record, which is left out; any other error stays one.
@@ -276,10 +276,55 @@ mod tests {
             ("empty", Vec::new(), vec![]),
             ("gzip of two members", members, vec!["a", "bc"]),
             ("BGZF", bgzip(b"a\nbc\n"), vec!["a", "bc"]),
+            ("BGZF after gzip", [gzip(b"a\n"), bgzip(b"bc\n")].concat(), vec!["a", "bc"]),
             ("empty BGZF", bgzip(b""), vec![]),
         ] {
             assert_eq!(read(&content).unwrap(), expected, "{name}");
         }
+    }
+
+    /// A pipe that gives few bytes at a time.
+    struct Pipe(io::Cursor<Vec<u8>>);
+
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(3);
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    #[test]
+    fn a_stream_is_read_as_a_file() {
+        let stream = |bytes: &[u8]| -> Result<Vec<String>, Error> {
+            let pipe = Pipe(io::Cursor::new(bytes.to_vec()));
+            let mut lines = Lines::from_reader(pipe, Path::new("standard input"))?;
+            let mut read = Vec::new();
+            while let Some(line) = lines.next()? {
+                read.push(text(line));
+            }
+            Ok(read)
+        };
+        let content = b"a\nbc\n";
+        let two_files = [bgzip(b"a\n"), bgzip(b"bc\n")].concat();
+        for (name, bytes) in [
+            ("plain", content.to_vec()),
+            ("gzip", gzip(content)),
+            ("BGZF", bgzip(content)),
+            ("two BGZF files in a row", two_files),
+        ] {
+            assert_eq!(stream(&bytes).unwrap(), ["a", "bc"], "{name}");
+        }
+        let bgzf = bgzip(content);
+        let message = stream(&bgzf[..bgzf.len() - 28]).unwrap_err().to_string();
+        assert!(message.starts_with("standard input: ends in the middle of a block"), "{message}");
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error() {
+        let endless = io::repeat(b'A').take(MAX_LINE_BYTES as u64 + 1);
+        let mut lines = Lines::from_reader(endless, Path::new("a.vcf")).unwrap();
+        let message = lines.next().unwrap_err().to_string();
+        assert!(message.contains("a.vcf:1: expected a line of at most"), "{message}");
     }
 
     #[test]

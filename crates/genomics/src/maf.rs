@@ -128,7 +128,8 @@ impl Maf {
         Ok(())
     }
 
-    /// What was left out, in the file's order; beyond twenty only their number.
+    /// What was left out, by kind; beyond five lines of a kind only their
+    /// number.
     #[must_use]
     pub fn notes(&self) -> &[Note] {
         &self.notes

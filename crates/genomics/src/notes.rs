@@ -7,8 +7,11 @@ use std::{
 
 use crate::Error;
 
-/// The notes that are kept of one file; beyond them only their number is.
-const KEPT: usize = 20;
+/// The kinds of notes that are kept of one file; beyond them only their number is.
+const KINDS: usize = 20;
+
+/// The lines that are named for each kind; beyond them only their number is.
+const LINES: usize = 5;
 
 /// So many faulty records are left out of a file of any size.
 const TOLERATED: u64 = 10;
@@ -41,18 +44,30 @@ impl fmt::Display for Note {
 /// The notes on one file.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    kept: Vec<Note>,
+    kinds: Vec<Kind>,
     more: u64,
     faulty_records: u64,
     first_fault: Option<Note>,
 }
 
+/// Notes that say the same.
+#[derive(Debug)]
+struct Kind {
+    message: String,
+    lines: Vec<u64>,
+    more: u64,
+}
+
 impl Notes {
-    pub(crate) fn add(&mut self, path: &Path, line: Option<u64>, message: String) {
-        if self.kept.len() < KEPT {
-            self.kept.push(Note { path: path.to_owned(), line, message });
-        } else {
-            self.more += 1;
+    pub(crate) fn add(&mut self, line: u64, message: &str) {
+        let has_room = self.kinds.len() < KINDS;
+        match self.kinds.iter_mut().find(|kind| kind.message == message) {
+            Some(kind) if kind.lines.len() < LINES => kind.lines.push(line),
+            Some(kind) => kind.more += 1,
+            None if has_room => {
+                self.kinds.push(Kind { message: message.to_owned(), lines: vec![line], more: 0 });
+            }
+            None => self.more += 1,
         }
     }
 
@@ -65,13 +80,13 @@ impl Notes {
             let (path, message) = (path.clone(), message.clone());
             self.first_fault = Some(Note { path, line: Some(line), message });
         }
-        self.add(&path, Some(line), format!("{message}; the record is left out"));
+        self.add(line, &format!("{message}; the record is left out"));
         Ok(())
     }
 
     /// The notes at the file's end; an error when so many of its `records` were left out that the
     /// rest cannot be believed: more than half, or more than ten and more than one in a hundred.
-    pub(crate) fn finish(mut self, path: &Path, records: u64) -> Result<Vec<Note>, Error> {
+    pub(crate) fn finish(self, path: &Path, records: u64) -> Result<Vec<Note>, Error> {
         let faulty = self.faulty_records;
         let too_many = faulty > TOLERATED && faulty * TOLERATED_SHARE > records;
         if let Some(first) = self.first_fault
@@ -79,11 +94,18 @@ impl Notes {
         {
             return Err(Error::FaultyRecords { faulty, records, first });
         }
-        if self.more > 0 {
-            let message = format!("{} more notes of this kind", self.more);
-            self.kept.push(Note { path: path.to_owned(), line: None, message });
+        let note = |line, message| Note { path: path.to_owned(), line, message };
+        let mut notes = Vec::new();
+        for Kind { message, lines, more } in self.kinds {
+            notes.extend(lines.into_iter().map(|line| note(Some(line), message.clone())));
+            if more > 0 {
+                notes.push(note(None, format!("{more} more lines: {message}")));
+            }
         }
-        Ok(self.kept)
+        if self.more > 0 {
+            notes.push(note(None, format!("{} more faults of other kinds", self.more)));
+        }
+        Ok(notes)
     }
 }
 
@@ -128,10 +150,18 @@ mod tests {
     #[test]
     fn notes_are_capped_and_counted() {
         let notes = finish(25, 10_000).unwrap();
-        assert_eq!(notes.len(), KEPT + 1);
-        let first = "a.vcf:1: expected 8 columns, found 5; the record is left out";
-        assert_eq!(notes[0].to_string(), first);
-        assert_eq!(notes[KEPT].to_string(), "a.vcf: 5 more notes of this kind");
+        let text: Vec<String> = notes.iter().map(Note::to_string).collect();
+        assert_eq!(text.len(), LINES + 1);
+        let message = "expected 8 columns, found 5; the record is left out";
+        assert_eq!(text[0], format!("a.vcf:1: {message}"));
+        assert_eq!(text[LINES - 1], format!("a.vcf:5: {message}"));
+        assert_eq!(text[LINES], format!("a.vcf: 20 more lines: {message}"));
+
+        let mut notes = Notes::default();
+        (1..=25).for_each(|line| notes.add(line, &format!("kind {line}")));
+        let notes = notes.finish(Path::new("a.vcf"), 25).unwrap();
+        assert_eq!(notes.len(), KINDS + 1);
+        assert_eq!(notes[KINDS].to_string(), "a.vcf: 5 more faults of other kinds");
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub struct VcfSource<'a> {
 pub struct VcfFeatures {
     /// The features, the same ones for the same settings.
     pub features: Vec<Feature>,
-    /// What was mended or left out, in the file's order; beyond twenty only their number.
+    /// What was mended or left out, by kind; beyond five lines of a kind only their
+    /// number.
     pub notes: Vec<Note>,
 }
 
@@ -93,8 +94,8 @@ struct Sums<'a> {
     /// The place of the file that is being read.
     source: usize,
     tally: Tally<'a>,
-    copies: Vec<Segment>,
-    has_copy_number: bool,
+    /// `None` while nothing says that copy number was looked for.
+    copies: Option<Vec<Segment>>,
     /// The first header that tells the genome's length, else the first.
     header: Option<Header>,
     has_annotation: bool,
@@ -115,8 +116,7 @@ impl<'a> Sums<'a> {
             merge,
             source: 0,
             tally: Tally::new(&settings.variants, &resources.variants),
-            copies: Vec::new(),
-            has_copy_number: settings.copy_number,
+            copies: settings.copy_number.then(Vec::new),
             header: None,
             has_annotation: false,
             has_residues: false,
@@ -189,8 +189,7 @@ impl<'a> Sums<'a> {
             });
         })?;
         if let Some(segment) = copies(record) {
-            self.has_copy_number = true;
-            self.copies.push(segment);
+            self.copies.get_or_insert_default().push(segment);
         }
         Ok(())
     }
@@ -206,9 +205,8 @@ impl<'a> Sums<'a> {
         let residues = self.has_residues;
         let known = Known { consequences, residues, alleles: true, loci: true };
         let mut features = self.tally.features(known, self.panel)?;
-        let copies = self.has_copy_number.then_some(self.copies.as_slice());
         let header = self.header.unwrap_or_default();
-        features.extend(copy_number_features(copies, &header, settings));
+        features.extend(copy_number_features(self.copies.as_deref(), &header, settings));
         Ok(VcfFeatures { features, notes: self.notes })
     }
 }
@@ -219,10 +217,13 @@ pub(crate) struct Record<'a> {
     pub(crate) position: u64,
     pub(crate) reference: &'a [u8],
     pub(crate) alternates: SmallVec<[&'a [u8]; 4]>,
+    quality: &'a [u8],
     pub(crate) filter: &'a [u8],
     pub(crate) info: &'a [u8],
     pub(crate) tumor: Option<Sample<'a>>,
     pub(crate) normal: Option<Sample<'a>>,
+    /// Whether the line has more columns than the header names.
+    has_more_columns: bool,
 }
 
 impl<'a> Record<'a> {
@@ -252,8 +253,7 @@ impl<'a> Record<'a> {
         if columns < header.columns() {
             return Err(lines.too_few_columns(header.columns(), columns));
         }
-        let [chromosome, position, _id, reference, alternates, _quality, filter, info, keys] =
-            fixed;
+        let [chromosome, position, _id, reference, alternates, quality, filter, info, keys] = fixed;
         let fault = |expected, found: &[u8]| lines.fault(expected, shown(found), ADVICE);
         let format = formats.get(keys);
         let sample = |values| Sample::new(format, keys, values);
@@ -266,10 +266,12 @@ impl<'a> Record<'a> {
                 .ok_or_else(|| fault("a position as a whole number in POS", position))?,
             reference,
             alternates: alternates.split(|&byte| byte == b',').collect(),
+            quality,
             filter,
             info,
             tumor: tumor.map(sample),
             normal: normal.map(sample),
+            has_more_columns: !header.samples.is_empty() && columns > header.columns(),
         })
     }
 
@@ -279,6 +281,29 @@ impl<'a> Record<'a> {
             |place: usize| Some(Sample::new(format, columns.first()?, columns.get(place + 1)?));
         self.tumor = pair.tumor.and_then(sample);
         self.normal = pair.normal.and_then(sample);
+    }
+
+    /// What breaks a rule and leaves the rest of the record as it is.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        let is_base = |base: &u8| b"ACGTNacgtn".contains(base);
+        let is_allele = |&allele: &&[u8]| {
+            let is_named = matches!(allele, [b'<', .., b'>'] | b"*" | b".");
+            let is_breakend = allele.iter().any(|byte| b"[]".contains(byte))
+                || matches!(allele, [b'.', _, ..] | [.., _, b'.']);
+            is_named || is_breakend || (!allele.is_empty() && allele.iter().all(is_base))
+        };
+        let is_quality = self.quality == b"." || number::<f32>(self.quality).is_some();
+        if self.reference.is_empty() || !self.reference.iter().all(is_base) {
+            Some("expected A, C, G, T or N in REF, found another; the variant does not count")
+        } else if !self.alternates.iter().all(is_allele) {
+            Some("expected bases, a symbol or a breakend in ALT, found another; it does not count")
+        } else if !is_quality {
+            Some("expected a number in QUAL, found none; read all the same")
+        } else if self.has_more_columns {
+            Some("expected as many columns as `#CHROM` has, found more; the rest is left out")
+        } else {
+            None
+        }
     }
 
     /// Whether the caller's filters let it pass.
@@ -483,6 +508,66 @@ mod tests {
         ] {
             let message = features(&format!("{header}{record}"), "").unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_noted_and_the_rest_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vcf");
+        let records = "chr1 1 . C T,<DEL>,*,<*>,.,C[chr2:5[,]chr2:5]C,CA.,.A 1e3 PASS . GT 0/1\n\
+                       chr1 2 . C X,T . PASS . GT 0/2\n\
+                       chr1 3 . S T . PASS . GT 0/1\n\
+                       chr1 4 . C T high PASS . GT 0/1\n\
+                       chr1 5 . C T . PASS . GT 0/1 0/1\n";
+        let records = records.replace(' ', "\t");
+        fs_err::write(&path, format!("{META}{CHROM}\tFORMAT\tTUMOR\n{records}")).unwrap();
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
+        let settings = VcfSettings::default();
+        let read = vcf_features(&[source], &settings, &VcfResources::default()).unwrap();
+        assert_eq!(value(&read.features, "variant_count"), Some(4.0));
+        let notes: Vec<String> = read.notes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.vcf:6: expected bases, a symbol or a breakend in ALT",
+            "a.vcf:7: expected A, C, G, T or N in REF",
+            "a.vcf:8: expected a number in QUAL",
+            "a.vcf:9: expected as many columns as `#CHROM` has",
+        ];
+        assert_eq!(notes.len(), expected.len(), "{notes:?}");
+        for (note, expected) in notes.iter().zip(expected) {
+            assert!(note.contains(expected), "{note}");
+        }
+    }
+
+    #[test]
+    fn a_faulty_record_is_left_out_and_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vcf");
+        let good = |position: u32| format!("chr1\t{position}\t.\tC\tT\t.\tPASS\t.\n");
+        let content = format!(
+            "{META}{CHROM}\n{}{}{}\
+             chr1\t1.5\t.\tC\tT\t.\tPASS\t.\n\
+             chr1\tJane Doe\t.\tC\tT\t.\tweak\t.\n\
+             chr1 10 . C T\n\n{}",
+            good(10),
+            good(20),
+            good(30),
+            good(40)
+        );
+        fs_err::write(&path, content).unwrap();
+        let source = VcfSource { path: &path, sample_id: None, panel: None };
+        let settings = VcfSettings::default();
+        let read = vcf_features(&[source], &settings, &VcfResources::default()).unwrap();
+        assert_eq!(value(&read.features, "variant_count"), Some(4.0));
+        let notes: Vec<String> = read.notes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.vcf:8: expected a position as a whole number in POS, found `1.5`; the record is left out",
+            "a.vcf:9: expected a position as a whole number in POS, found something else; the record",
+            "a.vcf:10: expected 8 columns, found 1; the record is left out",
+        ];
+        assert_eq!(notes.len(), expected.len(), "{notes:?}");
+        for (note, expected) in notes.iter().zip(expected) {
+            assert!(note.contains(expected), "{note}");
         }
     }
 
