@@ -67,6 +67,11 @@ pub enum Error {
         "the mask holds one voxel only, expected at least two: no shape or texture can be measured"
     )]
     OneVoxelMask,
+    /// Re-segmentation left nothing of the region.
+    #[error(
+        "re-segmentation left no voxel of the region: choose a wider range, or check that the image has the unit that the range is in"
+    )]
+    EmptyIntensityMask,
     /// The image holds a value that is no number inside the region.
     #[error("voxel ({x}, {y}, {z}) of the region is not a finite number")]
     NotFinite {
@@ -100,7 +105,7 @@ impl Error {
     pub(crate) fn within(self, image: &Path, mask: &Path) -> Self {
         let path = match self {
             Self::EmptyMask | Self::OneVoxelMask | Self::GeometryMismatch { .. } => mask,
-            Self::NotFinite { .. } | Self::TooManyLevels { .. } => image,
+            Self::NotFinite { .. } | Self::TooManyLevels { .. } | Self::EmptyIntensityMask => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

@@ -125,6 +125,21 @@ impl Mask {
     pub fn count(&self) -> usize {
         self.voxels.iter().filter(|&&inside| inside).count()
     }
+
+    /// The least and greatest index (x, y, z) inside; `None` for an empty mask.
+    pub(crate) fn bounding_box(&self) -> Option<([usize; 3], [usize; 3])> {
+        let mut low = [usize::MAX; 3];
+        let mut high = [0; 3];
+        for (z, plane) in self.voxels.outer_iter().enumerate() {
+            for (y, row) in plane.outer_iter().enumerate() {
+                let Some(first) = row.iter().position(|&inside| inside) else { continue };
+                let last = row.iter().rposition(|&inside| inside).unwrap_or(first);
+                low = [low[0].min(first), low[1].min(y), low[2].min(z)];
+                high = [high[0].max(last), high[1].max(y), high[2].max(z)];
+            }
+        }
+        (low[0] != usize::MAX).then_some((low, high))
+    }
 }
 
 /// Refuses a mask that no feature can be computed on.

@@ -1,7 +1,4 @@
-use oncoweave_core::Feature;
-
 use super::region::Region;
-use super::{Definition, named};
 use crate::{Binning, Error, ImagingSettings};
 
 /// A region whose intensities are binned to grey levels.
@@ -45,11 +42,11 @@ impl Levels {
         Ok(Self { size: region.size, ranks, indices: region.indices.clone(), present, count })
     }
 
-    /// How many voxels each level of `present` has.
-    pub(crate) fn histogram(&self) -> Vec<u64> {
-        let mut histogram = vec![0; self.present.len()];
+    /// How many voxels each level from 1 to `count` has.
+    pub(crate) fn histogram(&self) -> Vec<usize> {
+        let mut histogram = vec![0; usize::from(self.count)];
         for &index in &self.indices {
-            histogram[usize::from(self.ranks[index]) - 1] += 1;
+            histogram[usize::from(self.present[usize::from(self.ranks[index]) - 1]) - 1] += 1;
         }
         histogram
     }
@@ -96,34 +93,6 @@ fn whole(levels: f64) -> u64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 <= level <= 4096")]
 fn small(level: f64) -> u16 {
     level as u16
-}
-
-const DEFINITIONS: [Definition; 2] = [
-    Definition {
-        name: "ih_entropy",
-        unit: "bit",
-        meaning: "entropy of the grey levels",
-        code: "TLU2",
-    },
-    Definition {
-        name: "ih_uniformity",
-        unit: "",
-        meaning: "sum of the squared shares of the grey levels",
-        code: "BJ5W",
-    },
-];
-
-/// Features of the histogram of grey levels.
-pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
-    let total = levels.indices.len() as f64;
-    let mut entropy = 0.0;
-    let mut uniformity = 0.0;
-    for count in levels.histogram() {
-        let share = count as f64 / total;
-        entropy -= share * share.log2();
-        uniformity += share * share;
-    }
-    named(&DEFINITIONS, [entropy, uniformity], "")
 }
 
 #[cfg(test)]

@@ -173,6 +173,7 @@ mod tests {
     #[test]
     fn one_voxel_is_an_octahedron() {
         let mut region = Region {
+            start: [0; 3],
             size: [3, 3, 3],
             spacing_mm: [2.0, 2.0, 2.0],
             inside: vec![0; 27],
