@@ -4,7 +4,7 @@ use crate::Error;
 
 mod choices;
 
-pub use choices::{Aggregation, Family, Interpolation};
+pub use choices::{Aggregation, Family, Interpolation, Standard};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct ImagingSettings {
     pub label: Option<u32>,
     /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
     pub unit: Option<String>,
+    /// By whose definitions features are computed.
+    pub standard: Standard,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
     /// `None` keeps the image's own.
     pub resample_mm: Option<Vec<f64>>,

@@ -162,3 +162,64 @@ fn smooth(length: usize) -> usize {
     // A power of two is never further away than the length itself.
     (length..2 * length).find(|&number| is_smooth(number)).unwrap_or(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pair by pair, as the manual has it.
+    fn by_pairs(region: &Region) -> [f64; 2] {
+        let count = region.values.len();
+        let mean = region.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count as f64;
+        let [mut total, mut product, mut difference, mut squares] = [0.0; 4];
+        for a in 0..count {
+            let x = f64::from(region.values[a]);
+            squares += (x - mean).powi(2);
+            for b in 0..count {
+                if a == b {
+                    continue;
+                }
+                let y = f64::from(region.values[b]);
+                let (p, q) =
+                    (region.position(region.indices[a]), region.position(region.indices[b]));
+                let distance: f64 = (0..3)
+                    .map(|axis| {
+                        ((p[axis] as f64 - q[axis] as f64) * region.spacing_mm[axis]).powi(2)
+                    })
+                    .sum();
+                let weight = distance.sqrt().recip();
+                total += weight;
+                product += weight * (x - mean) * (y - mean);
+                difference += weight * (x - y).powi(2);
+            }
+        }
+        let count = count as f64;
+        [count / total * product / squares, (count - 1.0) / (2.0 * total) * difference / squares]
+    }
+
+    #[test]
+    fn transforms_sum_over_pairs() {
+        let size = [9, 8, 6];
+        let mut region = Region {
+            start: [0; 3],
+            size,
+            spacing_mm: [0.7, 1.1, 3.0],
+            inside: vec![0; size.iter().product()],
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        for index in 0..region.inside.len() {
+            let position = region.position(index);
+            let rim = (0..3).any(|axis| position[axis] == 0 || position[axis] + 1 == size[axis]);
+            if !rim && index % 7 != 3 {
+                region.inside[index] = 1;
+                region.indices.push(index);
+                region.values.push(f32::from(u8::try_from(index * index % 23).unwrap()) - 4.0);
+            }
+        }
+        let [moran, geary] = by_pairs(&region);
+        let found = Autocorrelation::new(&region);
+        assert!((found.moran_i - moran).abs() < 1e-12, "{} {moran}", found.moran_i);
+        assert!((found.geary_c - geary).abs() < 1e-12, "{} {geary}", found.geary_c);
+    }
+}

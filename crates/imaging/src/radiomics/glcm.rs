@@ -84,6 +84,13 @@ pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature
     named(&DEFINITIONS, values, aggregation.suffix(), "")
 }
 
+/// The maximal correlation coefficient (Haralick et al., 1973), which is no IBSI feature.
+pub(crate) fn maximal_correlation(levels: &Levels, aggregation: Aggregation) -> f64 {
+    let [value] =
+        averaged(levels, aggregation, |part| [Matrix::new(levels, part).maximal_correlation()]);
+    value
+}
+
 /// How often two grey levels are neighbours.
 struct Matrix<'a> {
     /// The grey levels of rows and columns.
@@ -114,6 +121,56 @@ impl<'a> Matrix<'a> {
         let ordered =
             |row: usize, column: usize| u64::from(self.ordered[(row + 1) * width + column + 1]);
         ordered(row, column) + ordered(column, row)
+    }
+
+    /// The second singular value of the shares over the roots of their margins. The first is 1, of
+    /// the roots themselves; without it, the power method finds the second.
+    fn maximal_correlation(&self) -> f64 {
+        const STEPS: usize = 20_000;
+        let width = self.present.len();
+        let mut cells = Vec::new();
+        let mut margins = vec![0.0; width];
+        for (row, margin) in margins.iter_mut().enumerate() {
+            for column in 0..width {
+                let count = self.count(row, column) as f64;
+                *margin += count;
+                if count > 0.0 {
+                    cells.push((row, column, count));
+                }
+            }
+        }
+        let total: f64 = margins.iter().sum();
+        if total == 0.0 {
+            return f64::NAN;
+        }
+        for (row, column, count) in &mut cells {
+            *count /= (margins[*row] * margins[*column]).sqrt();
+        }
+        let first: Vec<f64> = margins.iter().map(|margin| (margin / total).sqrt()).collect();
+        let mut vector: Vec<f64> = (0..width).map(|index| (index as f64 + 1.0).sqrt()).collect();
+        let mut value = 1.0;
+        for _ in 0..STEPS {
+            let along: f64 = first.iter().zip(&vector).map(|(a, b)| a * b).sum();
+            let mut next = vec![0.0; width];
+            for (value, first) in vector.iter_mut().zip(&first) {
+                *value -= along * first;
+            }
+            let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
+            if length < 1e-12 {
+                // One grey level alone, or levels that know nothing of each other.
+                return if width == 1 { 1.0 } else { 0.0 };
+            }
+            for &(row, column, share) in &cells {
+                next[row] += share * vector[column] / length;
+            }
+            let found = next.iter().map(|value| value * value).sum::<f64>().sqrt();
+            vector = next;
+            if (found - value).abs() < 1e-13 {
+                return found;
+            }
+            value = found;
+        }
+        value
     }
 
     fn features(&self) -> [f64; 25] {

@@ -347,7 +347,7 @@ mod tests {
         });
         let hull = Hull::new(&region);
         check(&hull, &region);
-        let mesh = super::super::mesh::measure(&region);
+        let mesh = super::super::mesh::measure(&region, super::super::mesh::Diagonals::Joined);
         assert!((hull.volume_mm3() - mesh.volume_mm3).abs() < 1e-9, "{}", hull.volume_mm3());
         assert!((hull.area_mm2() - mesh.area_mm2).abs() < 1e-9, "{}", hull.area_mm2());
     }

@@ -4,7 +4,7 @@
 
 use oncoweave_core::Feature;
 
-use crate::{Error, Family, ImagingSettings, Mask, Volume, process_image};
+use crate::{Error, Family, ImagingSettings, Mask, Standard, Volume, process_image};
 
 mod autocorrelation;
 mod emphasis;
@@ -21,8 +21,10 @@ mod morphology;
 mod ngldm;
 mod ngtdm;
 mod parts;
+mod pyradiomics;
 mod region;
 mod statistics;
+mod surface_diameters;
 mod volume_histogram;
 mod zones;
 
@@ -50,6 +52,9 @@ pub fn features(
     let region = Region::new(&image.volume, &image.intensity_mask, &image.morphological_mask)?;
     let mut sorted = region.values.clone();
     sorted.sort_unstable_by(f32::total_cmp);
+    if settings.standard == Standard::Pyradiomics {
+        return pyradiomics::features(&shape, &region, &sorted, settings, unit);
+    }
     let mut features = Vec::new();
     if settings.has(Family::Morphology) {
         features.extend(morphology::features(&shape, &region, unit));

@@ -98,7 +98,8 @@ const DEFINITIONS: [Definition; 29] = [
 
 /// Shape and size of a region, with the intensities of the part of it that counts.
 pub(crate) fn features(shape: &Region, intensity: &Region, intensity_unit: &str) -> Vec<Feature> {
-    let mesh::Surface { area_mm2: area, volume_mm3: volume } = mesh::measure(shape);
+    let mesh::Surface { area_mm2: area, volume_mm3: volume } =
+        mesh::measure(shape, mesh::Diagonals::Joined);
     let voxel_volume: f64 = shape.spacing_mm.iter().product();
     let hull = Hull::new(shape);
     let moments = Moments::new(shape);

@@ -127,3 +127,15 @@ impl Family {
         Self::Ngldm,
     ];
 }
+
+/// By whose definitions and names features are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standard {
+    /// The Image Biomarker Standardisation Initiative's.
+    #[default]
+    Ibsi,
+    /// Those of pyradiomics 3, for models that were fitted on them: its 107 features, bins of 25
+    /// where none are set. `aggregation` and `families` do not apply.
+    Pyradiomics,
+}
