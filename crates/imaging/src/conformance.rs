@@ -312,6 +312,112 @@ fn sarcoma_features_are_the_consensus_of_the_teams() {
     assert!(compared >= 494, "{compared}");
 }
 
+fn filter(filter: Filter, in_slices: bool, boundary: Boundary) -> ImagingSettings {
+    ImagingSettings {
+        filter: Some(filter),
+        filter_in_slices: in_slices,
+        filter_boundary: boundary,
+        ..ImagingSettings::default()
+    }
+}
+
+fn laws(kernels: &str, rotation_invariant: bool, energy_distance: Option<usize>) -> Filter {
+    Filter::Laws { kernels: kernels.to_owned(), rotation_invariant, energy_distance }
+}
+
+/// The IBSI's second chapter, phase 1: response maps of synthetic images, within 1 % of the range.
+#[test]
+fn response_maps_are_those_of_the_ibsi() {
+    use Boundary::{Mirror, Nearest, Periodic, Zero};
+    let Some(folder) = ibsi() else { return };
+    let mean = || Filter::Mean { support: 15 };
+    let log = |sigma_mm| Filter::LaplacianOfGaussian { sigma_mm, cutoff: None };
+    let cases = [
+        ("1_a_1", "checkerboard", filter(mean(), false, Zero)),
+        ("1_a_2", "checkerboard", filter(mean(), false, Nearest)),
+        ("1_a_3", "checkerboard", filter(mean(), false, Periodic)),
+        ("1_a_4", "checkerboard", filter(mean(), false, Mirror)),
+        ("1_b_1", "impulse", filter(mean(), true, Zero)),
+        ("2_a", "impulse", filter(log(3.0), false, Zero)),
+        ("2_b", "checkerboard", filter(log(5.0), false, Mirror)),
+        ("2_c", "checkerboard", filter(log(5.0), true, Mirror)),
+        ("3_a_1", "impulse", filter(laws("E5L5S5", false, None), false, Zero)),
+        ("3_a_2", "impulse", filter(laws("E5L5S5", true, None), false, Zero)),
+        ("3_a_3", "impulse", filter(laws("E5L5S5", true, Some(7)), false, Zero)),
+        ("3_b_1", "checkerboard", filter(laws("E3W5R5", false, None), false, Mirror)),
+        ("3_b_2", "checkerboard", filter(laws("E3W5R5", true, None), false, Mirror)),
+        ("3_b_3", "checkerboard", filter(laws("E3W5R5", true, Some(7)), false, Mirror)),
+        ("3_c_1", "checkerboard", filter(laws("L5S5", false, None), true, Mirror)),
+        ("3_c_2", "checkerboard", filter(laws("L5S5", true, None), true, Mirror)),
+        ("3_c_3", "checkerboard", filter(laws("L5S5", true, Some(7)), true, Mirror)),
+    ];
+    let mut outside = Vec::new();
+    for (map, image, settings) in cases {
+        let image = format!("ibsi_2_digital_phantom/nifti/{image}/image/{image}.nii.gz");
+        let volume = read_nifti(&folder.join(image)).unwrap();
+        let mask = Mask {
+            voxels: Array3::from_elem(volume.voxels.dim(), true),
+            geometry: volume.geometry,
+        };
+        let found = process_image(&volume, &mask, &settings).unwrap().volume;
+        let path = folder.join(format!("response_maps/{map}-ValidCRM.nii.gz"));
+        let expected = read_nifti(&path).unwrap().voxels;
+        let least = expected.iter().copied().fold(f32::INFINITY, f32::min);
+        let greatest = expected.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let pairs = found.voxels.iter().zip(&expected);
+        let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        if error.is_nan() || error > 0.01 * (greatest - least) {
+            outside.push(format!("{map}: {error} of {}", greatest - least));
+        }
+    }
+    assert!(outside.is_empty(), "{outside:#?}");
+}
+
+/// Phase 2: statistics of the filtered CT phantom.
+#[test]
+fn statistics_of_filtered_images_are_those_of_the_ibsi() {
+    let Some(folder) = ibsi() else { return };
+    let log = Filter::LaplacianOfGaussian { sigma_mm: 1.5, cutoff: None };
+    let filters = [("1", None), ("2", Some(Filter::Mean { support: 5 })), ("3", Some(log))];
+    let mut volume = read_nifti(&folder.join(PHANTOM[0])).unwrap();
+    volume.unit = "HU".to_owned();
+    let mask = read_nifti_mask(&folder.join(PHANTOM[1]), None).unwrap();
+    let mut outside = Vec::new();
+    let mut compared = 0;
+    for (number, filter) in filters {
+        for letter in ["A", "B"] {
+            let settings = ImagingSettings {
+                resample_mm: (letter == "B").then(|| vec![1.0; 3]),
+                interpolation: Interpolation::Cubic,
+                round_intensities: true,
+                resegment_min: Some(-1000.0),
+                resegment_max: Some(400.0),
+                filter: filter.clone(),
+                filter_in_slices: letter == "A",
+                families: Some(vec![Family::Statistics]),
+                ..ImagingSettings::default()
+            };
+            let found = features(&volume, &mask, &settings).unwrap();
+            let path = folder.join("reference_values/ibsi_2_filters_1_to_3.csv");
+            let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_path(path).unwrap();
+            for row in reader.records().map(Result::unwrap) {
+                if row[0] != format!("{number}.{letter}") {
+                    continue;
+                }
+                let feature = found.iter().find(|feature| feature.info.name == row[2]).unwrap();
+                let value = f64::from(feature.value.unwrap());
+                compared += 1;
+                if !within(value, row[3].parse().unwrap(), row[4].parse().unwrap()) {
+                    outside
+                        .push(format!("{} {} {value}: {} {}", &row[0], &row[2], &row[3], &row[4]));
+                }
+            }
+        }
+    }
+    assert!(outside.is_empty(), "{outside:#?}");
+    assert_eq!(compared, 108);
+}
+
 /// Six significant digits.
 fn digits(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap();

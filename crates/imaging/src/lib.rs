@@ -23,7 +23,9 @@ pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
 pub use processing::{ProcessedImage, process_image};
 pub use radiomics::features;
-pub use settings::{Aggregation, Binning, Family, ImagingSettings, Interpolation, Standard};
+pub use settings::{
+    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+};
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
 /// Measures the region of a folder that holds one image series and one RTSTRUCT or SEG.

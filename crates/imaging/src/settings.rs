@@ -4,7 +4,7 @@ use crate::Error;
 
 mod choices;
 
-pub use choices::{Aggregation, Family, Interpolation, Standard};
+pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,12 @@ pub struct ImagingSettings {
     /// Outlier filtering: intensities further than so many standard deviations from the mean are
     /// left out of the intensity mask (IBSI 7ACA); 3 is usual.
     pub outlier_sigma: Option<f64>,
+    /// A filter that the image goes through after re-segmentation; shape is measured without it.
+    pub filter: Option<Filter>,
+    /// Whether the filter works slice by slice.
+    pub filter_in_slices: bool,
+    /// What the filter sees beyond the image's edge.
+    pub filter_boundary: Boundary,
     /// Fixed bin size in the image's unit (IBSI Q3RU). Excludes `bin_count`.
     pub bin_width: Option<f64>,
     /// Where the first bin of fixed size starts; `None` is `resegment_min`, or the least intensity
@@ -92,6 +98,9 @@ impl ImagingSettings {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
         self.check_processing()?;
+        if let Some(filter) = &self.filter {
+            filter.check(self.filter_in_slices)?;
+        }
         self.check_volume_histogram()?;
         if let Some(start) = self.bin_start {
             if self.bin_width.is_none() {

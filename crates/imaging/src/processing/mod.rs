@@ -1,10 +1,12 @@
 //! Image processing before features are computed (IBSI chapter 2): interpolation of the image and
-//! the mask, rounding, and re-segmentation.
+//! the mask, rounding, re-segmentation, and filters.
 
 use std::borrow::Cow;
 
 use crate::{Error, ImagingSettings, Mask, Volume, check_pair};
 
+mod convolve;
+mod filter;
 mod interpolate;
 mod resample;
 mod resegment;
@@ -20,7 +22,7 @@ pub struct ProcessedImage<'a> {
     pub intensity_mask: Cow<'a, Mask>,
 }
 
-/// Resamples an image and its mask and re-segments the mask as the settings say.
+/// Resamples an image and its mask, re-segments the mask, and filters the image as the settings say.
 ///
 /// The grids before and after resampling share their centre, and the new one is as large as the
 /// old one or larger by a part of a voxel, as IBSI advises.
@@ -46,6 +48,10 @@ pub fn process_image<'a>(
     let intensity_mask = match resegment::resegment(&volume, &mask, settings)? {
         Some(resegmented) => Cow::Owned(resegmented),
         None => mask.clone(),
+    };
+    let volume = match filter::filtered(&volume, &mask, settings)? {
+        Some(filtered) => Cow::Owned(filtered),
+        None => volume,
     };
     Ok(ProcessedImage { volume, morphological_mask: mask, intensity_mask })
 }

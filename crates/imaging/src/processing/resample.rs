@@ -1,7 +1,7 @@
 use ndarray::Array3;
 
 use super::interpolate::{Grid, Points};
-use crate::{Error, Geometry, ImagingSettings, Mask, Volume};
+use crate::{Boundary, Error, Geometry, ImagingSettings, Mask, Volume};
 
 /// What is resampled beyond the region's bounding box: a peak of local intensity looks 6.2 mm far.
 const MARGIN_MM: f64 = 7.0;
@@ -30,7 +30,11 @@ pub(super) fn resample(
     let axes: [Axis; 3] = std::array::from_fn(|axis| {
         let old = volume.geometry.spacing_mm[axis];
         let new = spacing_mm.get(axis).copied().unwrap_or(old);
-        plan([low[axis], high[axis]], volume.geometry.size[axis], [old, new])
+        let reach = settings.filter.as_ref().map_or(0.0, |filter| filter.reach(new) as f64 * new);
+        // Beyond the edge a periodic image begins anew.
+        let whole = settings.filter.is_some() && settings.filter_boundary == Boundary::Periodic;
+        let margin_mm = if whole { f64::INFINITY } else { MARGIN_MM + reach };
+        plan([low[axis], high[axis]], volume.geometry.size[axis], [old, new], margin_mm)
     });
     let wanted: f64 = axes.iter().map(|axis| axis.points.count as f64).product();
     if wanted > MAX_VOXELS {
@@ -62,13 +66,18 @@ pub(super) fn resample(
     Ok((volume, Mask { voxels, geometry }))
 }
 
+/// The voxels that the margin is.
+pub(super) fn margin_voxels(spacing_mm: f64) -> usize {
+    index((MARGIN_MM / spacing_mm).ceil())
+}
+
 /// Chooses the points of the new grid round the region, and what of the old one they need.
-fn plan([low, high]: [usize; 2], inputs: usize, [old, new]: [f64; 2]) -> Axis {
+fn plan([low, high]: [usize; 2], inputs: usize, [old, new]: [f64; 2], margin_mm: f64) -> Axis {
     let step = new / old;
     // Sizes that differ from a whole number by rounding alone are that number.
     let outputs = index((inputs as f64 / step - 1e-6).ceil().max(1.0));
     let first = ((inputs - 1) as f64 - (outputs - 1) as f64 * step) / 2.0;
-    let margin = MARGIN_MM / old + step + 1.0;
+    let margin = margin_mm / old + step + 1.0;
     let begin = index(((low as f64 - margin - first) / step).floor());
     let end = index(((high as f64 + margin - first) / step).ceil()).min(outputs - 1);
     let at = |output: usize| first + step * output as f64;

@@ -2,7 +2,7 @@ use ndarray::Array3;
 
 use super::interpolate::{Grid, Points};
 use super::*;
-use crate::{Geometry, Interpolation};
+use crate::{Filter, Geometry, Interpolation};
 
 /// A row of voxels along x, all of one intensity rule, with a mask by position.
 fn row(spacing_mm: f64, intensities: &[f32], inside: impl Fn(usize) -> bool) -> (Volume, Mask) {
@@ -137,4 +137,54 @@ fn refuses_a_grid_that_no_memory_holds() {
     let (volume, mask) = row(1.0, &[0.0; 4], |_| true);
     let error = process_image(&volume, &mask, &resampling(1e-12)).unwrap_err().to_string();
     assert!(error.starts_with("imaging setting resample_mm gives"), "{error}");
+}
+
+#[test]
+fn filters_reach_beyond_the_resampled_region() {
+    // A ramp: its mean is itself where no edge is near, wherever the image was cut out.
+    let ramp: Vec<f32> = (0..200_u8).map(f32::from).collect();
+    let (volume, mask) = row(1.0, &ramp, |x| (90..110).contains(&x));
+    let mean = ImagingSettings {
+        filter: Some(Filter::Mean { support: 21 }),
+        ..ImagingSettings::default()
+    };
+    for settings in [mean.clone(), ImagingSettings { resample_mm: Some(vec![0.5, 1.0]), ..mean }] {
+        let processed = process_image(&volume, &mask, &settings).unwrap();
+        let voxels = processed.volume.voxels.iter().zip(&processed.morphological_mask.voxels);
+        for ((x, (&value, _)), step) in
+            voxels.enumerate().filter(|(_, (_, inside))| **inside).zip(0_u8..)
+        {
+            let position = processed.volume.geometry.position_mm([x as f64, 0.0, 0.0])[0];
+            assert!((f64::from(value) - position).abs() < 1e-4, "{step}: {value} at {position}");
+        }
+    }
+}
+
+#[test]
+fn filters_name_the_field_that_is_out_of_range() {
+    let laws = |kernels: &str| Filter::Laws {
+        kernels: kernels.to_owned(),
+        rotation_invariant: false,
+        energy_distance: None,
+    };
+    let log = |sigma_mm, cutoff| Filter::LaplacianOfGaussian { sigma_mm, cutoff };
+    for (filter, in_slices, field) in [
+        (Filter::Mean { support: 4 }, false, "support"),
+        (log(0.0, None), false, "sigma_mm"),
+        (log(f64::NAN, None), false, "sigma_mm"),
+        (log(1.0, Some(-1.0)), false, "cutoff"),
+        (laws("L5E5"), false, "kernels"),
+        (laws("L5E5E5"), true, "kernels"),
+        (laws("L5X5E5"), false, "kernels"),
+        (laws("L5é5E"), false, "kernels"),
+        (laws(""), false, "kernels"),
+    ] {
+        let settings = ImagingSettings {
+            filter: Some(filter),
+            filter_in_slices: in_slices,
+            ..ImagingSettings::default()
+        };
+        let error = settings.binning().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("imaging setting filter {field} ")), "{error}");
+    }
 }
