@@ -60,7 +60,7 @@ pub enum Error {
         problem: Box<Self>,
     },
     /// No voxel of the mask is inside.
-    #[error("the mask is empty: no voxel centre of the image lies inside the region")]
+    #[error("the mask is empty: no voxel center of the image lies inside the region")]
     EmptyMask,
     /// A single voxel is inside, which has neither shape nor texture.
     #[error(
@@ -87,7 +87,7 @@ pub enum Error {
     Settings(String),
     /// The bins are so narrow that the texture matrix would not fit in memory.
     #[error(
-        "bins of width {width} give {levels} grey levels, expected at most {limit}: choose a larger bin_width"
+        "bins of width {width} give {levels} gray levels, expected at most {limit}: choose a larger bin_width"
     )]
     TooManyLevels {
         /// The width asked for.

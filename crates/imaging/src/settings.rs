@@ -63,7 +63,7 @@ pub struct ImagingSettings {
     pub families: Option<Vec<Family>>,
 }
 
-/// How intensities become grey levels.
+/// How intensities become gray levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Binning {
     /// Bins of one width.
@@ -80,7 +80,7 @@ pub enum Binning {
 impl ImagingSettings {
     /// The number of bins where neither a width nor a number is given.
     pub const DEFAULT_BIN_COUNT: u32 = 32;
-    /// The most grey levels that a texture matrix may have.
+    /// The most gray levels that a texture matrix may have.
     pub const MAX_LEVELS: u32 = 4096;
 
     /// Checks every field and gives the binning they describe.

@@ -10,9 +10,9 @@ use crate::{Error, vector};
 pub struct Geometry {
     /// Voxels along the axes x (columns), y (rows) and z (slices).
     pub size: [usize; 3],
-    /// Distance in mm between the centres of neighbouring voxels along x, y and z; positive.
+    /// Distance in mm between the centers of neighboring voxels along x, y and z; positive.
     pub spacing_mm: [f64; 3],
-    /// The centre of voxel (0, 0, 0) in mm.
+    /// The center of voxel (0, 0, 0) in mm.
     pub origin_mm: [f64; 3],
     /// For each axis x, y, z the unit vector that its index grows along.
     pub direction: [[f64; 3]; 3],

@@ -6,7 +6,7 @@ use ndarray::Array3;
 use super::interpolate::Grid;
 use crate::{Boundary, Error, Filter, ImagingSettings, Mask, Volume};
 
-/// A name and the weights of a Laws kernel (Laws, SPIE 1980), not normalised.
+/// A name and the weights of a Laws kernel (Laws, SPIE 1980), not normalized.
 const LAWS: [(&str, &[f64]); 8] = [
     ("L3", &[1.0, 2.0, 1.0]),
     ("L5", &[1.0, 4.0, 6.0, 4.0, 1.0]),
@@ -178,7 +178,7 @@ fn gaussian_reach(sigma: f64, cutoff: Option<f64>) -> usize {
     (cutoff.unwrap_or(4.0) * sigma + 0.5).floor().min(1e4) as usize
 }
 
-/// The normalised kernels that a word such as `L5E5E5` names.
+/// The normalized kernels that a word such as `L5E5E5` names.
 fn laws_kernels(word: &str) -> Option<Vec<Vec<f64>>> {
     let letters = word.as_bytes();
     if letters.is_empty() || !letters.len().is_multiple_of(2) {

@@ -3,7 +3,7 @@
 
 use crate::Interpolation;
 
-/// A row of points on an axis, in voxels of the array from the centre of its first.
+/// A row of points on an axis, in voxels of the array from the center of its first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Points {
     pub(super) first: f64,
@@ -32,7 +32,11 @@ impl Grid {
         size[axis] = points.count;
         let mut values = vec![0.0; size.iter().product()];
         // Splines are filtered on rows padded so far that every point lies between them.
-        let pad = if method == Interpolation::Cubic { 4 + ceiling(points.step) } else { 0 };
+        let beyond = points.coordinate(points.count - 1) - (inputs - 1) as f64;
+        let pad = match method {
+            Interpolation::Cubic => 4 + ceiling(beyond.max(-points.first)),
+            Interpolation::Nearest | Interpolation::Linear => 0,
+        };
         let mut padded = vec![0.0; (inputs + 2 * pad) * stride];
         let blocks = self.values.chunks_exact(inputs * stride);
         for (block, output) in blocks.zip(values.chunks_exact_mut(points.count * stride)) {
@@ -111,7 +115,8 @@ fn floor(coordinate: f64) -> isize {
     coordinate.floor() as isize
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; saturates")]
-fn ceiling(step: f64) -> usize {
-    step.ceil().min(1e6) as usize
+/// A number of rows; what is negative is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn ceiling(rows: f64) -> usize {
+    rows.ceil() as usize
 }

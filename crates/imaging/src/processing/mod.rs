@@ -24,7 +24,7 @@ pub struct ProcessedImage<'a> {
 
 /// Resamples an image and its mask, re-segments the mask, and filters the image as the settings say.
 ///
-/// The grids before and after resampling share their centre, and the new one is as large as the
+/// The grids before and after resampling share their center, and the new one is as large as the
 /// old one or larger by a part of a voxel, as IBSI advises.
 ///
 /// # Errors

@@ -36,10 +36,11 @@ pub(super) fn resample(
         let margin_mm = if whole { f64::INFINITY } else { MARGIN_MM + reach };
         plan([low[axis], high[axis]], volume.geometry.size[axis], [old, new], margin_mm)
     });
-    let wanted: f64 = axes.iter().map(|axis| axis.points.count as f64).product();
+    // Axis by axis the image may be larger in between than before and after.
+    let wanted: f64 = axes.iter().map(|axis| axis.points.count.max(axis.length) as f64).product();
     if wanted > MAX_VOXELS {
         return Err(Error::Settings(format!(
-            "resample_mm gives {wanted} voxels, expected at most {MAX_VOXELS}: choose larger ones"
+            "resample_mm gives {wanted} voxels, expected at most {MAX_VOXELS}: choose larger edges"
         )));
     }
     let geometry = resampled_geometry(&volume.geometry, &axes);

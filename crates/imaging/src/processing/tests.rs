@@ -28,8 +28,8 @@ fn resampling(spacing_mm: f64) -> ImagingSettings {
 }
 
 #[test]
-fn grids_share_their_centre() {
-    // Five voxels of 2 mm become ceil(10 / 4) = 3 of 4 mm, centred at 4 mm: 0, 4 and 8 mm.
+fn grids_share_their_center() {
+    // Five voxels of 2 mm become ceil(10 / 4) = 3 of 4 mm, centered at 4 mm: 0, 4 and 8 mm.
     let (volume, mask) = row(2.0, &[0.0, 10.0, 20.0, 30.0, 40.0], |_| true);
     let processed = process_image(&volume, &mask, &resampling(4.0)).unwrap();
     assert_eq!(processed.volume.geometry.size, [3, 1, 1]);
@@ -130,6 +130,22 @@ fn resegments_by_range_and_by_outliers() {
     let empty = ImagingSettings { resegment_min: Some(2000.0), ..settings() };
     let error = count(&empty).unwrap_err().to_string();
     assert!(error.starts_with("re-segmentation left no voxel"), "{error}");
+}
+
+#[test]
+fn a_voxel_larger_than_the_image_is_its_center() {
+    let (volume, mask) = row(1.0, &[2.0, 4.0, 6.0, 8.0], |_| true);
+    for spacing_mm in [4.0, 1e3, 1e300] {
+        for interpolation in [Interpolation::Linear, Interpolation::Cubic] {
+            let settings = ImagingSettings {
+                resample_mm: Some(vec![spacing_mm, 1.0]),
+                interpolation,
+                ..ImagingSettings::default()
+            };
+            let error = process_image(&volume, &mask, &settings).unwrap_err().to_string();
+            assert!(error.starts_with("the mask holds one voxel"), "{spacing_mm}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn transform(values: &mut [Complex<f64>], size: [usize; 3], filled: [usize; 3]) 
     }
 }
 
-/// Columns that are copied together: neighbours in memory come in one cache line.
+/// Columns that are copied together: neighbors in memory come in one cache line.
 const BATCH: usize = 8;
 
 /// Transforms the columns that begin at some offsets and go on by a stride.

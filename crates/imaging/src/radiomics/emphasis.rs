@@ -1,8 +1,8 @@
-//! The features that run lengths, size zones, distance zones and grey level dependences share:
-//! each is a matrix of how often something of a grey level and a size occurs.
+//! The features that run lengths, size zones, distance zones and gray level dependences share:
+//! each is a matrix of how often something of a gray level and a size occurs.
 
-/// How often a grey level occurs with a size: a run's length, a zone's voxels or distance, a
-/// dependence's neighbours.
+/// How often a gray level occurs with a size: a run's length, a zone's voxels or distance, a
+/// dependence's neighbors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Cell {
     pub(crate) level: f64,
@@ -10,7 +10,7 @@ pub(crate) struct Cell {
     pub(crate) count: f64,
 }
 
-/// The filled cells of a matrix whose rows are grey levels and whose columns are sizes from 0.
+/// The filled cells of a matrix whose rows are gray levels and whose columns are sizes from 0.
 pub(crate) fn cells(present: &[u16], counts: &[u32], columns: usize) -> Vec<Cell> {
     let rows = present.iter().zip(counts.chunks_exact(columns));
     rows.flat_map(|(&level, row)| {
@@ -24,7 +24,7 @@ pub(crate) fn cells(present: &[u16], counts: &[u32], columns: usize) -> Vec<Cell
     .collect()
 }
 
-/// The cells of a list of grey levels and sizes, which it sorts.
+/// The cells of a list of gray levels and sizes, which it sorts.
 pub(crate) fn tally(mut entries: Vec<(u16, u32)>) -> Vec<Cell> {
     entries.sort_unstable();
     let chunks = entries.chunk_by(|a, b| a == b);
@@ -37,10 +37,10 @@ pub(crate) fn tally(mut entries: Vec<(u16, u32)>) -> Vec<Cell> {
         .collect()
 }
 
-/// The features of cells sorted by grey level; `voxels` is how many there would be were each of
-/// size 1. In the order of run lengths: short and long, low and high grey level and their four
-/// combined emphases, the non-uniformities of grey level and size, each also normalised, the
-/// percentage, the variances of grey level and size, and the entropy.
+/// The features of cells sorted by gray level; `voxels` is how many there would be were each of
+/// size 1. In the order of run lengths: short and long, low and high gray level and their four
+/// combined emphases, the non-uniformities of gray level and size, each also normalized, the
+/// percentage, the variances of gray level and size, and the entropy.
 pub(crate) fn features(cells: &[Cell], voxels: f64) -> [f64; 16] {
     let total: f64 = cells.iter().map(|cell| cell.count).sum();
     let mut emphases = [0.0; 8];

@@ -87,13 +87,13 @@ pub(crate) fn smallest_ellipsoid_semi_axes_mm(hull: &Hull) -> [f64; 3] {
     const TOLERANCE: f64 = 1e-5;
     const MAX_STEPS: usize = 20_000;
     let count = hull.vertices.len() as f64;
-    let centre = hull.vertices.iter().fold([0.0; 3], |sum, &vertex| vector::add(sum, vertex));
-    let centre = vector::scale(centre, 1.0 / count);
+    let center = hull.vertices.iter().fold([0.0; 3], |sum, &vertex| vector::add(sum, vertex));
+    let center = vector::scale(center, 1.0 / count);
     let lifted: Vec<[f64; 4]> = hull
         .vertices
         .iter()
         .map(|&vertex| {
-            let [x, y, z] = vector::subtract(vertex, centre);
+            let [x, y, z] = vector::subtract(vertex, center);
             [x, y, z, 1.0]
         })
         .collect();

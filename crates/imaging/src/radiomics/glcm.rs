@@ -1,4 +1,4 @@
-//! The grey level co-occurrence matrix (Haralick et al., 1973; IBSI LFYI) of neighbours at
+//! The gray level co-occurrence matrix (Haralick et al., 1973; IBSI LFYI) of neighbors at
 //! distance 1.
 
 use std::iter;
@@ -11,10 +11,10 @@ use super::{Definition, named};
 use crate::Aggregation;
 
 const DEFINITIONS: [Definition; 25] = [
-    Definition::new("cm_joint_max", "", "share of the most frequent pair of grey levels", "GYBY"),
-    Definition::new("cm_joint_avg", "", "mean grey level over pairs", "60VM"),
-    Definition::new("cm_joint_var", "", "variance of the grey level over pairs", "UR99"),
-    Definition::new("cm_joint_entr", "bit", "entropy of pairs of grey levels", "TU9B"),
+    Definition::new("cm_joint_max", "", "share of the most frequent pair of gray levels", "GYBY"),
+    Definition::new("cm_joint_avg", "", "mean gray level over pairs", "60VM"),
+    Definition::new("cm_joint_var", "", "variance of the gray level over pairs", "UR99"),
+    Definition::new("cm_joint_entr", "bit", "entropy of pairs of gray levels", "TU9B"),
     Definition::new("cm_diff_avg", "", "mean absolute difference within a pair", "TF7R"),
     Definition::new("cm_diff_var", "", "variance of the absolute difference within a pair", "D3YU"),
     Definition::new(
@@ -43,19 +43,19 @@ const DEFINITIONS: [Definition; 25] = [
     Definition::new(
         "cm_inv_diff_norm",
         "",
-        "inverse difference, divided by the number of grey levels",
+        "inverse difference, divided by the number of gray levels",
         "NDRX",
     ),
     Definition::new("cm_inv_diff_mom", "", "inverse difference moment", "WF0Z"),
     Definition::new(
         "cm_inv_diff_mom_norm",
         "",
-        "inverse difference moment, divided by the number of grey levels",
+        "inverse difference moment, divided by the number of gray levels",
         "1QCO",
     ),
     Definition::new("cm_inv_var", "", "inverse variance", "E8JP"),
-    Definition::new("cm_corr", "", "correlation of the grey levels of a pair", "NI2N"),
-    Definition::new("cm_auto_corr", "", "mean product of the grey levels of a pair", "QWB0"),
+    Definition::new("cm_corr", "", "correlation of the gray levels of a pair", "NI2N"),
+    Definition::new("cm_auto_corr", "", "mean product of the gray levels of a pair", "QWB0"),
     Definition::new(
         "cm_clust_tend",
         "",
@@ -78,7 +78,7 @@ const DEFINITIONS: [Definition; 25] = [
     Definition::new("cm_info_corr2", "", "second measure of information correlation", "JN9H"),
 ];
 
-/// Co-occurrence features with an aggregation; all undefined where no two voxels are neighbours.
+/// Co-occurrence features with an aggregation; all undefined where no two voxels are neighbors.
 pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature> {
     let values = averaged(levels, aggregation, |part| Matrix::new(levels, part).features());
     named(&DEFINITIONS, values, aggregation.suffix(), "")
@@ -91,11 +91,11 @@ pub(crate) fn maximal_correlation(levels: &Levels, aggregation: Aggregation) -> 
     value
 }
 
-/// How often two grey levels are neighbours.
+/// How often two gray levels are neighbors.
 struct Matrix<'a> {
-    /// The grey levels of rows and columns.
+    /// The gray levels of rows and columns.
     present: &'a [u16],
-    /// The number of grey levels, whether they occur or not.
+    /// The number of gray levels, whether they occur or not.
     levels: u16,
     /// Row by row, each pair in the order of its voxels in memory.
     ordered: Vec<u32>,
@@ -103,7 +103,7 @@ struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     fn new(levels: &'a Levels, part: &Part) -> Self {
-        // A row and a column more for neighbours outside, which are not looked at.
+        // A row and a column more for neighbors outside, which are not looked at.
         let width = levels.present.len() + 1;
         let mut ordered = vec![0_u32; width * width];
         for &index in part.indices {
@@ -115,7 +115,7 @@ impl<'a> Matrix<'a> {
         Self { present: &levels.present, levels: levels.count, ordered }
     }
 
-    /// How often two levels are neighbours, in either order.
+    /// How often two levels are neighbors, in either order.
     fn count(&self, row: usize, column: usize) -> u64 {
         let width = self.present.len() + 1;
         let ordered =
@@ -157,7 +157,7 @@ impl<'a> Matrix<'a> {
             }
             let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
             if length < 1e-12 {
-                // One grey level alone, or levels that know nothing of each other.
+                // One gray level alone, or levels that know nothing of each other.
                 return if width == 1 { 1.0 } else { 0.0 };
             }
             for &(row, column, share) in &cells {
@@ -276,9 +276,9 @@ impl Shares {
     }
 }
 
-/// The mean power of the distance from a centre.
-fn moment(shares: &[(f64, f64)], centre: f64, power: i32) -> f64 {
-    shares.iter().map(|&(value, share)| share * (value - centre).powi(power)).sum()
+/// The mean power of the distance from a center.
+fn moment(shares: &[(f64, f64)], center: f64, power: i32) -> f64 {
+    shares.iter().map(|&(value, share)| share * (value - center).powi(power)).sum()
 }
 
 fn entropy(shares: &[(f64, f64)]) -> f64 {

@@ -1,4 +1,4 @@
-//! Grey level run lengths (Galloway, 1975; IBSI TP0I): how many voxels of one grey level follow
+//! Gray level run lengths (Galloway, 1975; IBSI TP0I): how many voxels of one gray level follow
 //! each other in a direction.
 
 use oncoweave_core::Feature;
@@ -11,20 +11,20 @@ use crate::Aggregation;
 const DEFINITIONS: [Definition; 16] = [
     Definition::new("rlm_sre", "", "short runs emphasis", "22OV"),
     Definition::new("rlm_lre", "", "long runs emphasis", "W4KF"),
-    Definition::new("rlm_lgre", "", "low grey level run emphasis", "V3SW"),
-    Definition::new("rlm_hgre", "", "high grey level run emphasis", "G3QZ"),
-    Definition::new("rlm_srlge", "", "short run low grey level emphasis", "HTZT"),
-    Definition::new("rlm_srhge", "", "short run high grey level emphasis", "GD3A"),
-    Definition::new("rlm_lrlge", "", "long run low grey level emphasis", "IVPO"),
-    Definition::new("rlm_lrhge", "", "long run high grey level emphasis", "3KUM"),
-    Definition::new("rlm_glnu", "", "grey level non-uniformity of runs", "R5YN"),
-    Definition::new("rlm_glnu_norm", "", "normalised grey level non-uniformity of runs", "OVBL"),
+    Definition::new("rlm_lgre", "", "low gray level run emphasis", "V3SW"),
+    Definition::new("rlm_hgre", "", "high gray level run emphasis", "G3QZ"),
+    Definition::new("rlm_srlge", "", "short run low gray level emphasis", "HTZT"),
+    Definition::new("rlm_srhge", "", "short run high gray level emphasis", "GD3A"),
+    Definition::new("rlm_lrlge", "", "long run low gray level emphasis", "IVPO"),
+    Definition::new("rlm_lrhge", "", "long run high gray level emphasis", "3KUM"),
+    Definition::new("rlm_glnu", "", "gray level non-uniformity of runs", "R5YN"),
+    Definition::new("rlm_glnu_norm", "", "normalized gray level non-uniformity of runs", "OVBL"),
     Definition::new("rlm_rlnu", "", "run length non-uniformity", "W92Y"),
-    Definition::new("rlm_rlnu_norm", "", "normalised run length non-uniformity", "IC23"),
+    Definition::new("rlm_rlnu_norm", "", "normalized run length non-uniformity", "IC23"),
     Definition::new("rlm_r_perc", "", "number of runs over voxels", "9ZK5"),
-    Definition::new("rlm_gl_var", "", "variance of the grey levels of runs", "8CE5"),
+    Definition::new("rlm_gl_var", "", "variance of the gray levels of runs", "8CE5"),
     Definition::new("rlm_rl_var", "", "variance of run lengths", "SXLW"),
-    Definition::new("rlm_rl_entr", "bit", "entropy of grey levels and run lengths", "HJ9O"),
+    Definition::new("rlm_rl_entr", "bit", "entropy of gray levels and run lengths", "HJ9O"),
 ];
 
 /// Run length features with an aggregation.

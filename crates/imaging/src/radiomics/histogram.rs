@@ -1,4 +1,4 @@
-//! The histogram of grey levels (IBSI ZVCW).
+//! The histogram of gray levels (IBSI ZVCW).
 
 use oncoweave_core::Feature;
 
@@ -7,37 +7,37 @@ use super::statistics::first_order;
 use super::{Definition, named};
 
 const DEFINITIONS: [Definition; 23] = [
-    Definition::new("ih_mean", "", "mean grey level", "X6K6"),
-    Definition::new("ih_var", "", "variance of the grey level", "CH89"),
-    Definition::new("ih_skew", "", "skewness of the grey level", "88K1"),
-    Definition::new("ih_kurt", "", "excess kurtosis of the grey level", "C3I7"),
-    Definition::new("ih_median", "", "median grey level", "WIFQ"),
-    Definition::new("ih_min", "", "least grey level", "1PR8"),
-    Definition::new("ih_p10", "", "10th percentile of the grey level", "GPMT"),
-    Definition::new("ih_p90", "", "90th percentile of the grey level", "OZ0C"),
-    Definition::new("ih_max", "", "greatest grey level", "3NCY"),
-    Definition::new("ih_mode", "", "most frequent grey level, the one next to the mean", "AMMC"),
-    Definition::new("ih_iqr", "", "interquartile range of the grey level", "WR0O"),
-    Definition::new("ih_range", "", "greatest minus least grey level", "5Z3W"),
-    Definition::new("ih_mad", "", "mean absolute deviation from the mean grey level", "D2ZX"),
+    Definition::new("ih_mean", "", "mean gray level", "X6K6"),
+    Definition::new("ih_var", "", "variance of the gray level", "CH89"),
+    Definition::new("ih_skew", "", "skewness of the gray level", "88K1"),
+    Definition::new("ih_kurt", "", "excess kurtosis of the gray level", "C3I7"),
+    Definition::new("ih_median", "", "median gray level", "WIFQ"),
+    Definition::new("ih_min", "", "least gray level", "1PR8"),
+    Definition::new("ih_p10", "", "10th percentile of the gray level", "GPMT"),
+    Definition::new("ih_p90", "", "90th percentile of the gray level", "OZ0C"),
+    Definition::new("ih_max", "", "greatest gray level", "3NCY"),
+    Definition::new("ih_mode", "", "most frequent gray level, the one next to the mean", "AMMC"),
+    Definition::new("ih_iqr", "", "interquartile range of the gray level", "WR0O"),
+    Definition::new("ih_range", "", "greatest minus least gray level", "5Z3W"),
+    Definition::new("ih_mad", "", "mean absolute deviation from the mean gray level", "D2ZX"),
     Definition::new(
         "ih_rmad",
         "",
-        "mean absolute deviation of the grey levels from the 10th to the 90th percentile",
+        "mean absolute deviation of the gray levels from the 10th to the 90th percentile",
         "WRZB",
     ),
-    Definition::new("ih_medad", "", "mean absolute deviation from the median grey level", "4RNL"),
-    Definition::new("ih_cov", "", "standard deviation over mean of the grey level", "CWYJ"),
+    Definition::new("ih_medad", "", "mean absolute deviation from the median gray level", "4RNL"),
+    Definition::new("ih_cov", "", "standard deviation over mean of the gray level", "CWYJ"),
     Definition::new("ih_qcod", "", "interquartile range over the sum of the quartiles", "SLWD"),
-    Definition::new("ih_entropy", "bit", "entropy of the grey levels", "TLU2"),
-    Definition::new("ih_uniformity", "", "sum of the squared shares of the grey levels", "BJ5W"),
+    Definition::new("ih_entropy", "bit", "entropy of the gray levels", "TLU2"),
+    Definition::new("ih_uniformity", "", "sum of the squared shares of the gray levels", "BJ5W"),
     Definition::new("ih_max_grad", "", "greatest gradient of the histogram", "12CE"),
-    Definition::new("ih_max_grad_g", "", "grey level of the greatest gradient", "8E6O"),
+    Definition::new("ih_max_grad_g", "", "gray level of the greatest gradient", "8E6O"),
     Definition::new("ih_min_grad", "", "least gradient of the histogram", "VQB3"),
-    Definition::new("ih_min_grad_g", "", "grey level of the least gradient", "RHQZ"),
+    Definition::new("ih_min_grad_g", "", "gray level of the least gradient", "RHQZ"),
 ];
 
-/// Features of the histogram of grey levels.
+/// Features of the histogram of gray levels.
 pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
     let histogram = levels.histogram();
     let sorted: Vec<f32> = (1_u16..)
@@ -62,7 +62,7 @@ pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
     named(&DEFINITIONS, values, "", "")
 }
 
-/// The most frequent grey level; among several the one nearest to the mean, and the lower of two.
+/// The most frequent gray level; among several the one nearest to the mean, and the lower of two.
 fn mode(histogram: &[usize], mean: f64) -> f64 {
     let greatest = histogram.iter().max();
     let levels = (1_u32..).zip(histogram).filter(|&(_, count)| Some(count) == greatest);
@@ -72,8 +72,8 @@ fn mode(histogram: &[usize], mean: f64) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// The greatest gradient and its grey level, the least and its: central differences inside, one-sided
-/// at the ends. Undefined where there is one grey level.
+/// The greatest gradient and its gray level, the least and its: central differences inside, one-sided
+/// at the ends. Undefined where there is one gray level.
 fn gradients(histogram: &[usize]) -> [f64; 4] {
     let last = histogram.len() - 1;
     if last == 0 {

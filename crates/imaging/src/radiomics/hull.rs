@@ -223,13 +223,13 @@ fn visible(
         looked += 1;
         let [a, b, c] = corners;
         for edge in [(a, b), (b, c), (c, a)] {
-            let neighbour = left_of[&(edge.1, edge.0)];
-            if seen.contains(&neighbour) {
+            let neighbor = left_of[&(edge.1, edge.0)];
+            if seen.contains(&neighbor) {
                 continue;
             }
-            let face = faces[neighbour].as_ref().expect("a face in use");
+            let face = faces[neighbor].as_ref().expect("a face in use");
             if height(points, face, apex) > 0 {
-                seen.push(neighbour);
+                seen.push(neighbor);
             } else {
                 rim.push(edge);
             }

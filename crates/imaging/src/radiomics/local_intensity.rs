@@ -28,7 +28,7 @@ pub(crate) fn features(volume: &Volume, region: &Region) -> Vec<Feature> {
     named(&DEFINITIONS, [local, global], "", &volume.unit)
 }
 
-/// A line of voxels along x in the sphere: how far its centre is off in y and z, and how many voxels
+/// A line of voxels along x in the sphere: how far its center is off in y and z, and how many voxels
 /// it has on either side of it.
 struct Chord {
     y: isize,
@@ -100,8 +100,8 @@ impl Rows {
     }
 
     /// The mean intensity in the sphere round a voxel of the volume.
-    fn mean(&self, centre: [usize; 3], chords: &[Chord]) -> f64 {
-        let [x, y, z] = std::array::from_fn(|axis| centre[axis] - self.low[axis]);
+    fn mean(&self, center: [usize; 3], chords: &[Chord]) -> f64 {
+        let [x, y, z] = std::array::from_fn(|axis| center[axis] - self.low[axis]);
         let (mut sum, mut count) = (0.0, 0.0);
         for chord in chords {
             let (Some(y), Some(z)) = (y.checked_add_signed(chord.y), z.checked_add_signed(chord.z))

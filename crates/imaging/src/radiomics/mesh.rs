@@ -17,7 +17,7 @@ pub(crate) struct Surface {
 /// What the surface does on a cube's face that has two inner corners on its diagonal.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Diagonals {
-    /// Joins the inner corners. The neighbouring cube sees the same face and cuts it likewise, so
+    /// Joins the inner corners. The neighboring cube sees the same face and cuts it likewise, so
     /// that the surface has no holes.
     Joined,
     /// As the table of pyradiomics: cubes with one certain corner inside join the inner corners,
@@ -68,7 +68,7 @@ struct Cubes {
     positions: [u64; 3],
 }
 
-/// Counts the cubes between voxel centres by the corners inside: bit 0 is the corner at
+/// Counts the cubes between voxel centers by the corners inside: bit 0 is the corner at
 /// (0, 0, 0), bit 1 at x + 1, bit 2 at y + 1, bit 4 at z + 1.
 fn count_cubes(region: &Region) -> [Cubes; 256] {
     let [width, height, depth] = region.size;
@@ -149,7 +149,7 @@ fn midpoint(corners: [u8; 2]) -> [u8; 3] {
 }
 
 /// The kinds of cube whose hexagon pyradiomics cuts into a triangle of every other corner and three
-/// triangles round it, and whether that triangle has the least corner (0) or its neighbours (1).
+/// triangles round it, and whether that triangle has the least corner (0) or its neighbors (1).
 const HEXAGONS: [(u8, usize); 12] = [
     (27, 1),
     (29, 1),

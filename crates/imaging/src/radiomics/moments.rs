@@ -1,13 +1,13 @@
-//! Moments of a region's voxel centres.
+//! Moments of a region's voxel centers.
 
 use super::region::Region;
 
-/// Centre and spread of a region.
+/// Center and spread of a region.
 pub(crate) struct Moments {
-    /// The centre in mm from the first voxel of the box.
-    pub(crate) centre_mm: [f64; 3],
-    /// The centre weighted by intensity; not a number where intensities sum to 0.
-    pub(crate) intensity_centre_mm: [f64; 3],
+    /// The center in mm from the first voxel of the box.
+    pub(crate) center_mm: [f64; 3],
+    /// The center weighted by intensity; not a number where intensities sum to 0.
+    pub(crate) intensity_center_mm: [f64; 3],
     pub(crate) mean_intensity: f64,
     /// Covariance in mm², with one less than the number of voxels as divisor.
     covariance: [[f64; 3]; 3],
@@ -38,16 +38,16 @@ impl Moments {
         let covariance = std::array::from_fn(|a| {
             std::array::from_fn(|b| {
                 let product = products[a.min(b)][a.max(b)] as f64;
-                let centred = (product - count * mean[a] * mean[b]) / (count - 1.0);
-                centred * region.spacing_mm[a] * region.spacing_mm[b]
+                let centered = (product - count * mean[a] * mean[b]) / (count - 1.0);
+                centered * region.spacing_mm[a] * region.spacing_mm[b]
             })
         });
         let millimetres = |mean: [f64; 3]| -> [f64; 3] {
             std::array::from_fn(|axis| mean[axis] * region.spacing_mm[axis])
         };
         Self {
-            centre_mm: millimetres(mean),
-            intensity_centre_mm: millimetres(weighted.map(|sum| sum / intensity)),
+            center_mm: millimetres(mean),
+            intensity_center_mm: millimetres(weighted.map(|sum| sum / intensity)),
             mean_intensity: intensity / count,
             covariance,
         }

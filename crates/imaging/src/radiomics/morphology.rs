@@ -32,7 +32,7 @@ const DEFINITIONS: [Definition; 29] = [
     Definition::new(
         "morph_com",
         "mm",
-        "distance from the centre of the region to its centre of intensity",
+        "distance from the center of the region to its center of intensity",
         "KLMA",
     ),
     Definition::new(
@@ -104,7 +104,7 @@ pub(crate) fn features(shape: &Region, intensity: &Region, intensity_unit: &str)
     let hull = Hull::new(shape);
     let moments = Moments::new(shape);
     let intensities = Moments::new(intensity);
-    let shift = vector::subtract(moments.centre_mm, intensities.intensity_centre_mm);
+    let shift = vector::subtract(moments.center_mm, intensities.intensity_center_mm);
     let [major, minor, least] = moments.axes_mm();
     let sphericity = (36.0 * PI * volume.powi(2)).cbrt() / area;
     let box_mm = std::array::from_fn(|axis| (shape.size[axis] - 2) as f64 * shape.spacing_mm[axis]);

@@ -1,5 +1,5 @@
-//! Neighbourhood grey tone differences (Amadasun and King, 1989; IBSI IPET): how far a voxel's grey
-//! level is from the mean of its neighbours.
+//! Neighborhood gray tone differences (Amadasun and King, 1989; IBSI IPET): how far a voxel's gray
+//! level is from the mean of its neighbors.
 
 use oncoweave_core::Feature;
 
@@ -16,19 +16,19 @@ const DEFINITIONS: [Definition; 5] = [
     Definition::new("ngt_strength", "", "strength", "1X9X"),
 ];
 
-/// Grey tone difference features with an aggregation, of which the dimension alone matters.
+/// Gray tone difference features with an aggregation, of which the dimension alone matters.
 pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature> {
     let values = averaged(levels, aggregation.merged(), |part| measure(&tones(levels, part)));
     named(&DEFINITIONS, values, aggregation.dimension_suffix(), "")
 }
 
-/// A grey level that voxels with neighbours have.
+/// A gray level that voxels with neighbors have.
 #[derive(Clone, Copy)]
 struct Tone {
     level: f64,
-    /// How many voxels with neighbours have it.
+    /// How many voxels with neighbors have it.
     count: f64,
-    /// The sum of their distances from the mean of their neighbours.
+    /// The sum of their distances from the mean of their neighbors.
     difference: f64,
 }
 
@@ -38,16 +38,16 @@ fn tones(levels: &Levels, part: &Part) -> Vec<Tone> {
     let mut tones: Vec<Tone> =
         level_of.iter().map(|&level| Tone { level, count: 0.0, difference: 0.0 }).collect();
     for &index in part.indices {
-        let (mut sum, mut neighbours) = (0.0, 0.0);
-        for neighbour in part.neighbours(index) {
-            let rank = levels.ranks[neighbour];
+        let (mut sum, mut neighbors) = (0.0, 0.0);
+        for neighbor in part.neighbors(index) {
+            let rank = levels.ranks[neighbor];
             sum += level_of[usize::from(rank)];
-            neighbours += f64::from(u8::from(rank > 0));
+            neighbors += f64::from(u8::from(rank > 0));
         }
-        if neighbours > 0.0 {
+        if neighbors > 0.0 {
             let tone = &mut tones[usize::from(levels.ranks[index])];
             tone.count += 1.0;
-            tone.difference += (tone.level - sum / neighbours).abs();
+            tone.difference += (tone.level - sum / neighbors).abs();
         }
     }
     tones.retain(|tone| tone.count > 0.0);
@@ -74,7 +74,7 @@ fn measure(tones: &[Tone]) -> [f64; 5] {
             strength += (a_share + b_share) * distance.powi(2);
         }
     }
-    // IBSI: what one grey level alone, or no difference, would divide by zero is set.
+    // IBSI: what one gray level alone, or no difference, would divide by zero is set.
     let coarseness = if weighted > 0.0 { (1.0 / weighted).min(1e6) } else { 1e6 };
     let ratio = |value: f64, by: f64| if by > 0.0 { value / by } else { 0.0 };
     [

@@ -3,7 +3,7 @@
 use super::levels::Levels;
 use crate::Aggregation;
 
-/// The directions (x, y, z) to the 13 neighbours that lie after a voxel in memory; the first four
+/// The directions (x, y, z) to the 13 neighbors that lie after a voxel in memory; the first four
 /// stay in the slice. The other 13 are their opposites.
 const DIRECTIONS: [[isize; 3]; 13] = [
     [1, 0, 0],
@@ -26,13 +26,13 @@ const IN_SLICE: usize = 4;
 pub(crate) struct Part<'a> {
     /// The voxels, ascending.
     pub(crate) indices: &'a [usize],
-    /// How far away in memory the neighbour of each direction is.
+    /// How far away in memory the neighbor of each direction is.
     pub(crate) steps: Vec<usize>,
 }
 
 impl Part<'_> {
-    /// The distances in memory to all neighbours, on either side.
-    pub(crate) fn neighbours(&self, index: usize) -> impl Iterator<Item = usize> {
+    /// The distances in memory to all neighbors, on either side.
+    pub(crate) fn neighbors(&self, index: usize) -> impl Iterator<Item = usize> {
         self.steps.iter().flat_map(move |step| [index - step, index + step])
     }
 }
@@ -45,7 +45,7 @@ pub(crate) fn parts(levels: &Levels, aggregation: Aggregation) -> Vec<Part<'_>> 
         .map(|&[x, y, z]| {
             let unsigned = |length: usize| isize::try_from(length).expect("a box fits in memory");
             usize::try_from(x + unsigned(width) * (y + unsigned(height) * z))
-                .expect("the neighbour lies after the voxel")
+                .expect("the neighbor lies after the voxel")
         })
         .collect();
     let all = levels.indices.as_slice();

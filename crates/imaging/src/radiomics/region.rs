@@ -1,7 +1,7 @@
 use crate::{Error, Mask, Volume};
 
 /// A region cut out of its volume: a box with a border of one voxel outside, so that every voxel
-/// inside has all of its neighbours.
+/// inside has all of its neighbors.
 pub(crate) struct Region {
     /// The position (x, y, z) in the volume of the box's first voxel that is not border.
     pub(crate) start: [usize; 3],

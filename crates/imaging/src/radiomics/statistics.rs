@@ -48,7 +48,7 @@ pub(crate) fn features(sorted: &[f32], intensity_unit: &str) -> Vec<Feature> {
     named(&DEFINITIONS, values, "", intensity_unit)
 }
 
-/// The statistics that intensities and grey levels share, of sorted values: mean, variance,
+/// The statistics that intensities and gray levels share, of sorted values: mean, variance,
 /// skewness, excess kurtosis, median, minimum, 10th and 90th percentile, maximum, interquartile
 /// range, range, mean, robust mean and median absolute deviation, coefficient of variation and
 /// quartile coefficient of dispersion.
@@ -93,7 +93,7 @@ fn mean(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
     values.iter().map(|&value| of(f64::from(value))).sum::<f64>() / values.len() as f64
 }
 
-/// The value below which a share of sorted values lies, interpolated linearly between neighbours
+/// The value below which a share of sorted values lies, interpolated linearly between neighbors
 /// (Hyndman and Fan, 1996, definition 7).
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= rank < length")]
 fn percentile(sorted: &[f32], share: f64) -> f64 {

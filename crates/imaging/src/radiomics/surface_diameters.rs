@@ -31,8 +31,8 @@ fn vertices(region: &Region) -> Vec<[i64; 3]> {
     for &index in &region.indices {
         let position = region.position(index).map(|p| 2 * i64::try_from(p).unwrap_or(i64::MAX / 2));
         for (axis, step) in [1, width, width * height].into_iter().enumerate() {
-            for (neighbour, shift) in [(index - step, -1), (index + step, 1)] {
-                if region.inside[neighbour] == 0 {
+            for (neighbor, shift) in [(index - step, -1), (index + step, 1)] {
+                if region.inside[neighbor] == 0 {
                     let mut vertex = position;
                     vertex[axis] += shift;
                     vertices.push(vertex);

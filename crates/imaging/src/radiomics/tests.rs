@@ -126,17 +126,65 @@ fn what_is_undefined_is_missing() {
     assert_eq!(value(&volume, &apart, "morph_vol_approx"), Some(16.0));
 }
 
+/// Whether a voxel (z, y, x) is inside.
+type Inside = Box<dyn Fn([usize; 3]) -> bool>;
+
+/// Regions so small that most features have nothing to measure: none may panic, and what is
+/// measured is finite.
+#[test]
+fn small_regions_are_measured_as_far_as_they_go() {
+    let (volume, whole) = phantom();
+    let line = |axis: usize| {
+        move |[z, y, x]: [usize; 3]| {
+            let others = [x, y, z].into_iter().enumerate().filter(|&(other, _)| other != axis);
+            others.map(|(_, position)| position).sum::<usize>() == 0
+        }
+    };
+    let regions: [(&str, Inside); 6] = [
+        ("two neighbors", Box::new(|[z, y, x]| z == 1 && y == 1 && x < 2)),
+        ("two far corners", Box::new(|position| position == [0; 3] || position == [3, 3, 4])),
+        ("a line along x", Box::new(line(0))),
+        ("a line along z", Box::new(line(2))),
+        ("a slice", Box::new(|[z, _, _]| z == 3)),
+        ("everything", Box::new(|_| true)),
+    ];
+    for (case, inside) in regions {
+        let mut mask = whole.clone();
+        mask.voxels.indexed_iter_mut().for_each(|((z, y, x), cell)| *cell = inside([z, y, x]));
+        for (standard, count) in [(Standard::Ibsi, 487), (Standard::Pyradiomics, 107)] {
+            for resegment_min in [None, Some(6.0)] {
+                let settings = ImagingSettings {
+                    standard,
+                    resegment_min,
+                    aggregation: Some(Aggregation::ALL.to_vec()),
+                    ..ImagingSettings::default()
+                };
+                match features(&volume, &mask, &settings) {
+                    Ok(found) => {
+                        assert_eq!(found.len(), count, "{case}");
+                        let volume = found.iter().find(|f| f.info.name.ends_with("olume"));
+                        assert!(volume.unwrap().value.unwrap() > 0.0, "{case}");
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, Error::EmptyIntensityMask), "{case}: {error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A ball of radius 30 mm: the mesh must come close to the formulas, and a big region stay quick.
 #[test]
 fn a_ball_is_measured_as_a_ball() {
     let side = 131;
     let radius = 30.0;
     let geometry = geometry([side; 3], 0.5);
-    let centre = 32.5;
+    let center = 32.5;
     let inside: Vec<bool> = (0..side * side * side)
         .map(|index| {
             let position = [index % side, index / side % side, index / side / side];
-            let squared: f64 = position.iter().map(|&p| (p as f64 * 0.5 - centre).powi(2)).sum();
+            let squared: f64 = position.iter().map(|&p| (p as f64 * 0.5 - center).powi(2)).sum();
             squared <= radius * radius
         })
         .collect();

@@ -35,14 +35,14 @@ impl Bins {
         let (first, last) = (f64::from(sorted[0]), f64::from(sorted[sorted.len() - 1]));
         let start = settings.resegment_min.unwrap_or(first);
         let range = settings.resegment_max.unwrap_or(last) - start;
-        let width_and_centre = match (settings.ivh_bin_width, settings.ivh_bin_count) {
+        let width_and_center = match (settings.ivh_bin_width, settings.ivh_bin_count) {
             (Some(width), _) => Some((width, 0.5)),
             (None, None) if intensity_unit == "HU" => Some((1.0, 0.0)),
             _ => None,
         };
-        if let Some((width, centre)) = width_and_centre {
+        if let Some((width, center)) = width_and_center {
             let count = (range / width).floor() + 1.0;
-            return Self { start, width, count, intensities: [start + centre * width, width] };
+            return Self { start, width, count, intensities: [start + center * width, width] };
         }
         let count = settings.ivh_bin_count.map_or(ARBITRARY_BINS, f64::from);
         Self { start: first, width: (last - first) / count, count, intensities: [1.0, 1.0] }

@@ -1,4 +1,4 @@
-//! Zones of neighbouring voxels of one grey level: their size (Thibault et al., 2009; IBSI 9SAK) and
+//! Zones of neighboring voxels of one gray level: their size (Thibault et al., 2009; IBSI 9SAK) and
 //! their distance from the region's border (Thibault et al., 2014; IBSI VMDZ).
 
 use oncoweave_core::Feature;
@@ -12,39 +12,39 @@ use crate::Aggregation;
 const SIZE_DEFINITIONS: [Definition; 16] = [
     Definition::new("szm_sze", "", "small zone emphasis", "5QRC"),
     Definition::new("szm_lze", "", "large zone emphasis", "48P8"),
-    Definition::new("szm_lgze", "", "low grey level zone emphasis", "XMSY"),
-    Definition::new("szm_hgze", "", "high grey level zone emphasis", "5GN9"),
-    Definition::new("szm_szlge", "", "small zone low grey level emphasis", "5RAI"),
-    Definition::new("szm_szhge", "", "small zone high grey level emphasis", "HW1V"),
-    Definition::new("szm_lzlge", "", "large zone low grey level emphasis", "YH51"),
-    Definition::new("szm_lzhge", "", "large zone high grey level emphasis", "J17V"),
-    Definition::new("szm_glnu", "", "grey level non-uniformity of zones", "JNSA"),
-    Definition::new("szm_glnu_norm", "", "normalised grey level non-uniformity of zones", "Y1RO"),
+    Definition::new("szm_lgze", "", "low gray level zone emphasis", "XMSY"),
+    Definition::new("szm_hgze", "", "high gray level zone emphasis", "5GN9"),
+    Definition::new("szm_szlge", "", "small zone low gray level emphasis", "5RAI"),
+    Definition::new("szm_szhge", "", "small zone high gray level emphasis", "HW1V"),
+    Definition::new("szm_lzlge", "", "large zone low gray level emphasis", "YH51"),
+    Definition::new("szm_lzhge", "", "large zone high gray level emphasis", "J17V"),
+    Definition::new("szm_glnu", "", "gray level non-uniformity of zones", "JNSA"),
+    Definition::new("szm_glnu_norm", "", "normalized gray level non-uniformity of zones", "Y1RO"),
     Definition::new("szm_zsnu", "", "zone size non-uniformity", "4JP3"),
-    Definition::new("szm_zsnu_norm", "", "normalised zone size non-uniformity", "VB3A"),
+    Definition::new("szm_zsnu_norm", "", "normalized zone size non-uniformity", "VB3A"),
     Definition::new("szm_z_perc", "", "number of zones over voxels", "P30P"),
-    Definition::new("szm_gl_var", "", "variance of the grey levels of zones", "BYLV"),
+    Definition::new("szm_gl_var", "", "variance of the gray levels of zones", "BYLV"),
     Definition::new("szm_zs_var", "", "variance of zone sizes", "3NSA"),
-    Definition::new("szm_zs_entr", "bit", "entropy of grey levels and zone sizes", "GU8N"),
+    Definition::new("szm_zs_entr", "bit", "entropy of gray levels and zone sizes", "GU8N"),
 ];
 
 const DISTANCE_DEFINITIONS: [Definition; 16] = [
     Definition::new("dzm_sde", "", "small distance emphasis", "0GBI"),
     Definition::new("dzm_lde", "", "large distance emphasis", "MB4I"),
-    Definition::new("dzm_lgze", "", "low grey level zone emphasis", "S1RA"),
-    Definition::new("dzm_hgze", "", "high grey level zone emphasis", "K26C"),
-    Definition::new("dzm_sdlge", "", "small distance low grey level emphasis", "RUVG"),
-    Definition::new("dzm_sdhge", "", "small distance high grey level emphasis", "DKNJ"),
-    Definition::new("dzm_ldlge", "", "large distance low grey level emphasis", "A7WM"),
-    Definition::new("dzm_ldhge", "", "large distance high grey level emphasis", "KLTH"),
-    Definition::new("dzm_glnu", "", "grey level non-uniformity of zones", "VFT7"),
-    Definition::new("dzm_glnu_norm", "", "normalised grey level non-uniformity of zones", "7HP3"),
+    Definition::new("dzm_lgze", "", "low gray level zone emphasis", "S1RA"),
+    Definition::new("dzm_hgze", "", "high gray level zone emphasis", "K26C"),
+    Definition::new("dzm_sdlge", "", "small distance low gray level emphasis", "RUVG"),
+    Definition::new("dzm_sdhge", "", "small distance high gray level emphasis", "DKNJ"),
+    Definition::new("dzm_ldlge", "", "large distance low gray level emphasis", "A7WM"),
+    Definition::new("dzm_ldhge", "", "large distance high gray level emphasis", "KLTH"),
+    Definition::new("dzm_glnu", "", "gray level non-uniformity of zones", "VFT7"),
+    Definition::new("dzm_glnu_norm", "", "normalized gray level non-uniformity of zones", "7HP3"),
     Definition::new("dzm_zdnu", "", "zone distance non-uniformity", "V294"),
-    Definition::new("dzm_zdnu_norm", "", "normalised zone distance non-uniformity", "IATH"),
+    Definition::new("dzm_zdnu_norm", "", "normalized zone distance non-uniformity", "IATH"),
     Definition::new("dzm_z_perc", "", "number of zones over voxels", "VIWW"),
-    Definition::new("dzm_gl_var", "", "variance of the grey levels of zones", "QK93"),
+    Definition::new("dzm_gl_var", "", "variance of the gray levels of zones", "QK93"),
     Definition::new("dzm_zd_var", "", "variance of zone distances", "7WT1"),
-    Definition::new("dzm_zd_entr", "bit", "entropy of grey levels and zone distances", "GBDU"),
+    Definition::new("dzm_zd_entr", "bit", "entropy of gray levels and zone distances", "GBDU"),
 ];
 
 /// Size zone features with an aggregation, of which the dimension alone matters.
@@ -104,10 +104,10 @@ fn zones(ranks: &mut [u16], part: &Part, distances: &[u32]) -> Vec<Zone> {
         while let Some(index) = reached.pop() {
             zone.size += 1;
             zone.distance = zone.distance.min(distances[index]);
-            for neighbour in part.neighbours(index) {
-                if ranks[neighbour] == rank {
-                    ranks[neighbour] = 0;
-                    reached.push(neighbour);
+            for neighbor in part.neighbors(index) {
+                if ranks[neighbor] == rank {
+                    ranks[neighbor] = 0;
+                    reached.push(neighbor);
                 }
             }
         }

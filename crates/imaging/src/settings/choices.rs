@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// How values between voxel centres are found (IBSI 2.4).
+/// How values between voxel centers are found (IBSI 2.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
@@ -15,7 +15,7 @@ pub enum Interpolation {
 
 /// How texture matrices of slices and directions become one value (IBSI 3.6).
 ///
-/// Families without directions (size zones, distance zones, grey tone differences and
+/// Families without directions (size zones, distance zones, gray tone differences and
 /// dependences) look at the dimension alone: `2d`, `2.5d` or `3d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Aggregation {
@@ -93,21 +93,21 @@ pub enum Family {
     LocalIntensity,
     /// First-order statistics, `stat_` (IBSI UHIW).
     Statistics,
-    /// The histogram of grey levels, `ih_` (IBSI ZVCW).
+    /// The histogram of gray levels, `ih_` (IBSI ZVCW).
     Histogram,
     /// The intensity-volume histogram, `ivh_` (IBSI P88C).
     VolumeHistogram,
-    /// Grey level co-occurrence, `cm_` (IBSI LFYI).
+    /// Gray level co-occurrence, `cm_` (IBSI LFYI).
     Glcm,
-    /// Grey level run lengths, `rlm_` (IBSI TP0I).
+    /// Gray level run lengths, `rlm_` (IBSI TP0I).
     Glrlm,
-    /// Grey level size zones, `szm_` (IBSI 9SAK).
+    /// Gray level size zones, `szm_` (IBSI 9SAK).
     Glszm,
-    /// Grey level distance zones, `dzm_` (IBSI VMDZ).
+    /// Gray level distance zones, `dzm_` (IBSI VMDZ).
     Gldzm,
-    /// Neighbourhood grey tone differences, `ngt_` (IBSI IPET).
+    /// Neighborhood gray tone differences, `ngt_` (IBSI IPET).
     Ngtdm,
-    /// Neighbouring grey level dependence, `ngl_` (IBSI REK0).
+    /// Neighboring gray level dependence, `ngl_` (IBSI REK0).
     Ngldm,
 }
 
