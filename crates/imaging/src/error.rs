@@ -60,13 +60,18 @@ pub enum Error {
         problem: Box<Self>,
     },
     /// No voxel of the mask is inside.
-    #[error("the mask is empty: no voxel centre of the image lies inside the region")]
+    #[error("the mask is empty: no voxel center of the image lies inside the region")]
     EmptyMask,
     /// A single voxel is inside, which has neither shape nor texture.
     #[error(
         "the mask holds one voxel only, expected at least two: no shape or texture can be measured"
     )]
     OneVoxelMask,
+    /// Re-segmentation left nothing of the region.
+    #[error(
+        "re-segmentation left no voxel of the region: choose a wider range, or check that the image has the unit that the range is in"
+    )]
+    EmptyIntensityMask,
     /// The image holds a value that is no number inside the region.
     #[error("voxel ({x}, {y}, {z}) of the region is not a finite number")]
     NotFinite {
@@ -82,7 +87,7 @@ pub enum Error {
     Settings(String),
     /// The bins are so narrow that the texture matrix would not fit in memory.
     #[error(
-        "bins of width {width} give {levels} grey levels, expected at most {limit}: choose a larger bin_width"
+        "bins of width {width} give {levels} gray levels, expected at most {limit}: choose a larger bin_width"
     )]
     TooManyLevels {
         /// The width asked for.
@@ -100,7 +105,7 @@ impl Error {
     pub(crate) fn within(self, image: &Path, mask: &Path) -> Self {
         let path = match self {
             Self::EmptyMask | Self::OneVoxelMask | Self::GeometryMismatch { .. } => mask,
-            Self::NotFinite { .. } | Self::TooManyLevels { .. } => image,
+            Self::NotFinite { .. } | Self::TooManyLevels { .. } | Self::EmptyIntensityMask => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

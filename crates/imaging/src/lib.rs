@@ -2,7 +2,8 @@
 //!
 //! [`dicom_features`] and [`nifti_features`] go the whole way from files to features. The steps
 //! between are public too: [`read_series`] and [`read_nifti`] give a [`Volume`], [`read_rtstruct`],
-//! [`read_seg`] and [`read_nifti_mask`] a [`Mask`] on its grid, and [`features`] measures the region.
+//! [`read_seg`] and [`read_nifti_mask`] a [`Mask`] on its grid,
+//! [`process_image`] resamples and re-segments them, and [`features`] does so and measures the region.
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use oncoweave_core::Feature;
 mod dicom;
 mod error;
 mod nifti;
+mod processing;
 mod radiomics;
 mod settings;
 mod vector;
@@ -19,8 +21,11 @@ mod volume;
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
+pub use processing::{ProcessedImage, process_image};
 pub use radiomics::features;
-pub use settings::{Binning, ImagingSettings};
+pub use settings::{
+    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+};
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
 /// Measures the region of a folder that holds one image series and one RTSTRUCT or SEG.
@@ -44,10 +49,13 @@ pub fn nifti_features(
     settings: &ImagingSettings,
 ) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
-    let volume = read_nifti(image)?;
+    let mut volume = read_nifti(image)?;
+    volume.unit = settings.unit.clone().unwrap_or_default();
     let region = read_nifti_mask(mask, settings.label)?;
     features(&volume, &region, settings).map_err(|error| error.within(image, mask))
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod real_data;

@@ -65,7 +65,8 @@ pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
 /// The labels that occur beside the background, ascending.
 fn labels_of(values: &[f64], geometry: &Geometry) -> Result<Vec<f64>, String> {
     let mut labels: Vec<f64> = Vec::new();
-    for (index, &value) in values.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
+    let marked = |value: &f64| !value.is_nan() && *value != 0.0;
+    for (index, &value) in values.iter().enumerate().filter(|(_, value)| marked(value)) {
         // Adding zero turns a negative zero into a plain one.
         let label = value.round() + 0.0;
         if value.is_infinite() || (value - label).abs() > OFF_LABEL {

@@ -2,26 +2,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How a region is chosen and its intensities are binned.
+mod choices;
+
+pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+
+/// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ImagingSettings {
     /// The RTSTRUCT structure or SEG segment to measure, by name as the file has it or by number;
     /// `None` takes the only one.
     pub roi: Option<String>,
     /// The label of a NIfTI mask to measure; `None` takes the only one.
     pub label: Option<u32>,
+    /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
+    pub unit: Option<String>,
+    /// By whose definitions features are computed.
+    pub standard: Standard,
+    /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
+    /// `None` keeps the image's own.
+    pub resample_mm: Option<Vec<f64>>,
+    /// How intensities are resampled.
+    pub interpolation: Interpolation,
+    /// How the mask is resampled.
+    pub mask_interpolation: Interpolation,
+    /// The share of a resampled voxel that must lie in the region; 0.5 when not given.
+    pub mask_threshold: Option<f64>,
+    /// Whether resampled intensities are rounded to whole numbers, as Hounsfield units are.
+    pub round_intensities: bool,
+    /// Re-segmentation: intensities below it are left out of the intensity mask (IBSI USB3).
+    pub resegment_min: Option<f64>,
+    /// Re-segmentation: intensities above it are left out of the intensity mask.
+    pub resegment_max: Option<f64>,
+    /// Outlier filtering: intensities further than so many standard deviations from the mean are
+    /// left out of the intensity mask (IBSI 7ACA); 3 is usual.
+    pub outlier_sigma: Option<f64>,
+    /// A filter that the image goes through after re-segmentation; shape is measured without it.
+    pub filter: Option<Filter>,
+    /// Whether the filter works slice by slice.
+    pub filter_in_slices: bool,
+    /// What the filter sees beyond the image's edge.
+    pub filter_boundary: Boundary,
     /// Fixed bin size in the image's unit (IBSI Q3RU). Excludes `bin_count`.
     pub bin_width: Option<f64>,
-    /// Where the first bin of fixed size starts; `None` is the least intensity of the region. A
-    /// start shared by all patients keeps their bins comparable.
+    /// Where the first bin of fixed size starts; `None` is `resegment_min`, or the least intensity
+    /// of the region. A start shared by all patients keeps their bins comparable.
     pub bin_start: Option<f64>,
     /// Fixed number of bins between the region's least and greatest intensity (IBSI K15C). 32 when
     /// neither is given.
     pub bin_count: Option<u32>,
+    /// Fixed bin size of the intensity-volume histogram, in the image's unit. Excludes
+    /// `ivh_bin_count`. When neither is given, Hounsfield units have bins of 1 and all other
+    /// intensities 1000 bins.
+    pub ivh_bin_width: Option<f64>,
+    /// Fixed number of bins of the intensity-volume histogram.
+    pub ivh_bin_count: Option<u32>,
+    /// How texture matrices are aggregated; `3d_merged` when not given. Each adds its features.
+    pub aggregation: Option<Vec<Aggregation>>,
+    /// The families of features to compute; all when not given.
+    pub families: Option<Vec<Family>>,
 }
 
-/// How intensities become grey levels.
+/// How intensities become gray levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Binning {
     /// Bins of one width.
@@ -38,7 +80,7 @@ pub enum Binning {
 impl ImagingSettings {
     /// The number of bins where neither a width nor a number is given.
     pub const DEFAULT_BIN_COUNT: u32 = 32;
-    /// The most grey levels that a texture matrix may have.
+    /// The most gray levels that a texture matrix may have.
     pub const MAX_LEVELS: u32 = 4096;
 
     /// Checks every field and gives the binning they describe.
@@ -55,6 +97,11 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_processing()?;
+        if let Some(filter) = &self.filter {
+            filter.check(self.filter_in_slices)?;
+        }
+        self.check_volume_histogram()?;
         if let Some(start) = self.bin_start {
             if self.bin_width.is_none() {
                 return refuse("bin_start needs bin_width beside it".to_owned());
@@ -70,7 +117,9 @@ impl ImagingSettings {
             (Some(width), None) if !width.is_finite() || width <= 0.0 => {
                 refuse(format!("bin_width must be a positive number, got {width}"))
             }
-            (Some(width), None) => Ok(Binning::Width { width, start: self.bin_start }),
+            (Some(width), None) => {
+                Ok(Binning::Width { width, start: self.bin_start.or(self.resegment_min) })
+            }
             (None, count) => match count.unwrap_or(Self::DEFAULT_BIN_COUNT) {
                 count @ 2..=Self::MAX_LEVELS => Ok(Binning::Count(count)),
                 count => {
@@ -79,6 +128,75 @@ impl ImagingSettings {
             },
         }
     }
+
+    /// The aggregations of texture matrices, each once.
+    #[must_use]
+    pub fn aggregations(&self) -> Vec<Aggregation> {
+        let chosen = self.aggregation.as_deref().unwrap_or(&[Aggregation::Merged3d]);
+        Aggregation::ALL.into_iter().filter(|aggregation| chosen.contains(aggregation)).collect()
+    }
+
+    /// Whether a family of features is asked for.
+    #[must_use]
+    pub fn has(&self, family: Family) -> bool {
+        self.families.as_ref().is_none_or(|families| families.contains(&family))
+    }
+
+    fn check_processing(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::Settings(message));
+        if let Some(spacing) = &self.resample_mm
+            && !(matches!(spacing.len(), 2 | 3) && spacing.iter().all(|&edge| positive(edge)))
+        {
+            return refuse(format!(
+                "resample_mm must be two or three positive numbers, got {spacing:?}"
+            ));
+        }
+        if let Some(threshold) = self.mask_threshold
+            && !(positive(threshold) && threshold <= 1.0)
+        {
+            return refuse(format!(
+                "mask_threshold must be above 0 and at most 1, got {threshold}"
+            ));
+        }
+        for (field, value) in
+            [("resegment_min", self.resegment_min), ("resegment_max", self.resegment_max)]
+        {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return refuse(format!("{field} must be a finite number, got {value}"));
+            }
+        }
+        if let (Some(least), Some(greatest)) = (self.resegment_min, self.resegment_max)
+            && least >= greatest
+        {
+            return refuse(format!(
+                "resegment_min must be below resegment_max, got {least} and {greatest}"
+            ));
+        }
+        match self.outlier_sigma {
+            Some(sigma) if !positive(sigma) => {
+                refuse(format!("outlier_sigma must be a positive number, got {sigma}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_volume_histogram(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::Settings(message));
+        match (self.ivh_bin_width, self.ivh_bin_count) {
+            (Some(_), Some(_)) => {
+                refuse("ivh_bin_width and ivh_bin_count exclude each other: give one".to_owned())
+            }
+            (Some(width), None) if !positive(width) => {
+                refuse(format!("ivh_bin_width must be a positive number, got {width}"))
+            }
+            (None, Some(0 | 1)) => refuse("ivh_bin_count must be 2 or more".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
 }
 
 #[cfg(test)]
@@ -122,6 +240,15 @@ mod tests {
                 Err("bin_start"),
             ),
             ("background", ImagingSettings { label: Some(0), ..settings() }, Err("label")),
+            (
+                "start by re-segmentation",
+                ImagingSettings {
+                    bin_width: Some(25.0),
+                    resegment_min: Some(-500.0),
+                    ..settings()
+                },
+                Ok(Binning::Width { width: 25.0, start: Some(-500.0) }),
+            ),
             ("no name", ImagingSettings { roi: Some(" ".to_owned()), ..settings() }, Err("roi")),
         ] {
             match (settings.binning(), expected) {
@@ -135,5 +262,62 @@ mod tests {
                 (found, _) => panic!("{case}: {found:?}"),
             }
         }
+    }
+
+    #[test]
+    fn names_the_field_of_image_processing_that_is_out_of_range() {
+        let settings = ImagingSettings::default;
+        for (case, settings, field) in [
+            (
+                "one edge",
+                ImagingSettings { resample_mm: Some(vec![1.0]), ..settings() },
+                "resample_mm",
+            ),
+            (
+                "no edge",
+                ImagingSettings { resample_mm: Some(vec![1.0, 0.0]), ..settings() },
+                "resample_mm",
+            ),
+            (
+                "whole voxel",
+                ImagingSettings { mask_threshold: Some(1.5), ..settings() },
+                "mask_threshold",
+            ),
+            (
+                "empty range",
+                ImagingSettings {
+                    resegment_min: Some(1.0),
+                    resegment_max: Some(1.0),
+                    ..settings()
+                },
+                "resegment_min",
+            ),
+            (
+                "endless range",
+                ImagingSettings { resegment_max: Some(f64::INFINITY), ..settings() },
+                "resegment_max",
+            ),
+            (
+                "no deviation",
+                ImagingSettings { outlier_sigma: Some(0.0), ..settings() },
+                "outlier_sigma",
+            ),
+            (
+                "both of the volume histogram",
+                ImagingSettings { ivh_bin_width: Some(1.0), ivh_bin_count: Some(9), ..settings() },
+                "ivh_bin_width",
+            ),
+        ] {
+            let error = settings.binning().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("imaging setting {field} ")), "{case}: {error}");
+        }
+    }
+
+    #[test]
+    fn aggregations_come_once_and_in_order() {
+        let chosen = vec![Aggregation::Merged3d, Aggregation::Averaged2d, Aggregation::Merged3d];
+        let settings = ImagingSettings { aggregation: Some(chosen), ..ImagingSettings::default() };
+        assert_eq!(settings.aggregations(), [Aggregation::Averaged2d, Aggregation::Merged3d]);
+        assert_eq!(ImagingSettings::default().aggregations(), [Aggregation::Merged3d]);
     }
 }

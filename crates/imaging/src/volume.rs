@@ -10,9 +10,9 @@ use crate::{Error, vector};
 pub struct Geometry {
     /// Voxels along the axes x (columns), y (rows) and z (slices).
     pub size: [usize; 3],
-    /// Distance in mm between the centres of neighbouring voxels along x, y and z; positive.
+    /// Distance in mm between the centers of neighboring voxels along x, y and z; positive.
     pub spacing_mm: [f64; 3],
-    /// The centre of voxel (0, 0, 0) in mm.
+    /// The center of voxel (0, 0, 0) in mm.
     pub origin_mm: [f64; 3],
     /// For each axis x, y, z the unit vector that its index grows along.
     pub direction: [[f64; 3]; 3],
@@ -124,6 +124,21 @@ impl Mask {
     #[must_use]
     pub fn count(&self) -> usize {
         self.voxels.iter().filter(|&&inside| inside).count()
+    }
+
+    /// The least and greatest index (x, y, z) inside; `None` for an empty mask.
+    pub(crate) fn bounding_box(&self) -> Option<([usize; 3], [usize; 3])> {
+        let mut low = [usize::MAX; 3];
+        let mut high = [0; 3];
+        for (z, plane) in self.voxels.outer_iter().enumerate() {
+            for (y, row) in plane.outer_iter().enumerate() {
+                let Some(first) = row.iter().position(|&inside| inside) else { continue };
+                let last = row.iter().rposition(|&inside| inside).unwrap_or(first);
+                low = [low[0].min(first), low[1].min(y), low[2].min(z)];
+                high = [high[0].max(last), high[1].max(y), high[2].max(z)];
+            }
+        }
+        (low[0] != usize::MAX).then_some((low, high))
     }
 }
 

@@ -1,223 +1,180 @@
-//! The grey level co-occurrence matrix (Haralick et al., 1973; IBSI LFYI) of neighbours at
-//! distance 1 in 13 directions, merged into one matrix for the volume (IBSI IAZD).
+//! The gray level co-occurrence matrix (Haralick et al., 1973; IBSI LFYI) of neighbors at
+//! distance 1.
 
 use std::iter;
 
 use oncoweave_core::Feature;
 
 use super::levels::Levels;
+use super::parts::{Part, averaged};
 use super::{Definition, named};
+use crate::Aggregation;
 
 const DEFINITIONS: [Definition; 25] = [
-    Definition {
-        name: "cm_joint_max_3d_comb",
-        unit: "",
-        meaning: "share of the most frequent pair of grey levels",
-        code: "GYBY",
-    },
-    Definition {
-        name: "cm_joint_avg_3d_comb",
-        unit: "",
-        meaning: "mean grey level over pairs",
-        code: "60VM",
-    },
-    Definition {
-        name: "cm_joint_var_3d_comb",
-        unit: "",
-        meaning: "variance of the grey level over pairs",
-        code: "UR99",
-    },
-    Definition {
-        name: "cm_joint_entr_3d_comb",
-        unit: "bit",
-        meaning: "entropy of pairs of grey levels",
-        code: "TU9B",
-    },
-    Definition {
-        name: "cm_diff_avg_3d_comb",
-        unit: "",
-        meaning: "mean absolute difference within a pair",
-        code: "TF7R",
-    },
-    Definition {
-        name: "cm_diff_var_3d_comb",
-        unit: "",
-        meaning: "variance of the absolute difference within a pair",
-        code: "D3YU",
-    },
-    Definition {
-        name: "cm_diff_entr_3d_comb",
-        unit: "bit",
-        meaning: "entropy of the absolute difference within a pair",
-        code: "NTRS",
-    },
-    Definition {
-        name: "cm_sum_avg_3d_comb",
-        unit: "",
-        meaning: "mean sum of a pair",
-        code: "ZGXS",
-    },
-    Definition {
-        name: "cm_sum_var_3d_comb",
-        unit: "",
-        meaning: "variance of the sum of a pair",
-        code: "OEEB",
-    },
-    Definition {
-        name: "cm_sum_entr_3d_comb",
-        unit: "bit",
-        meaning: "entropy of the sum of a pair",
-        code: "P6QZ",
-    },
-    Definition {
-        name: "cm_energy_3d_comb",
-        unit: "",
-        meaning: "angular second moment: sum of squared shares of pairs",
-        code: "8ZQL",
-    },
-    Definition {
-        name: "cm_contrast_3d_comb",
-        unit: "",
-        meaning: "mean squared difference within a pair",
-        code: "ACUI",
-    },
-    Definition {
-        name: "cm_dissimilarity_3d_comb",
-        unit: "",
-        meaning: "mean absolute difference within a pair, summed over pairs",
-        code: "8S9J",
-    },
-    Definition {
-        name: "cm_inv_diff_3d_comb",
-        unit: "",
-        meaning: "inverse difference",
-        code: "IB1Z",
-    },
-    Definition {
-        name: "cm_inv_diff_norm_3d_comb",
-        unit: "",
-        meaning: "inverse difference, divided by the number of grey levels",
-        code: "NDRX",
-    },
-    Definition {
-        name: "cm_inv_diff_mom_3d_comb",
-        unit: "",
-        meaning: "inverse difference moment",
-        code: "WF0Z",
-    },
-    Definition {
-        name: "cm_inv_diff_mom_norm_3d_comb",
-        unit: "",
-        meaning: "inverse difference moment, divided by the number of grey levels",
-        code: "1QCO",
-    },
-    Definition { name: "cm_inv_var_3d_comb", unit: "", meaning: "inverse variance", code: "E8JP" },
-    Definition {
-        name: "cm_corr_3d_comb",
-        unit: "",
-        meaning: "correlation of the grey levels of a pair",
-        code: "NI2N",
-    },
-    Definition {
-        name: "cm_auto_corr_3d_comb",
-        unit: "",
-        meaning: "mean product of the grey levels of a pair",
-        code: "QWB0",
-    },
-    Definition {
-        name: "cm_clust_tend_3d_comb",
-        unit: "",
-        meaning: "cluster tendency: second moment of the sum of a pair",
-        code: "DG8W",
-    },
-    Definition {
-        name: "cm_clust_shade_3d_comb",
-        unit: "",
-        meaning: "cluster shade: third moment of the sum of a pair",
-        code: "7NFM",
-    },
-    Definition {
-        name: "cm_clust_prom_3d_comb",
-        unit: "",
-        meaning: "cluster prominence: fourth moment of the sum of a pair",
-        code: "AE86",
-    },
-    Definition {
-        name: "cm_info_corr1_3d_comb",
-        unit: "",
-        meaning: "first measure of information correlation",
-        code: "R8DG",
-    },
-    Definition {
-        name: "cm_info_corr2_3d_comb",
-        unit: "",
-        meaning: "second measure of information correlation",
-        code: "JN9H",
-    },
+    Definition::new("cm_joint_max", "", "share of the most frequent pair of gray levels", "GYBY"),
+    Definition::new("cm_joint_avg", "", "mean gray level over pairs", "60VM"),
+    Definition::new("cm_joint_var", "", "variance of the gray level over pairs", "UR99"),
+    Definition::new("cm_joint_entr", "bit", "entropy of pairs of gray levels", "TU9B"),
+    Definition::new("cm_diff_avg", "", "mean absolute difference within a pair", "TF7R"),
+    Definition::new("cm_diff_var", "", "variance of the absolute difference within a pair", "D3YU"),
+    Definition::new(
+        "cm_diff_entr",
+        "bit",
+        "entropy of the absolute difference within a pair",
+        "NTRS",
+    ),
+    Definition::new("cm_sum_avg", "", "mean sum of a pair", "ZGXS"),
+    Definition::new("cm_sum_var", "", "variance of the sum of a pair", "OEEB"),
+    Definition::new("cm_sum_entr", "bit", "entropy of the sum of a pair", "P6QZ"),
+    Definition::new(
+        "cm_energy",
+        "",
+        "angular second moment: sum of squared shares of pairs",
+        "8ZQL",
+    ),
+    Definition::new("cm_contrast", "", "mean squared difference within a pair", "ACUI"),
+    Definition::new(
+        "cm_dissimilarity",
+        "",
+        "mean absolute difference within a pair, summed over pairs",
+        "8S9J",
+    ),
+    Definition::new("cm_inv_diff", "", "inverse difference", "IB1Z"),
+    Definition::new(
+        "cm_inv_diff_norm",
+        "",
+        "inverse difference, divided by the number of gray levels",
+        "NDRX",
+    ),
+    Definition::new("cm_inv_diff_mom", "", "inverse difference moment", "WF0Z"),
+    Definition::new(
+        "cm_inv_diff_mom_norm",
+        "",
+        "inverse difference moment, divided by the number of gray levels",
+        "1QCO",
+    ),
+    Definition::new("cm_inv_var", "", "inverse variance", "E8JP"),
+    Definition::new("cm_corr", "", "correlation of the gray levels of a pair", "NI2N"),
+    Definition::new("cm_auto_corr", "", "mean product of the gray levels of a pair", "QWB0"),
+    Definition::new(
+        "cm_clust_tend",
+        "",
+        "cluster tendency: second moment of the sum of a pair",
+        "DG8W",
+    ),
+    Definition::new(
+        "cm_clust_shade",
+        "",
+        "cluster shade: third moment of the sum of a pair",
+        "7NFM",
+    ),
+    Definition::new(
+        "cm_clust_prom",
+        "",
+        "cluster prominence: fourth moment of the sum of a pair",
+        "AE86",
+    ),
+    Definition::new("cm_info_corr1", "", "first measure of information correlation", "R8DG"),
+    Definition::new("cm_info_corr2", "", "second measure of information correlation", "JN9H"),
 ];
 
-/// Texture features of the merged matrix; all undefined where no two voxels are neighbours.
-pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
-    let matrix = Matrix::merged(levels);
-    named(&DEFINITIONS, matrix.features(), "")
+/// Co-occurrence features with an aggregation; all undefined where no two voxels are neighbors.
+pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature> {
+    let values = averaged(levels, aggregation, |part| Matrix::new(levels, part).features());
+    named(&DEFINITIONS, values, aggregation.suffix(), "")
 }
 
-/// How often two grey levels are neighbours, in both orders.
+/// The maximal correlation coefficient (Haralick et al., 1973), which is no IBSI feature.
+pub(crate) fn maximal_correlation(levels: &Levels, aggregation: Aggregation) -> f64 {
+    let [value] =
+        averaged(levels, aggregation, |part| [Matrix::new(levels, part).maximal_correlation()]);
+    value
+}
+
+/// How often two gray levels are neighbors.
 struct Matrix<'a> {
-    /// The grey levels of rows and columns.
+    /// The gray levels of rows and columns.
     present: &'a [u16],
-    /// The number of grey levels, whether they occur or not.
+    /// The number of gray levels, whether they occur or not.
     levels: u16,
-    /// Row by row; symmetric.
-    counts: Vec<u64>,
+    /// Row by row, each pair in the order of its voxels in memory.
+    ordered: Vec<u32>,
 }
 
 impl<'a> Matrix<'a> {
-    fn merged(levels: &'a Levels) -> Self {
-        let width = levels.present.len();
-        let [columns, rows, _] = levels.size;
-        // The 13 neighbours that lie after a voxel; the box's border makes all of them exist.
-        let plane = columns * rows;
-        let forward: [usize; 13] = [
-            1,
-            columns - 1,
-            columns,
-            columns + 1,
-            plane - columns - 1,
-            plane - columns,
-            plane - columns + 1,
-            plane - 1,
-            plane,
-            plane + 1,
-            plane + columns - 1,
-            plane + columns,
-            plane + columns + 1,
-        ];
-        let mut ordered = vec![0_u64; width * width];
-        for &index in &levels.indices {
-            let row = (usize::from(levels.ranks[index]) - 1) * width;
-            for step in forward {
-                let neighbour = usize::from(levels.ranks[index + step]);
-                if neighbour > 0 {
-                    ordered[row + neighbour - 1] += 1;
+    fn new(levels: &'a Levels, part: &Part) -> Self {
+        // A row and a column more for neighbors outside, which are not looked at.
+        let width = levels.present.len() + 1;
+        let mut ordered = vec![0_u32; width * width];
+        for &index in part.indices {
+            let row = usize::from(levels.ranks[index]) * width;
+            for step in &part.steps {
+                ordered[row + usize::from(levels.ranks[index + step])] += 1;
+            }
+        }
+        Self { present: &levels.present, levels: levels.count, ordered }
+    }
+
+    /// How often two levels are neighbors, in either order.
+    fn count(&self, row: usize, column: usize) -> u64 {
+        let width = self.present.len() + 1;
+        let ordered =
+            |row: usize, column: usize| u64::from(self.ordered[(row + 1) * width + column + 1]);
+        ordered(row, column) + ordered(column, row)
+    }
+
+    /// The second singular value of the shares over the roots of their margins. The first is 1, of
+    /// the roots themselves; without it, the power method finds the second.
+    fn maximal_correlation(&self) -> f64 {
+        const STEPS: usize = 20_000;
+        let width = self.present.len();
+        let mut cells = Vec::new();
+        let mut margins = vec![0.0; width];
+        for (row, margin) in margins.iter_mut().enumerate() {
+            for column in 0..width {
+                let count = self.count(row, column) as f64;
+                *margin += count;
+                if count > 0.0 {
+                    cells.push((row, column, count));
                 }
             }
         }
-        let mut counts = vec![0; width * width];
-        for i in 0..width {
-            for j in 0..width {
-                counts[i * width + j] = ordered[i * width + j] + ordered[j * width + i];
-            }
+        let total: f64 = margins.iter().sum();
+        if total == 0.0 {
+            return f64::NAN;
         }
-        Self { present: &levels.present, levels: levels.count, counts }
+        for (row, column, count) in &mut cells {
+            *count /= (margins[*row] * margins[*column]).sqrt();
+        }
+        let first: Vec<f64> = margins.iter().map(|margin| (margin / total).sqrt()).collect();
+        let mut vector: Vec<f64> = (0..width).map(|index| (index as f64 + 1.0).sqrt()).collect();
+        let mut value = 1.0;
+        for _ in 0..STEPS {
+            let along: f64 = first.iter().zip(&vector).map(|(a, b)| a * b).sum();
+            let mut next = vec![0.0; width];
+            for (value, first) in vector.iter_mut().zip(&first) {
+                *value -= along * first;
+            }
+            let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
+            if length < 1e-12 {
+                // One gray level alone, or levels that know nothing of each other.
+                return if width == 1 { 1.0 } else { 0.0 };
+            }
+            for &(row, column, share) in &cells {
+                next[row] += share * vector[column] / length;
+            }
+            let found = next.iter().map(|value| value * value).sum::<f64>().sqrt();
+            vector = next;
+            if (found - value).abs() < 1e-13 {
+                return found;
+            }
+            value = found;
+        }
+        value
     }
 
     fn features(&self) -> [f64; 25] {
-        let total = self.counts.iter().sum::<u64>() as f64;
-        if total == 0.0 {
-            return [f64::NAN; 25];
-        }
-        let shares = Shares::new(self, total);
+        let Some(shares) = Shares::new(self) else { return [f64::NAN; 25] };
         let mean = moment(&shares.single, 0.0, 1);
         let variance = moment(&shares.single, mean, 2);
         let sum_mean = moment(&shares.sum, 0.0, 1);
@@ -273,16 +230,22 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(matrix: &Matrix, total: f64) -> Self {
+    /// `None` for a matrix without pairs.
+    fn new(matrix: &Matrix) -> Option<Self> {
         let width = matrix.present.len();
+        let cells = (0..width).flat_map(|row| (0..width).map(move |column| (row, column)));
+        let total = cells.map(|(row, column)| matrix.count(row, column)).sum::<u64>() as f64;
+        if total == 0.0 {
+            return None;
+        }
         let levels = usize::from(matrix.levels);
-        let mut single = vec![0; width];
-        let mut sum = vec![0; 2 * levels + 1];
-        let mut difference = vec![0; levels];
+        let mut single = vec![0_u64; width];
+        let mut sum = vec![0_u64; 2 * levels + 1];
+        let mut difference = vec![0_u64; levels];
         let (mut greatest, mut joint_entropy, mut energy, mut product) = (0, 0.0, 0.0, 0.0);
         for (row, &i) in matrix.present.iter().enumerate() {
             for (column, &j) in matrix.present.iter().enumerate() {
-                let count = matrix.counts[row * width + column];
+                let count = matrix.count(row, column);
                 if count == 0 {
                     continue;
                 }
@@ -301,7 +264,7 @@ impl Shares {
             occurring.map(|(value, count)| (value, count as f64 / total)).collect()
         };
         let naturals = || iter::successors(Some(0.0), |&value| Some(value + 1.0));
-        Self {
+        Some(Self {
             single: shares(single, &mut matrix.present.iter().map(|&level| f64::from(level))),
             sum: shares(sum, &mut naturals()),
             difference: shares(difference, &mut naturals()),
@@ -309,13 +272,13 @@ impl Shares {
             joint_entropy,
             energy,
             product,
-        }
+        })
     }
 }
 
-/// The mean power of the distance from a centre.
-fn moment(shares: &[(f64, f64)], centre: f64, power: i32) -> f64 {
-    shares.iter().map(|&(value, share)| share * (value - centre).powi(power)).sum()
+/// The mean power of the distance from a center.
+fn moment(shares: &[(f64, f64)], center: f64, power: i32) -> f64 {
+    shares.iter().map(|&(value, share)| share * (value - center).powi(power)).sum()
 }
 
 fn entropy(shares: &[(f64, f64)]) -> f64 {

@@ -1,10 +1,7 @@
-use oncoweave_core::Feature;
-
 use super::region::Region;
-use super::{Definition, named};
 use crate::{Binning, Error, ImagingSettings};
 
-/// A region whose intensities are binned to grey levels.
+/// A region whose intensities are binned to gray levels.
 pub(crate) struct Levels {
     /// Voxels of the box along x, y, z, the border of one voxel included.
     pub(crate) size: [usize; 3],
@@ -12,9 +9,9 @@ pub(crate) struct Levels {
     pub(crate) ranks: Vec<u16>,
     /// The index into `ranks` of each voxel inside.
     pub(crate) indices: Vec<usize>,
-    /// The grey levels that occur, ascending, each from 1 to `count`.
+    /// The gray levels that occur, ascending, each from 1 to `count`.
     pub(crate) present: Vec<u16>,
-    /// The number of grey levels, whether they occur or not.
+    /// The number of gray levels, whether they occur or not.
     pub(crate) count: u16,
 }
 
@@ -22,7 +19,7 @@ impl Levels {
     /// Bins the intensities of a region that is not empty.
     pub(crate) fn new(region: &Region, binning: Binning) -> Result<Self, Error> {
         let (least, greatest) = range(&region.values);
-        let levels = discretise(&region.values, binning, least, greatest)?;
+        let levels = discretize(&region.values, binning, least, greatest)?;
         let mut occurs = vec![false; usize::from(u16::MAX) + 1];
         for &level in &levels {
             occurs[usize::from(level)] = true;
@@ -45,11 +42,11 @@ impl Levels {
         Ok(Self { size: region.size, ranks, indices: region.indices.clone(), present, count })
     }
 
-    /// How many voxels each level of `present` has.
-    pub(crate) fn histogram(&self) -> Vec<u64> {
-        let mut histogram = vec![0; self.present.len()];
+    /// How many voxels each level from 1 to `count` has.
+    pub(crate) fn histogram(&self) -> Vec<usize> {
+        let mut histogram = vec![0; usize::from(self.count)];
         for &index in &self.indices {
-            histogram[usize::from(self.ranks[index]) - 1] += 1;
+            histogram[usize::from(self.present[usize::from(self.ranks[index]) - 1]) - 1] += 1;
         }
         histogram
     }
@@ -61,8 +58,8 @@ fn range(values: &[f32]) -> (f64, f64) {
     (f64::from(least), f64::from(greatest))
 }
 
-/// Grey levels from 1 (IBSI 2.7). Intensities below the start of the first bin fall into it.
-fn discretise(
+/// Gray levels from 1 (IBSI 2.7). Intensities below the start of the first bin fall into it.
+fn discretize(
     values: &[f32],
     binning: Binning,
     least: f64,
@@ -98,34 +95,6 @@ fn small(level: f64) -> u16 {
     level as u16
 }
 
-const DEFINITIONS: [Definition; 2] = [
-    Definition {
-        name: "ih_entropy",
-        unit: "bit",
-        meaning: "entropy of the grey levels",
-        code: "TLU2",
-    },
-    Definition {
-        name: "ih_uniformity",
-        unit: "",
-        meaning: "sum of the squared shares of the grey levels",
-        code: "BJ5W",
-    },
-];
-
-/// Features of the histogram of grey levels.
-pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
-    let total = levels.indices.len() as f64;
-    let mut entropy = 0.0;
-    let mut uniformity = 0.0;
-    for count in levels.histogram() {
-        let share = count as f64 / total;
-        entropy -= share * share.log2();
-        uniformity += share * share;
-    }
-    named(&DEFINITIONS, [entropy, uniformity], "")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,10 +110,10 @@ mod tests {
             ("below the start", vec![-12.0, 5.0], width(10.0, Some(0.0)), vec![1, 1]),
         ] {
             let (least, greatest) = range(&values);
-            let levels = discretise(&values, binning, least, greatest).unwrap();
+            let levels = discretize(&values, binning, least, greatest).unwrap();
             assert_eq!(levels, expected, "{case}");
         }
-        let error = discretise(&[0.0, 1e9], width(1e-3, None), 0.0, 1e9).unwrap_err();
+        let error = discretize(&[0.0, 1e9], width(1e-3, None), 0.0, 1e9).unwrap_err();
         assert!(error.to_string().contains("choose a larger bin_width"), "{error}");
     }
 }

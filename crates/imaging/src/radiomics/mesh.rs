@@ -14,8 +14,28 @@ pub(crate) struct Surface {
     pub(crate) volume_mm3: f64,
 }
 
+/// What the surface does on a cube's face that has two inner corners on its diagonal.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Diagonals {
+    /// Joins the inner corners. The neighboring cube sees the same face and cuts it likewise, so
+    /// that the surface has no holes.
+    Joined,
+    /// As the table of pyradiomics: cubes with one certain corner inside join the inner corners,
+    /// the others separate them.
+    Pyradiomics,
+}
+
+impl Diagonals {
+    /// The kind of cube whose cut a cube has, and -1 where its inside is out.
+    fn cut_as(self, kind: u8) -> (u8, f64) {
+        // The last corner of pyradiomics is at (0, 1, 1).
+        let swapped = self == Self::Pyradiomics && kind >> 6 & 1 == 1;
+        if swapped { (!kind, -1.0) } else { (kind, 1.0) }
+    }
+}
+
 /// Measures the surface of a region.
-pub(crate) fn measure(region: &Region) -> Surface {
+pub(crate) fn measure(region: &Region, diagonals: Diagonals) -> Surface {
     let cubes = count_cubes(region);
     let mut surface = Surface { area_mm2: 0.0, volume_mm3: 0.0 };
     for (kind, cubes) in (0_u8..=255).zip(cubes) {
@@ -25,7 +45,9 @@ pub(crate) fn measure(region: &Region) -> Surface {
         let count = cubes.count as f64;
         let positions: Vector =
             std::array::from_fn(|axis| cubes.positions[axis] as f64 * region.spacing_mm[axis]);
-        for triangle in polygons(kind).iter().flat_map(|polygon| triangulate(polygon, kind)) {
+        let (kind, sign) = diagonals.cut_as(kind);
+        let polygons = polygons(kind, diagonals);
+        for triangle in polygons.iter().flat_map(|polygon| triangulate(polygon, kind, diagonals)) {
             let [a, b, c] = triangle.map(|corner| -> Vector {
                 std::array::from_fn(|axis| corner[axis] * region.spacing_mm[axis])
             });
@@ -33,7 +55,7 @@ pub(crate) fn measure(region: &Region) -> Surface {
             surface.area_mm2 += count * vector::norm(normal);
             // Divergence theorem: a triangle spans the third part of (position · area vector).
             let offset = vector::add(positions, vector::scale(a, count));
-            surface.volume_mm3 += vector::dot(offset, normal) / 3.0;
+            surface.volume_mm3 += sign * vector::dot(offset, normal) / 3.0;
         }
     }
     surface
@@ -46,7 +68,7 @@ struct Cubes {
     positions: [u64; 3],
 }
 
-/// Counts the cubes between voxel centres by the corners inside: bit 0 is the corner at
+/// Counts the cubes between voxel centers by the corners inside: bit 0 is the corner at
 /// (0, 0, 0), bit 1 at x + 1, bit 2 at y + 1, bit 4 at z + 1.
 fn count_cubes(region: &Region) -> [Cubes; 256] {
     let [width, height, depth] = region.size;
@@ -84,14 +106,10 @@ const FACES: [[u8; 4]; 6] =
 
 /// The closed polygons that separate a cube's inner from its outer corners. Vertices are in half
 /// edges from the corner (0, 0, 0), in an order that makes the normal point outwards.
-///
-/// Where a face has two inner corners on its diagonal, the surface joins them and cuts off the two
-/// outer ones. The neighbouring cube sees the same face and cuts it likewise, so that the surface
-/// has no holes.
-fn polygons(kind: u8) -> Vec<Vec<[u8; 3]>> {
+fn polygons(kind: u8, diagonals: Diagonals) -> Vec<Vec<[u8; 3]>> {
     let inside = |corner: u8| kind >> corner & 1 == 1;
-    // On each face the surface runs from the edge where the rim enters the inside to the edge
-    // where it last left it.
+    // On each face the surface runs from the edge where the rim enters the inside to an edge where
+    // it leaves it: the one before to join the corners, or the next to separate them.
     let mut segments: Vec<([u8; 3], [u8; 3])> = Vec::new();
     for face in FACES {
         for start in 0..4 {
@@ -99,9 +117,16 @@ fn polygons(kind: u8) -> Vec<Vec<[u8; 3]>> {
             if inside(entered[0]) || !inside(entered[1]) {
                 continue;
             }
-            // Backwards over the outside to where the rim left the inside before.
-            let outside = (2..4).find(|&step| inside(face[(start + 4 - step) % 4])).unwrap_or(4);
-            let left = [face[(start + 4 - outside) % 4], face[(start + 5 - outside) % 4]];
+            let last = match diagonals {
+                Diagonals::Joined => {
+                    start + 4
+                        - (2..4).find(|&step| inside(face[(start + 4 - step) % 4])).unwrap_or(4)
+                }
+                Diagonals::Pyradiomics => {
+                    start + (1..3).find(|&step| !inside(face[(start + step) % 4])).unwrap_or(3) - 1
+                }
+            };
+            let left = [face[last % 4], face[(last + 1) % 4]];
             segments.push((midpoint(entered), midpoint(left)));
         }
     }
@@ -123,16 +148,39 @@ fn midpoint(corners: [u8; 2]) -> [u8; 3] {
     std::array::from_fn(|axis| (corners[0] >> axis & 1) + (corners[1] >> axis & 1))
 }
 
+/// The kinds of cube whose hexagon pyradiomics cuts into a triangle of every other corner and three
+/// triangles round it, and whether that triangle has the least corner (0) or its neighbors (1).
+const HEXAGONS: [(u8, usize); 12] = [
+    (27, 1),
+    (29, 1),
+    (39, 0),
+    (46, 1),
+    (53, 0),
+    (58, 0),
+    (139, 0),
+    (141, 1),
+    (163, 0),
+    (172, 0),
+    (177, 1),
+    (184, 0),
+];
+
 /// Cuts a polygon into triangles that share one corner, in cube edges. A polygon need not be flat:
 /// it is cut so that the part of the cube with fewer voxels is convex, whichever part that is. The
 /// usual tables do so too, and the reference volume of the IBSI's digital phantom is met only this
 /// way. Between cuts that enclose the same the smaller area decides. The choice is made in a cube
 /// of unit edges, so that it does not hang on the last digit of the spacing.
-fn triangulate(polygon: &[[u8; 3]], kind: u8) -> Vec<[Vector; 3]> {
+fn triangulate(polygon: &[[u8; 3]], kind: u8, diagonals: Diagonals) -> Vec<[Vector; 3]> {
     let corners = polygon.len();
+    if let Some((_, first)) = HEXAGONS.iter().find(|hexagon| hexagon.0 == kind)
+        && diagonals == Diagonals::Pyradiomics
+    {
+        let least = (0..corners).min_by_key(|&corner| polygon[corner]).unwrap_or(0);
+        let corner = |step: usize| polygon[(least + first + step) % corners].map(halved);
+        return [[0, 2, 4], [0, 1, 2], [2, 3, 4], [4, 5, 0]].map(|steps| steps.map(corner)).into();
+    }
     let fan = |apex: usize| -> Vec<[Vector; 3]> {
-        let corner =
-            |step: usize| polygon[(apex + step) % corners].map(|half| f64::from(half) / 2.0);
+        let corner = |step: usize| polygon[(apex + step) % corners].map(halved);
         (1..corners - 1).map(|step| [corner(0), corner(step), corner(step + 1)]).collect()
     };
     let sign = if kind.count_ones() <= 4 { 1.0 } else { -1.0 };
@@ -149,6 +197,10 @@ fn triangulate(polygon: &[[u8; 3]], kind: u8) -> Vec<[Vector; 3]> {
     (0..corners).map(fan).max_by(better).expect("a polygon has corners")
 }
 
+fn halved(half_edges: u8) -> f64 {
+    f64::from(half_edges) / 2.0
+}
+
 /// Half the cross product of two sides: the triangle's area along its normal.
 fn area_vector(a: Vector, b: Vector, c: Vector) -> Vector {
     vector::scale(vector::cross(vector::subtract(b, a), vector::subtract(c, a)), 0.5)
@@ -161,18 +213,22 @@ mod tests {
     #[test]
     fn every_kind_of_cube_has_closed_polygons_and_its_complement_the_same_cut_edges() {
         for kind in 0_u8..=255 {
-            let mut cut: Vec<[u8; 3]> = polygons(kind).concat();
-            let mut complement: Vec<[u8; 3]> = polygons(!kind).concat();
-            cut.sort_unstable();
-            complement.sort_unstable();
-            assert_eq!(cut, complement, "kind {kind}");
-            assert!(polygons(kind).iter().all(|polygon| polygon.len() >= 3), "kind {kind}");
+            for diagonals in [Diagonals::Joined, Diagonals::Pyradiomics] {
+                let mut cut: Vec<[u8; 3]> = polygons(kind, diagonals).concat();
+                let mut complement: Vec<[u8; 3]> = polygons(!kind, diagonals).concat();
+                cut.sort_unstable();
+                complement.sort_unstable();
+                assert_eq!(cut, complement, "kind {kind}");
+                let closed = polygons(kind, diagonals).iter().all(|polygon| polygon.len() >= 3);
+                assert!(closed, "kind {kind}");
+            }
         }
     }
 
     #[test]
     fn one_voxel_is_an_octahedron() {
         let mut region = Region {
+            start: [0; 3],
             size: [3, 3, 3],
             spacing_mm: [2.0, 2.0, 2.0],
             inside: vec![0; 27],
@@ -180,7 +236,7 @@ mod tests {
             values: vec![0.0],
         };
         region.inside[13] = 1;
-        let surface = measure(&region);
+        let surface = measure(&region, Diagonals::Joined);
         assert!((surface.volume_mm3 - 4.0 / 3.0).abs() < 1e-12);
         assert!((surface.area_mm2 - 4.0 * 3.0_f64.sqrt()).abs() < 1e-12);
     }

@@ -2,143 +2,119 @@ use std::f64::consts::PI;
 
 use oncoweave_core::Feature;
 
+use super::autocorrelation::Autocorrelation;
+use super::hull::Hull;
+use super::moments::Moments;
 use super::region::Region;
-use super::{Definition, diameter, mesh, named};
+use super::{Definition, enclosing, mesh, named};
+use crate::vector;
 
-const DEFINITIONS: [Definition; 20] = [
-    Definition {
-        name: "morph_volume",
-        unit: "mm3",
-        meaning: "volume inside the surface mesh",
-        code: "RNU0",
-    },
-    Definition {
-        name: "morph_vol_approx",
-        unit: "mm3",
-        meaning: "volume as the number of voxels times the volume of one",
-        code: "YEKZ",
-    },
-    Definition {
-        name: "morph_area_mesh",
-        unit: "mm2",
-        meaning: "area of the surface mesh",
-        code: "C0JK",
-    },
-    Definition {
-        name: "morph_av",
-        unit: "1/mm",
-        meaning: "surface area over volume",
-        code: "2PR5",
-    },
-    Definition {
-        name: "morph_comp_1",
-        unit: "",
-        meaning: "compactness 1, greatest for a sphere",
-        code: "SKGS",
-    },
-    Definition {
-        name: "morph_comp_2",
-        unit: "",
-        meaning: "compactness 2, 1 for a sphere",
-        code: "BQWJ",
-    },
-    Definition {
-        name: "morph_sph_dispr",
-        unit: "",
-        meaning: "spherical disproportion, 1 for a sphere and more otherwise",
-        code: "KRCK",
-    },
-    Definition {
-        name: "morph_sphericity",
-        unit: "",
-        meaning: "sphericity, 1 for a sphere",
-        code: "QCFX",
-    },
-    Definition {
-        name: "morph_asphericity",
-        unit: "",
-        meaning: "asphericity, 0 for a sphere",
-        code: "25C7",
-    },
-    Definition {
-        name: "morph_com",
-        unit: "mm",
-        meaning: "distance from the centre of the region to its centre of intensity",
-        code: "KLMA",
-    },
-    Definition {
-        name: "morph_diam",
-        unit: "mm",
-        meaning: "greatest distance between two vertices of the surface",
-        code: "L0JK",
-    },
-    Definition {
-        name: "morph_pca_maj_axis",
-        unit: "mm",
-        meaning: "length of the first principal axis",
-        code: "TDIC",
-    },
-    Definition {
-        name: "morph_pca_min_axis",
-        unit: "mm",
-        meaning: "length of the second principal axis",
-        code: "P9VJ",
-    },
-    Definition {
-        name: "morph_pca_least_axis",
-        unit: "mm",
-        meaning: "length of the third principal axis",
-        code: "7J51",
-    },
-    Definition {
-        name: "morph_pca_elongation",
-        unit: "",
-        meaning: "second over first principal axis, 1 for a sphere",
-        code: "Q3CK",
-    },
-    Definition {
-        name: "morph_pca_flatness",
-        unit: "",
-        meaning: "third over first principal axis, 1 for a sphere",
-        code: "N17B",
-    },
-    Definition {
-        name: "morph_vol_dens_aabb",
-        unit: "",
-        meaning: "volume over that of the box along the image's axes",
-        code: "PBX1",
-    },
-    Definition {
-        name: "morph_area_dens_aabb",
-        unit: "",
-        meaning: "area over that of the box along the image's axes",
-        code: "R59B",
-    },
-    Definition {
-        name: "morph_vol_dens_aee",
-        unit: "",
-        meaning: "volume over that of the ellipsoid with the principal axes",
-        code: "6BDE",
-    },
-    Definition {
-        name: "morph_integ_int",
-        unit: "mm3 @",
-        meaning: "mean intensity times volume",
-        code: "99N0",
-    },
+const DEFINITIONS: [Definition; 29] = [
+    Definition::new("morph_volume", "mm3", "volume inside the surface mesh", "RNU0"),
+    Definition::new(
+        "morph_vol_approx",
+        "mm3",
+        "volume as the number of voxels times the volume of one",
+        "YEKZ",
+    ),
+    Definition::new("morph_area_mesh", "mm2", "area of the surface mesh", "C0JK"),
+    Definition::new("morph_av", "1/mm", "surface area over volume", "2PR5"),
+    Definition::new("morph_comp_1", "", "compactness 1, greatest for a sphere", "SKGS"),
+    Definition::new("morph_comp_2", "", "compactness 2, 1 for a sphere", "BQWJ"),
+    Definition::new(
+        "morph_sph_dispr",
+        "",
+        "spherical disproportion, 1 for a sphere and more otherwise",
+        "KRCK",
+    ),
+    Definition::new("morph_sphericity", "", "sphericity, 1 for a sphere", "QCFX"),
+    Definition::new("morph_asphericity", "", "asphericity, 0 for a sphere", "25C7"),
+    Definition::new(
+        "morph_com",
+        "mm",
+        "distance from the center of the region to its center of intensity",
+        "KLMA",
+    ),
+    Definition::new(
+        "morph_diam",
+        "mm",
+        "greatest distance between two vertices of the surface",
+        "L0JK",
+    ),
+    Definition::new("morph_pca_maj_axis", "mm", "length of the first principal axis", "TDIC"),
+    Definition::new("morph_pca_min_axis", "mm", "length of the second principal axis", "P9VJ"),
+    Definition::new("morph_pca_least_axis", "mm", "length of the third principal axis", "7J51"),
+    Definition::new(
+        "morph_pca_elongation",
+        "",
+        "second over first principal axis, 1 for a sphere",
+        "Q3CK",
+    ),
+    Definition::new(
+        "morph_pca_flatness",
+        "",
+        "third over first principal axis, 1 for a sphere",
+        "N17B",
+    ),
+    Definition::new(
+        "morph_vol_dens_aabb",
+        "",
+        "volume over that of the box along the image's axes",
+        "PBX1",
+    ),
+    Definition::new(
+        "morph_area_dens_aabb",
+        "",
+        "area over that of the box along the image's axes",
+        "R59B",
+    ),
+    Definition::new("morph_vol_dens_ombb", "", "volume over that of the smallest box", "ZH1A"),
+    Definition::new("morph_area_dens_ombb", "", "area over that of the smallest box", "IQYR"),
+    Definition::new(
+        "morph_vol_dens_aee",
+        "",
+        "volume over that of the ellipsoid with the principal axes",
+        "6BDE",
+    ),
+    Definition::new(
+        "morph_area_dens_aee",
+        "",
+        "area over that of the ellipsoid with the principal axes",
+        "RDD2",
+    ),
+    Definition::new(
+        "morph_vol_dens_mvee",
+        "",
+        "volume over that of the smallest ellipsoid",
+        "SWZ1",
+    ),
+    Definition::new("morph_area_dens_mvee", "", "area over that of the smallest ellipsoid", "BRI8"),
+    Definition::new("morph_vol_dens_conv_hull", "", "volume over that of the convex hull", "R3ER"),
+    Definition::new("morph_area_dens_conv_hull", "", "area over that of the convex hull", "7T7F"),
+    Definition::new("morph_integ_int", "mm3 @", "mean intensity times volume", "99N0"),
+    Definition::new("morph_moran_i", "", "Moran's I: spatial correlation of intensities", "N365"),
+    Definition::new("morph_geary_c", "", "Geary's C: spatial contrast of intensities", "NPT7"),
 ];
 
-/// Shape and size of a region.
-pub(crate) fn features(region: &Region, intensity_unit: &str) -> Vec<Feature> {
-    let mesh::Surface { area_mm2: area, volume_mm3: volume } = mesh::measure(region);
-    let voxel_volume: f64 = region.spacing_mm.iter().product();
-    let moments = Moments::new(region);
+/// Shape and size of a region, with the intensities of the part of it that counts.
+pub(crate) fn features(shape: &Region, intensity: &Region, intensity_unit: &str) -> Vec<Feature> {
+    let mesh::Surface { area_mm2: area, volume_mm3: volume } =
+        mesh::measure(shape, mesh::Diagonals::Joined);
+    let voxel_volume: f64 = shape.spacing_mm.iter().product();
+    let hull = Hull::new(shape);
+    let moments = Moments::new(shape);
+    let intensities = Moments::new(intensity);
+    let shift = vector::subtract(moments.center_mm, intensities.intensity_center_mm);
     let [major, minor, least] = moments.axes_mm();
     let sphericity = (36.0 * PI * volume.powi(2)).cbrt() / area;
-    let [box_volume, box_area] = bounding_box(region);
+    let box_mm = std::array::from_fn(|axis| (shape.size[axis] - 2) as f64 * shape.spacing_mm[axis]);
+    let smallest_box_mm = enclosing::smallest_box_mm(&hull);
+    let semi_axes = [major, minor, least].map(|axis| axis / 2.0);
+    let smallest_ellipsoid = enclosing::smallest_ellipsoid_semi_axes_mm(&hull);
+    let autocorrelation = Autocorrelation::new(intensity);
     let values = [
         volume,
-        region.indices.len() as f64 * voxel_volume,
+        shape.indices.len() as f64 * voxel_volume,
         area,
         area / volume,
         volume / (PI.sqrt() * area.powf(1.5)),
@@ -146,123 +122,30 @@ pub(crate) fn features(region: &Region, intensity_unit: &str) -> Vec<Feature> {
         1.0 / sphericity,
         sphericity,
         1.0 / sphericity - 1.0,
-        moments.shift_mm,
-        diameter::maximum_mm(region),
+        vector::norm(shift),
+        hull.diameter_mm(),
         major,
         minor,
         least,
         minor / major,
         least / major,
-        volume / box_volume,
-        area / box_area,
-        volume / (PI / 6.0 * major * minor * least),
-        moments.mean_intensity * volume,
+        volume / box_mm.iter().product::<f64>(),
+        area / box_area(box_mm),
+        volume / smallest_box_mm.iter().product::<f64>(),
+        area / box_area(smallest_box_mm),
+        volume / enclosing::ellipsoid_volume(semi_axes),
+        area / enclosing::ellipsoid_area(semi_axes),
+        volume / enclosing::ellipsoid_volume(smallest_ellipsoid),
+        area / enclosing::ellipsoid_area(smallest_ellipsoid),
+        volume / hull.volume_mm3(),
+        area / hull.area_mm2(),
+        intensities.mean_intensity * volume,
+        autocorrelation.moran_i,
+        autocorrelation.geary_c,
     ];
-    named(&DEFINITIONS, values, intensity_unit)
+    named(&DEFINITIONS, values, "", intensity_unit)
 }
 
-/// Volume and area of the box round a region's voxels, along the image's axes.
-fn bounding_box(region: &Region) -> [f64; 2] {
-    let [x, y, z]: [f64; 3] =
-        std::array::from_fn(|axis| (region.size[axis] - 2) as f64 * region.spacing_mm[axis]);
-    [x * y * z, 2.0 * (x * y + y * z + z * x)]
-}
-
-/// Moments of a region's voxel centres.
-struct Moments {
-    /// Covariance in mm², with one less than the number of voxels as divisor.
-    covariance: [[f64; 3]; 3],
-    /// From the centre to the centre weighted by intensity; not a number where intensities sum to 0.
-    shift_mm: f64,
-    mean_intensity: f64,
-}
-
-impl Moments {
-    fn new(region: &Region) -> Self {
-        let count = region.indices.len() as f64;
-        // Coordinates are whole numbers and small, so that these sums are exact.
-        let mut sums = [0_u64; 3];
-        let mut products = [[0_u64; 3]; 3];
-        let mut weighted = [0.0; 3];
-        let mut intensity = 0.0;
-        for (&index, &value) in region.indices.iter().zip(&region.values) {
-            let position = region.position(index).map(|coordinate| coordinate as u64);
-            let value = f64::from(value);
-            intensity += value;
-            for a in 0..3 {
-                sums[a] += position[a];
-                weighted[a] += value * position[a] as f64;
-                for b in a..3 {
-                    products[a][b] += position[a] * position[b];
-                }
-            }
-        }
-        let mean = sums.map(|sum| sum as f64 / count);
-        let covariance = std::array::from_fn(|a| {
-            std::array::from_fn(|b| {
-                let product = products[a.min(b)][a.max(b)] as f64;
-                let centred = (product - count * mean[a] * mean[b]) / (count - 1.0);
-                centred * region.spacing_mm[a] * region.spacing_mm[b]
-            })
-        });
-        let shift = (0..3)
-            .map(|axis| (mean[axis] - weighted[axis] / intensity) * region.spacing_mm[axis])
-            .map(|difference| difference * difference);
-        Self { covariance, shift_mm: shift.sum::<f64>().sqrt(), mean_intensity: intensity / count }
-    }
-
-    /// The lengths of the principal axes in mm, longest first: four standard deviations.
-    fn axes_mm(&self) -> [f64; 3] {
-        let mut values = eigenvalues(self.covariance);
-        values.sort_unstable_by(|a, b| b.total_cmp(a));
-        // Rounding may turn the zero of a flat region into a tiny negative number.
-        values.map(|value| 4.0 * value.max(0.0).sqrt())
-    }
-}
-
-/// The eigenvalues of a symmetric matrix, by Jacobi's rotations.
-fn eigenvalues(mut matrix: [[f64; 3]; 3]) -> [f64; 3] {
-    // Six sweeps are plenty: each squares what is left off the diagonal.
-    for _ in 0..12 {
-        for (p, q) in [(0, 1), (0, 2), (1, 2)] {
-            let off_diagonal = matrix[p][q];
-            if off_diagonal == 0.0 {
-                continue;
-            }
-            let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * off_diagonal);
-            let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
-            let cosine = 1.0 / tangent.hypot(1.0);
-            let sine = tangent * cosine;
-            for row in &mut matrix {
-                (row[p], row[q]) =
-                    (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
-            }
-            let (row_p, row_q) = (matrix[p], matrix[q]);
-            for column in 0..3 {
-                matrix[p][column] = cosine * row_p[column] - sine * row_q[column];
-                matrix[q][column] = sine * row_p[column] + cosine * row_q[column];
-            }
-        }
-    }
-    [matrix[0][0], matrix[1][1], matrix[2][2]]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eigenvalues_of_known_matrices() {
-        for (case, matrix, expected) in [
-            ("diagonal", [[3.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]], [1.0, 2.0, 3.0]),
-            ("one plane", [[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 5.0]], [1.0, 3.0, 5.0]),
-            ("all ones", [[1.0; 3]; 3], [0.0, 0.0, 3.0]),
-        ] {
-            let mut values = eigenvalues(matrix);
-            values.sort_unstable_by(f64::total_cmp);
-            for (value, expected) in values.iter().zip(expected) {
-                assert!((value - expected).abs() < 1e-12, "{case}: {values:?}");
-            }
-        }
-    }
+fn box_area([x, y, z]: [f64; 3]) -> f64 {
+    2.0 * (x * y + y * z + z * x)
 }

@@ -1,8 +1,10 @@
 use crate::{Error, Mask, Volume};
 
-/// A region cut out of its volume: the mask's bounding box with a border of one voxel outside, so
-/// that every voxel inside has all of its neighbours.
+/// A region cut out of its volume: a box with a border of one voxel outside, so that every voxel
+/// inside has all of its neighbors.
 pub(crate) struct Region {
+    /// The position (x, y, z) in the volume of the box's first voxel that is not border.
+    pub(crate) start: [usize; 3],
     /// Voxels of the box along x, y, z, the border included.
     pub(crate) size: [usize; 3],
     pub(crate) spacing_mm: [f64; 3],
@@ -15,11 +17,13 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// Cuts a mask that is not empty out of a volume of the same shape.
-    pub(crate) fn new(volume: &Volume, mask: &Mask) -> Result<Self, Error> {
-        let (low, high) = bounding_box(mask).ok_or(Error::EmptyMask)?;
+    /// Cuts a mask out of a volume of the same shape, by the bounding box of `shape`, which the mask
+    /// lies in.
+    pub(crate) fn new(volume: &Volume, mask: &Mask, shape: &Mask) -> Result<Self, Error> {
+        let (low, high) = shape.bounding_box().ok_or(Error::EmptyMask)?;
         let size: [usize; 3] = std::array::from_fn(|axis| high[axis] - low[axis] + 3);
         let mut region = Self {
+            start: low,
             size,
             spacing_mm: volume.geometry.spacing_mm,
             inside: vec![0; size.iter().product()],
@@ -52,19 +56,4 @@ impl Region {
         let [width, height, _] = self.size;
         [index % width, index / width % height, index / width / height]
     }
-}
-
-/// The least and greatest index (x, y, z) inside; `None` for an empty mask.
-fn bounding_box(mask: &Mask) -> Option<([usize; 3], [usize; 3])> {
-    let mut low = [usize::MAX; 3];
-    let mut high = [0; 3];
-    for (z, plane) in mask.voxels.outer_iter().enumerate() {
-        for (y, row) in plane.outer_iter().enumerate() {
-            let Some(first) = row.iter().position(|&inside| inside) else { continue };
-            let last = row.iter().rposition(|&inside| inside).unwrap_or(first);
-            low = [low[0].min(first), low[1].min(y), low[2].min(z)];
-            high = [high[0].max(last), high[1].max(y), high[2].max(z)];
-        }
-    }
-    (low[0] != usize::MAX).then_some((low, high))
 }
