@@ -21,6 +21,8 @@ pub struct SourceFile {
     pub mask: Option<PathBuf>,
     /// The sample within the file, where it has several.
     pub sample_id: Option<String>,
+    /// The gene panel that was sequenced; `None` where all genes were.
+    pub panel: Option<String>,
     /// When it was taken.
     pub date: Option<NaiveDate>,
     /// The line in the files list.
@@ -137,6 +139,13 @@ impl List {
             }
             _ => Ok(()),
         }?;
+        let panel = self.cell(row, "panel").map(str::to_owned);
+        if panel.is_some() && !matches!(modality.kind, Kind::Vcf | Kind::Maf) {
+            let kind = modality.kind;
+            return Err(format!(
+                "`panel` is for vcf and maf alone, but modality `{name}` is {kind}"
+            ));
+        }
         // The text itself is not shown: it may be a date of birth in a wrong column.
         let date = |text: &str| text.parse().map_err(|_| "`date` must be written YYYY-MM-DD");
         Ok(SourceFile {
@@ -145,6 +154,7 @@ impl List {
             path,
             mask,
             sample_id: self.cell(row, "sample_id").map(str::to_owned),
+            panel,
             date: self.cell(row, "date").map(date).transpose()?,
             line: row.line,
         })
@@ -176,7 +186,8 @@ impl List {
 }
 
 fn check_columns(path: &Path, names: &[String]) -> Result<(), Error> {
-    const KNOWN: [&str; 6] = ["patient_id", "modality", "path", "sample_id", "date", "mask"];
+    const KNOWN: [&str; 7] =
+        ["patient_id", "modality", "path", "sample_id", "date", "mask", "panel"];
     for column in &KNOWN[..3] {
         if !names.iter().any(|name| name == column) {
             return Err(Error::MissingColumn {
@@ -235,13 +246,17 @@ fn reject_duplicates(list: &List, found: &mut SourceFiles) {
 
 /// A scan or a genome belongs to one patient. Where rows of several patients name one, nobody can
 /// say whose it is, and all go. Tables of many patients are meant to be shared, and so is a VCF
-/// file whose rows name different samples.
+/// file whose rows name different samples; genotypes are found by the patient's id where no sample
+/// is named.
 fn reject_shared_paths(list: &List, manifest: &Manifest, found: &mut SourceFiles) {
     let mut groups: BTreeMap<(PathBuf, Option<String>), Vec<SourceFile>> = BTreeMap::new();
     let mut kept = Vec::new();
     for file in found.files.drain(..) {
         let sample = match manifest.modality(&file.modality).map(|modality| modality.kind) {
             Some(Kind::Vcf) => file.sample_id.clone(),
+            Some(Kind::Genotype) => {
+                Some(file.sample_id.clone().unwrap_or_else(|| file.patient_id.to_string()))
+            }
             Some(Kind::Dicom | Kind::Nifti) => None,
             _ => {
                 kept.push(file);
@@ -322,6 +337,16 @@ mod tests {
         assert_eq!(files.files[0].sample_id.as_deref(), Some("S"));
         assert_eq!(files.files[0].date, NaiveDate::from_ymd_opt(2020, 2, 3));
         assert_eq!(files.rejected, []);
+    }
+
+    #[test]
+    fn a_panel_is_for_small_variants_alone() {
+        let head = "patient_id,modality,path,mask,panel\n";
+        let files = read(&format!("{head}P1,g,a.vcf,,X\nP2,mr,a.vcf,b.vcf,X\n")).unwrap();
+        assert_eq!(files.files[0].panel.as_deref(), Some("X"));
+        assert_eq!(files.files.len(), 1);
+        let reason = &files.rejected[0].reason;
+        assert!(reason.contains("`panel` is for vcf and maf alone, but modality `mr`"), "{reason}");
     }
 
     #[test]

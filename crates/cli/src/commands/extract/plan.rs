@@ -11,6 +11,7 @@ use oncoweave_cohort::{
 use oncoweave_core::{Exclusion, PatientId};
 
 use super::inputs::inputs;
+use super::resources::{Resources, modality_sha256, resolve};
 use super::settings::{Settings, read_clinical_settings, settings_sha256};
 
 /// What is to be done, all of it checked.
@@ -37,7 +38,10 @@ pub(super) struct Clinical {
 /// One modality with its settings.
 pub(super) struct ModalityPlan {
     pub(super) name: String,
+    /// The files that they name can be opened.
     pub(super) settings: Settings,
+    /// What those files hold.
+    pub(super) resources: Resources,
     pub(super) settings_sha256: String,
     /// The table of a modality that is one, read.
     pub(super) table: Option<(Table, SourceHash)>,
@@ -86,13 +90,16 @@ impl Plan {
         rejected.extend(clinical.table.rejected.iter().map(|row| exclusion(row, "clinical")));
         let known = known_files(&clinical, files.files, &manifest, &mut rejected)?;
         let mut modalities = Vec::new();
-        for (modality, settings) in manifest.modalities.iter().zip(settings) {
+        for (modality, mut settings) in manifest.modalities.iter().zip(settings) {
+            let unresolved = settings_sha256(&settings);
+            let named = resolve(&mut settings, &manifest)?;
             let table = read_modality_table(&modality.name, &settings)?;
             let rows = table.iter().flat_map(|(table, _)| &table.rejected);
             rejected.extend(rows.map(|row| exclusion(row, &modality.name)));
             modalities.push(ModalityPlan {
                 name: modality.name.clone(),
-                settings_sha256: settings_sha256(&settings),
+                settings_sha256: modality_sha256(unresolved, &named),
+                resources: Resources::load(&settings, &modality.name)?,
                 settings,
                 table,
             });
@@ -203,7 +210,7 @@ fn tasks(modalities: &[ModalityPlan], files: Vec<SourceFile>) -> Vec<Task> {
             .iter()
             .position(|modality| modality.name == file.modality)
             .expect("the files list was checked against the manifest");
-        let shared = matches!(modalities[modality].settings, Settings::Maf(_) | Settings::Cnv(_));
+        let shared = modalities[modality].settings.is_shared();
         // An undated row has an empty text, which sorts before any date.
         let date = file.date.map(|date| date.to_string()).unwrap_or_default();
         let own = if shared { String::new() } else { format!("{}\0{date}", file.patient_id) };

@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 use oncoweave_clinical::{ClinicalSettings, OutcomeSettings, TableSettings};
 use oncoweave_cohort::{Kind, Manifest, Modality, sha256_bytes};
-use oncoweave_genomics::{CnvSettings, MafSettings, VcfSettings};
+use oncoweave_genomics::{
+    CnvSettings, ExpressionSettings, GenotypeSettings, MafSettings, SvSettings, VcfSettings,
+};
 use oncoweave_imaging::ImagingSettings;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -14,6 +16,9 @@ pub(super) enum Settings {
     Vcf(VcfSettings),
     Maf(MafSettings),
     Cnv(CnvSettings),
+    Sv(SvSettings),
+    Expression(ExpressionSettings),
+    Genotype(GenotypeSettings),
     Dicom(ImagingSettings),
     Nifti(ImagingSettings),
     Table {
@@ -32,6 +37,9 @@ impl Settings {
             Kind::Vcf => Self::Vcf(read(options, &place)?),
             Kind::Maf => Self::Maf(read(options, &place)?),
             Kind::Cnv => Self::Cnv(read(options, &place)?),
+            Kind::Sv => Self::Sv(read(options, &place)?),
+            Kind::Expression => Self::Expression(read(options, &place)?),
+            Kind::Genotype => Self::Genotype(read(options, &place)?),
             Kind::Dicom => Self::Dicom(read_imaging(options, &place)?),
             Kind::Nifti => Self::Nifti(read_imaging(options, &place)?),
             Kind::Table => {
@@ -44,6 +52,25 @@ impl Settings {
             }
         };
         Ok(settings)
+    }
+
+    /// Whether one file may serve many patients.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(
+            self,
+            Self::Maf(_) | Self::Cnv(_) | Self::Sv(_) | Self::Expression(_) | Self::Genotype(_)
+        )
+    }
+
+    /// The files that the settings name, as the manifest writes them until they are resolved.
+    pub(super) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Vcf(settings) => settings.variants.paths_mut().collect(),
+            Self::Maf(settings) => settings.variants.paths_mut().collect(),
+            Self::Expression(settings) => settings.gene_sets.iter_mut().collect(),
+            Self::Genotype(settings) => settings.scores.iter_mut().collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
