@@ -4,6 +4,7 @@
 //! one source and keeps the result so that a later run can reuse it, `collect` brings all parts
 //! into the tables.
 
+mod builds;
 mod collect;
 mod folder;
 mod inputs;
@@ -98,6 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         ))?;
         return Ok(Outcome::Complete);
     }
+    builds::check(&plan, &measured)?;
     warnings::warn(&plan, &measured);
     let summary = collect::write(&plan, &measured, &args.out)
         .with_context(|| format!("could not write the results into {}", args.out.display()))?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_file};
 
 use super::resources::resolve;
-use super::settings::{Settings, read_clinical_settings, settings_sha256};
+use super::settings::{Settings, build, read_clinical_settings, settings_sha256};
 
 /// What every table of an extraction depends on besides the files of single patients: SHA-256 by a
 /// name for people. Days round the index date are not among it, for they count when aligning.
@@ -21,6 +21,9 @@ pub(super) fn inputs(manifest: &Manifest) -> Result<BTreeMap<String, String>> {
         let mut settings = Settings::read(manifest, modality)?;
         let sha256 = settings_sha256(&settings);
         inputs.extend(resolve(&mut settings, manifest)?);
+        if let Some(build) = build(manifest, modality)? {
+            inputs.insert(format!("`build` of modality `{}`", modality.name), build.to_string());
+        }
         if let Settings::Table { path, .. } = &settings {
             inputs.insert(manifest.relative(path), hash(path)?);
         }

@@ -5,8 +5,9 @@ use oncoweave_core::Feature;
 use oncoweave_genomics::{
     CopyNumber, Expression, ExpressionSettings, GeneSets, GenotypeResources, GenotypeSettings,
     GenotypeSource, Maf, MafSample, MafSettings, StructuralVariants, SvSettings, VariantResources,
-    VcfResources, VcfSettings, VcfSource, cnv_features, expression_features, genotype_features,
-    maf_features, matches_sample, sv_features, vcf_features,
+    VcfResources, VcfSettings, VcfSource, build::Build, cnv_features, declared_build,
+    expression_features, genotype_features, maf_features, matches_sample, sv_features,
+    vcf_features,
 };
 use oncoweave_imaging::{dicom_features, nifti_features};
 
@@ -22,20 +23,37 @@ pub(super) struct Parsed {
     pub(super) rows: Vec<Result<Vec<Feature>, String>>,
     /// What was odd and did not stop the sources from being read.
     pub(super) notes: Vec<String>,
+    /// The genome build that the source declares.
+    pub(super) build: Option<Build>,
 }
 
 impl Parsed {
     fn single(features: Vec<Feature>) -> Self {
-        Self { rows: vec![Ok(features)], notes: Vec::new() }
+        Self { rows: vec![Ok(features)], notes: Vec::new(), build: None }
     }
 
     fn each(rows: impl Iterator<Item = Result<Vec<Feature>, String>>) -> Self {
-        Self { rows: rows.collect(), notes: Vec::new() }
+        Self { rows: rows.collect(), notes: Vec::new(), build: None }
     }
 }
 
-/// The features of each row of a task; an error where no row has any.
+/// The features of each row of a task; an error where no row has any, or the source is of another
+/// genome build than the modality.
 pub(super) fn parse(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
+    let path = &task.files[0].path;
+    let is_placed = modality.settings.has_positions();
+    let build = if is_placed { declared_build(path).map_err(reason)? } else { None };
+    match (modality.build, build) {
+        (Some(expected), Some(found)) if found != expected => Err(format!(
+            "{}: expected positions on {expected} as `build` says, found {found}; lift the file \
+             over or leave it out",
+            path.display()
+        )),
+        _ => features(modality, task).map(|parsed| Parsed { build, ..parsed }),
+    }
+}
+
+fn features(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
     let file = &task.files[0];
     match (&modality.settings, &modality.resources) {
         (Settings::Vcf(settings), Resources::Vcf(resources)) => vcf(file, settings, resources),

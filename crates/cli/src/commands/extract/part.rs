@@ -28,6 +28,9 @@ pub(super) struct Part {
     /// What was odd in the sources and did not stop them from being read.
     #[serde(default)]
     pub(super) notes: Vec<String>,
+    /// The genome build that the source declares.
+    #[serde(default)]
+    pub(super) build: Option<String>,
 }
 
 /// Everything that a result depends on.
@@ -119,9 +122,10 @@ pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint,
         date: file.date,
         reason: reason.clone(),
     };
-    let Parsed { rows, notes } = results.unwrap_or_else(|reason| Parsed {
+    let Parsed { rows, notes, build } = results.unwrap_or_else(|reason| Parsed {
         rows: vec![Err(reason); task.files.len()],
         notes: Vec::new(),
+        build: None,
     });
     let mut set_aside = Vec::new();
     let mut tables = Vec::new();
@@ -147,6 +151,7 @@ pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint,
         rows: table.rows.into_iter().map(row).collect(),
         set_aside,
         notes,
+        build: build.map(|build| build.to_string()),
     }
 }
 

@@ -9,10 +9,11 @@ use oncoweave_cohort::{
     Kind, KnownPatients, Manifest, SourceFile, SourceFiles, SourceHash, hash_source, read_files,
 };
 use oncoweave_core::{Exclusion, PatientId};
+use oncoweave_genomics::build::Build;
 
 use super::inputs::inputs;
 use super::resources::{Resources, modality_sha256, resolve};
-use super::settings::{Settings, read_clinical_settings, settings_sha256};
+use super::settings::{Settings, build, read_clinical_settings, settings_sha256};
 
 /// What is to be done, all of it checked.
 pub(super) struct Plan {
@@ -42,6 +43,8 @@ pub(super) struct ModalityPlan {
     pub(super) settings: Settings,
     /// What those files hold.
     pub(super) resources: Resources,
+    /// The genome build that its files must be of, where they declare one.
+    pub(super) build: Option<Build>,
     pub(super) settings_sha256: String,
     /// The table of a modality that is one, read.
     pub(super) table: Option<(Table, SourceHash)>,
@@ -92,7 +95,9 @@ impl Plan {
         let mut modalities = Vec::new();
         for (modality, mut settings) in manifest.modalities.iter().zip(settings) {
             let unresolved = settings_sha256(&settings);
-            let named = resolve(&mut settings, &manifest)?;
+            let mut named = resolve(&mut settings, &manifest)?;
+            let build = build(&manifest, modality)?;
+            named.extend(build.map(|build| ("build".to_owned(), build.to_string())));
             let table = read_modality_table(&modality.name, &settings)?;
             let rows = table.iter().flat_map(|(table, _)| &table.rejected);
             rejected.extend(rows.map(|row| exclusion(row, &modality.name)));
@@ -101,6 +106,7 @@ impl Plan {
                 settings_sha256: modality_sha256(unresolved, &named),
                 resources: Resources::load(&settings, &modality.name)?,
                 settings,
+                build,
                 table,
             });
         }

@@ -5,6 +5,7 @@ use oncoweave_clinical::{ClinicalSettings, OutcomeSettings, TableSettings};
 use oncoweave_cohort::{Kind, Manifest, Modality, sha256_bytes};
 use oncoweave_genomics::{
     CnvSettings, ExpressionSettings, GenotypeSettings, MafSettings, SvSettings, VcfSettings,
+    build::Build,
 };
 use oncoweave_imaging::ImagingSettings;
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,6 +34,9 @@ impl Settings {
     pub(super) fn read(manifest: &Manifest, modality: &Modality) -> Result<Self> {
         let place = format!("{}: modality `{}`", manifest.path.display(), modality.name);
         let mut options = modality.options.clone();
+        if takes_build(modality.kind) {
+            options.remove("build");
+        }
         let settings = match modality.kind {
             Kind::Vcf => Self::Vcf(read(options, &place)?),
             Kind::Maf => Self::Maf(read(options, &place)?),
@@ -62,6 +66,11 @@ impl Settings {
         )
     }
 
+    /// Whether its files have positions on a genome.
+    pub(super) fn has_positions(&self) -> bool {
+        matches!(self, Self::Vcf(_) | Self::Maf(_) | Self::Cnv(_) | Self::Sv(_) | Self::Genotype(_))
+    }
+
     /// The files that the settings name, as the manifest writes them until they are resolved.
     pub(super) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         match self {
@@ -72,6 +81,27 @@ impl Settings {
             _ => Vec::new(),
         }
     }
+}
+
+/// The kinds whose parser does not know `build`: extract itself compares it with what files declare.
+fn takes_build(kind: Kind) -> bool {
+    matches!(kind, Kind::Vcf | Kind::Maf | Kind::Sv | Kind::Genotype)
+}
+
+/// The genome build that a modality asks for with `build`.
+pub(super) fn build(manifest: &Manifest, modality: &Modality) -> Result<Option<Build>> {
+    let Some(value) = modality.options.get("build") else { return Ok(None) };
+    if !takes_build(modality.kind) && modality.kind != Kind::Cnv {
+        return Ok(None);
+    }
+    let build = value.as_str().and_then(Build::named).ok_or_else(|| {
+        anyhow!(
+            "{}: modality `{}`: expected a genome build such as \"GRCh38\" as `build`, found {value}",
+            manifest.path.display(),
+            modality.name
+        )
+    })?;
+    Ok(Some(build))
 }
 
 /// The settings of the clinical table and its outcome.
