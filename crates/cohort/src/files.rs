@@ -21,6 +21,8 @@ pub struct SourceFile {
     pub mask: Option<PathBuf>,
     /// The sample within the file, where it has several.
     pub sample_id: Option<String>,
+    /// The gene panel that was sequenced; `None` where all genes were.
+    pub panel: Option<String>,
     /// When it was taken.
     pub date: Option<NaiveDate>,
     /// The line in the files list.
@@ -54,7 +56,7 @@ pub fn read_files(manifest: &Manifest) -> Result<SourceFiles, Error> {
             Err(problem) => found.rejected.push(list.reject(row, &problem)),
         }
     }
-    reject_duplicates(&list, &mut found);
+    reject_duplicates(&list, manifest, &mut found);
     reject_absent_paths(&list, &mut found)?;
     reject_shared_paths(&list, manifest, &mut found);
     Ok(found)
@@ -137,6 +139,13 @@ impl List {
             }
             _ => Ok(()),
         }?;
+        let panel = self.cell(row, "panel").map(str::to_owned);
+        if panel.is_some() && !matches!(modality.kind, Kind::Vcf | Kind::Maf) {
+            let kind = modality.kind;
+            return Err(format!(
+                "`panel` is for vcf and maf alone, but modality `{name}` is {kind}"
+            ));
+        }
         // The text itself is not shown: it may be a date of birth in a wrong column.
         let date = |text: &str| text.parse().map_err(|_| "`date` must be written YYYY-MM-DD");
         Ok(SourceFile {
@@ -145,6 +154,7 @@ impl List {
             path,
             mask,
             sample_id: self.cell(row, "sample_id").map(str::to_owned),
+            panel,
             date: self.cell(row, "date").map(date).transpose()?,
             line: row.line,
         })
@@ -176,7 +186,8 @@ impl List {
 }
 
 fn check_columns(path: &Path, names: &[String]) -> Result<(), Error> {
-    const KNOWN: [&str; 6] = ["patient_id", "modality", "path", "sample_id", "date", "mask"];
+    const KNOWN: [&str; 7] =
+        ["patient_id", "modality", "path", "sample_id", "date", "mask", "panel"];
     for column in &KNOWN[..3] {
         if !names.iter().any(|name| name == column) {
             return Err(Error::MissingColumn {
@@ -199,9 +210,10 @@ fn check_columns(path: &Path, names: &[String]) -> Result<(), Error> {
     }
 }
 
-/// A row that repeats another word for word goes, the first stays. Where two rows name different
-/// sources for one patient, modality and date, nobody can say which is meant, and all go.
-fn reject_duplicates(list: &List, found: &mut SourceFiles) {
+/// A row that repeats another word for word goes, the first stays. Where several rows name different
+/// sources for one patient, modality and date, VCFs are one tumor's by several callers and stay; of
+/// anything else nobody can say which is meant, and all go.
+fn reject_duplicates(list: &List, manifest: &Manifest, found: &mut SourceFiles) {
     let mut groups: HashMap<(PatientId, String, Option<NaiveDate>), Vec<SourceFile>> =
         HashMap::new();
     let key = |file: &SourceFile| (file.patient_id.clone(), file.modality.clone(), file.date);
@@ -209,6 +221,10 @@ fn reject_duplicates(list: &List, found: &mut SourceFiles) {
         groups.entry(key(&file)).or_default().push(file);
     }
     for group in groups.into_values() {
+        if are_of_callers(&group, manifest) {
+            found.files.extend(group);
+            continue;
+        }
         let first = &group[0];
         let same = |file: &SourceFile| SourceFile { line: first.line, ..file.clone() } == *first;
         let agree = group.iter().all(same);
@@ -233,15 +249,27 @@ fn reject_duplicates(list: &List, found: &mut SourceFiles) {
     found.rejected.sort_by(|a, b| (&a.patient_id, &a.reason).cmp(&(&b.patient_id, &b.reason)));
 }
 
+/// Whether the rows name one tumor's VCFs by several callers: different files, one panel.
+fn are_of_callers(group: &[SourceFile], manifest: &Manifest) -> bool {
+    let is_vcf =
+        manifest.modality(&group[0].modality).is_some_and(|modality| modality.kind == Kind::Vcf);
+    let paths: HashSet<&Path> = group.iter().map(|file| file.path.as_path()).collect();
+    is_vcf && paths.len() == group.len() && group.iter().all(|file| file.panel == group[0].panel)
+}
+
 /// A scan or a genome belongs to one patient. Where rows of several patients name one, nobody can
 /// say whose it is, and all go. Tables of many patients are meant to be shared, and so is a VCF
-/// file whose rows name different samples.
+/// file whose rows name different samples; genotypes are found by the patient's id where no sample
+/// is named.
 fn reject_shared_paths(list: &List, manifest: &Manifest, found: &mut SourceFiles) {
     let mut groups: BTreeMap<(PathBuf, Option<String>), Vec<SourceFile>> = BTreeMap::new();
     let mut kept = Vec::new();
     for file in found.files.drain(..) {
         let sample = match manifest.modality(&file.modality).map(|modality| modality.kind) {
             Some(Kind::Vcf) => file.sample_id.clone(),
+            Some(Kind::Genotype) => {
+                Some(file.sample_id.clone().unwrap_or_else(|| file.patient_id.to_string()))
+            }
             Some(Kind::Dicom | Kind::Nifti) => None,
             _ => {
                 kept.push(file);
@@ -322,6 +350,16 @@ mod tests {
         assert_eq!(files.files[0].sample_id.as_deref(), Some("S"));
         assert_eq!(files.files[0].date, NaiveDate::from_ymd_opt(2020, 2, 3));
         assert_eq!(files.rejected, []);
+    }
+
+    #[test]
+    fn a_panel_is_for_small_variants_alone() {
+        let head = "patient_id,modality,path,mask,panel\n";
+        let files = read(&format!("{head}P1,g,a.vcf,,X\nP2,mr,a.vcf,b.vcf,X\n")).unwrap();
+        assert_eq!(files.files[0].panel.as_deref(), Some("X"));
+        assert_eq!(files.files.len(), 1);
+        let reason = &files.rejected[0].reason;
+        assert!(reason.contains("`panel` is for vcf and maf alone, but modality `mr`"), "{reason}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct LineageRow {
     pub settings_sha256: String,
     /// What became of it.
     pub status: Status,
-    /// Why it was set aside.
+    /// Why it was set aside, or what was mended in it and left out of it.
     pub reason: Option<String>,
 }
 

@@ -50,6 +50,12 @@ pub enum Kind {
     Maf,
     /// Copy-number segments, one file for many patients.
     Cnv,
+    /// Structural variants, one file a patient or for many.
+    Sv,
+    /// Gene expression, one file a patient or for many.
+    Expression,
+    /// Germline genotypes, one file a patient or for many.
+    Genotype,
     /// A folder with one image series and one RTSTRUCT or SEG.
     Dicom,
     /// An image and its mask.
@@ -64,6 +70,9 @@ impl fmt::Display for Kind {
             Self::Vcf => "vcf",
             Self::Maf => "maf",
             Self::Cnv => "cnv",
+            Self::Sv => "sv",
+            Self::Expression => "expression",
+            Self::Genotype => "genotype",
             Self::Dicom => "dicom",
             Self::Nifti => "nifti",
             Self::Table => "table",
@@ -277,7 +286,7 @@ mod tests {
             (
                 "an unknown kind",
                 format!("{head}[[modality]]\nname = 'a'\nkind = 'vfc'\n"),
-                "expected one of `vcf`, `maf`, `cnv`, `dicom`, `nifti`, `table`",
+                "expected one of `vcf`, `maf`, `cnv`, `sv`, `expression`, `genotype`, `dicom`",
             ),
             (
                 "a name twice",

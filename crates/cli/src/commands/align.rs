@@ -42,8 +42,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .collect();
     let lineage = fs::read(args.features.join("lineage.parquet"))?;
 
-    let (cohort, left_out) =
-        align(&outcomes, &tables, manifest.clinical.contains_key("index_date"));
+    let dated = manifest.clinical.contains_key("index_date");
+    if dated {
+        warn_of_undated(&tables);
+    }
+    let (cohort, left_out) = align(&outcomes, &tables, dated);
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "aligned the cohort");
     let excluded = [earlier, left_out.clone()].concat();
     write_exclusions(&beside(&args.out, "exclusions.csv"), &excluded)?;
@@ -87,6 +90,21 @@ fn read_tables(features: &Path, manifest: &Manifest) -> Result<Vec<ModalityTable
         Ok(ModalityTable { name: name.to_owned(), window, table })
     };
     std::iter::once(clinical).chain(others).map(read).collect()
+}
+
+/// A row without a date counts whenever it was taken, so that a window says nothing of it.
+fn warn_of_undated(tables: &[ModalityTable]) {
+    for ModalityTable { name, window, table } in tables {
+        let undated = table.rows.iter().filter(|row| row.date.is_none()).count();
+        let is_windowed = *window != Window::default() || undated < table.rows.len();
+        if is_windowed && undated > 0 {
+            tracing::warn!(
+                "modality `{name}`: {undated} of {} rows have no date and were taken as lying in \
+                 the window; give each its `date`",
+                table.rows.len()
+            );
+        }
+    }
 }
 
 /// The figures of an alignment; `left_out` are those of `excluded` that this step added.

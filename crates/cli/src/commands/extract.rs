@@ -4,17 +4,21 @@
 //! one source and keeps the result so that a later run can reuse it, `collect` brings all parts
 //! into the tables.
 
+mod builds;
 mod collect;
 mod folder;
 mod inputs;
 mod lineage;
+mod parse;
 mod part;
 mod plan;
+mod resources;
 mod settings;
+mod warnings;
 
 use std::{
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -95,6 +99,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         ))?;
         return Ok(Outcome::Complete);
     }
+    builds::check(&plan, &measured)?;
+    warnings::warn(&plan, &measured);
     let summary = collect::write(&plan, &measured, &args.out)
         .with_context(|| format!("could not write the results into {}", args.out.display()))?;
     folder::finish(&args.out, &plan)?;
@@ -129,7 +135,7 @@ fn measure(plan: &Plan, args: &Args) -> Result<Measured> {
             part.write(&path)?;
             part
         };
-        log_set_aside(&part, Path::new(&plan.modalities[task.modality].name));
+        log(&part, &plan.modalities[task.modality].name);
         bar.inc(1);
         Ok(part)
     };
@@ -138,9 +144,9 @@ fn measure(plan: &Plan, args: &Args) -> Result<Measured> {
     Ok(Measured { parts: parts?, reused: reused.into_inner() })
 }
 
-fn log_set_aside(part: &Part, modality: &Path) {
+fn log(part: &Part, modality: &str) {
     for one in &part.set_aside {
-        tracing::info!(patient = %one.patient_id, modality = %modality.display(), "{}", one.reason);
+        tracing::info!(patient = %one.patient_id, modality, "{}", one.reason);
     }
 }
 

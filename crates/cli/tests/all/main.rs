@@ -2,4 +2,5 @@
 
 mod container;
 mod extract;
+mod kinds;
 mod results;

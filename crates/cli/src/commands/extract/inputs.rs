@@ -3,7 +3,8 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_file};
 
-use super::settings::{Settings, read_clinical_settings, settings_sha256};
+use super::resources::resolve;
+use super::settings::{Settings, build, read_clinical_settings, settings_sha256};
 
 /// What every table of an extraction depends on besides the files of single patients: SHA-256 by a
 /// name for people. Days round the index date are not among it, for they count when aligning.
@@ -17,11 +18,16 @@ pub(super) fn inputs(manifest: &Manifest) -> Result<BTreeMap<String, String>> {
     }
     inputs.insert("[clinical] and [outcome]".to_owned(), settings_sha256(&(&clinical, &outcome)));
     for modality in &manifest.modalities {
-        let settings = Settings::read(manifest, modality)?;
+        let mut settings = Settings::read(manifest, modality)?;
+        let sha256 = settings_sha256(&settings);
+        inputs.extend(resolve(&mut settings, manifest)?);
+        if let Some(build) = build(manifest, modality)? {
+            inputs.insert(format!("`build` of modality `{}`", modality.name), build.to_string());
+        }
         if let Settings::Table { path, .. } = &settings {
             inputs.insert(manifest.relative(path), hash(path)?);
         }
-        inputs.insert(format!("modality `{}`", modality.name), settings_sha256(&settings));
+        inputs.insert(format!("modality `{}`", modality.name), sha256);
     }
     Ok(inputs)
 }

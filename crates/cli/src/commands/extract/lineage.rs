@@ -68,7 +68,9 @@ fn task_lineage(plan: &Plan, task: &Task, part: &Part) -> Vec<LineageRow> {
         .map(|hashes| hashes.iter().map(|hash| hash.sha256.as_str()).collect::<Vec<_>>().join(";"));
     let size_bytes = hashes.map(|hashes| hashes.iter().map(|hash| hash.size_bytes).sum());
     let row = |file: &SourceFile| {
-        let reason = part.reason(file).map(str::to_owned);
+        let set_aside = part.reason(file).map(str::to_owned);
+        let status = if set_aside.is_some() { Status::SetAside } else { Status::Ok };
+        let notes = || (!part.notes.is_empty()).then(|| part.notes.join("; "));
         LineageRow {
             patient_id: file.patient_id.clone(),
             modality: modality.name.clone(),
@@ -79,9 +81,9 @@ fn task_lineage(plan: &Plan, task: &Task, part: &Part) -> Vec<LineageRow> {
             date: file.date,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             settings_sha256: modality.settings_sha256.clone(),
-            status: if reason.is_some() { Status::SetAside } else { Status::Ok },
-            reason,
+            status,
+            reason: set_aside.or_else(notes),
         }
     };
-    task.files.iter().map(row).collect()
+    task.rows().iter().map(row).collect()
 }

@@ -9,9 +9,11 @@ use oncoweave_cohort::{
     Kind, KnownPatients, Manifest, SourceFile, SourceFiles, SourceHash, hash_source, read_files,
 };
 use oncoweave_core::{Exclusion, PatientId};
+use oncoweave_genomics::build::Build;
 
 use super::inputs::inputs;
-use super::settings::{Settings, read_clinical_settings, settings_sha256};
+use super::resources::{Resources, modality_sha256, resolve};
+use super::settings::{Settings, build, read_clinical_settings, settings_sha256};
 
 /// What is to be done, all of it checked.
 pub(super) struct Plan {
@@ -37,25 +39,39 @@ pub(super) struct Clinical {
 /// One modality with its settings.
 pub(super) struct ModalityPlan {
     pub(super) name: String,
+    /// The files that they name can be opened.
     pub(super) settings: Settings,
+    /// What those files hold.
+    pub(super) resources: Resources,
+    /// The genome build that its files must be of, where they declare one.
+    pub(super) build: Option<Build>,
     pub(super) settings_sha256: String,
     /// The table of a modality that is one, read.
     pub(super) table: Option<(Table, SourceHash)>,
 }
 
-/// Sources that are read once, and the rows of the files list that they serve.
+/// Sources that are read once, and the rows of the files list that they serve: many rows of one
+/// table, one image and its mask, or the VCFs of one tumor by several callers.
 pub(super) struct Task {
     /// Index in [`Plan::modalities`].
     pub(super) modality: usize,
-    /// At least one; all name the same source.
+    /// At least one; all name the same source, or all are of the same tumor.
     pub(super) files: Vec<SourceFile>,
 }
 
 impl Task {
-    /// The source, and the mask of an image.
+    /// Each source once, with the mask of an image.
     pub(super) fn sources(&self) -> Vec<&Path> {
-        let file = &self.files[0];
-        [Some(&file.path), file.mask.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
+        let paths = self.files.iter().flat_map(|file| [Some(&file.path), file.mask.as_ref()]);
+        let mut sources: Vec<&Path> = paths.flatten().map(PathBuf::as_path).collect();
+        sources.dedup();
+        sources
+    }
+
+    /// The rows that get features of their own: one for all callers of a tumor.
+    pub(super) fn rows(&self) -> &[SourceFile] {
+        let is_of_callers = self.files.iter().any(|file| file.path != self.files[0].path);
+        if is_of_callers { &self.files[..1] } else { &self.files }
     }
 }
 
@@ -86,14 +102,20 @@ impl Plan {
         rejected.extend(clinical.table.rejected.iter().map(|row| exclusion(row, "clinical")));
         let known = known_files(&clinical, files.files, &manifest, &mut rejected)?;
         let mut modalities = Vec::new();
-        for (modality, settings) in manifest.modalities.iter().zip(settings) {
+        for (modality, mut settings) in manifest.modalities.iter().zip(settings) {
+            let unresolved = settings_sha256(&settings);
+            let mut named = resolve(&mut settings, &manifest)?;
+            let build = build(&manifest, modality)?;
+            named.extend(build.map(|build| ("build".to_owned(), build.to_string())));
             let table = read_modality_table(&modality.name, &settings)?;
             let rows = table.iter().flat_map(|(table, _)| &table.rejected);
             rejected.extend(rows.map(|row| exclusion(row, &modality.name)));
             modalities.push(ModalityPlan {
                 name: modality.name.clone(),
-                settings_sha256: settings_sha256(&settings),
+                settings_sha256: modality_sha256(unresolved, &named),
+                resources: Resources::load(&settings, &modality.name)?,
                 settings,
+                build,
                 table,
             });
         }
@@ -195,7 +217,8 @@ fn known_files(
     Ok(here)
 }
 
-/// One task for each file; one for all rows of a path where a file serves many patients.
+/// One task for each file; one for all rows of a path where a file serves many patients, and one
+/// for all VCFs of a patient and date.
 fn tasks(modalities: &[ModalityPlan], files: Vec<SourceFile>) -> Vec<Task> {
     let mut groups: BTreeMap<(usize, String, PathBuf), Vec<SourceFile>> = BTreeMap::new();
     for file in files {
@@ -203,11 +226,14 @@ fn tasks(modalities: &[ModalityPlan], files: Vec<SourceFile>) -> Vec<Task> {
             .iter()
             .position(|modality| modality.name == file.modality)
             .expect("the files list was checked against the manifest");
-        let shared = matches!(modalities[modality].settings, Settings::Maf(_) | Settings::Cnv(_));
+        let shared = modalities[modality].settings.is_shared();
         // An undated row has an empty text, which sorts before any date.
         let date = file.date.map(|date| date.to_string()).unwrap_or_default();
         let own = if shared { String::new() } else { format!("{}\0{date}", file.patient_id) };
-        groups.entry((modality, own, file.path.clone())).or_default().push(file);
+        // The VCFs of one tumor are read together.
+        let is_vcf = matches!(modalities[modality].settings, Settings::Vcf(_));
+        let path = if is_vcf { PathBuf::new() } else { file.path.clone() };
+        groups.entry((modality, own, path)).or_default().push(file);
     }
     let task = |((modality, ..), mut files): ((usize, String, PathBuf), Vec<SourceFile>)| {
         files.sort_by(|a, b| (&a.patient_id, a.date).cmp(&(&b.patient_id, b.date)));
