@@ -8,8 +8,9 @@ use crate::newton::{add_scaled, dot};
 
 const CONJUGATE_STEPS: usize = 80;
 
-/// More steps than this ask for a new factor.
-const STALE_STEPS: usize = 40;
+/// Steps that a good factor needs. Those beyond are counted, and when they add up to a quarter of
+/// the columns, which is about what a new factor costs, it is made.
+const GOOD_STEPS: usize = 8;
 
 /// The residual that is left, as a share of the first.
 const RESIDUAL_SHARE: f64 = 1e-2;
@@ -20,7 +21,8 @@ pub(crate) struct Factor {
     columns: Vec<usize>,
     /// The lower triangle by rows, (columns, columns).
     lower: Vec<f64>,
-    pub(crate) stale: bool,
+    /// Steps beyond the few that a good factor needs, since it was made.
+    extra_steps: usize,
 }
 
 /// Some columns, and the second derivative by them.
@@ -41,7 +43,7 @@ impl Active<'_> {
         curvature: &mut ColumnCurvature,
         factor: &mut Factor,
     ) -> Vec<f64> {
-        if factor.columns.is_empty() || factor.stale {
+        if factor.columns.is_empty() || 4 * factor.extra_steps > self.columns.len() {
             *factor = self.factor(curvature);
         }
         let mut solution = vec![0.0; right.len()];
@@ -50,7 +52,7 @@ impl Active<'_> {
         let mut size = dot(&residual, &toward);
         let enough = RESIDUAL_SHARE * RESIDUAL_SHARE * size;
         for step in 0..CONJUGATE_STEPS {
-            factor.stale |= step > STALE_STEPS;
+            factor.extra_steps += usize::from(step > GOOD_STEPS);
             let bent = self.times(&toward, curvature);
             let curved = dot(&bent, &toward);
             if size <= enough || curved <= 0.0 {
@@ -112,7 +114,7 @@ impl Active<'_> {
                 };
             }
         }
-        Factor { columns: self.columns.to_vec(), lower, stale: false }
+        Factor { columns: self.columns.to_vec(), lower, extra_steps: 0 }
     }
 
     fn column(&self, column: usize) -> &[f64] {
