@@ -1,7 +1,7 @@
 //! The coefficients of a few columns, all at once: conjugate gradients that start from what an
 //! earlier factor of the second derivative says.
 
-use ndarray::{ArrayView2, s};
+use ndarray::ArrayView2;
 
 use crate::column_curvature::ColumnCurvature;
 use crate::newton::{add_scaled, dot};
@@ -72,9 +72,19 @@ impl Active<'_> {
     /// The log-risks that some coefficients add, (patients,).
     pub(crate) fn log_risks(&self, coefficients: &[f64]) -> Vec<f64> {
         let mut sum = vec![0.0; self.values.ncols()];
-        for (&column, &coefficient) in self.columns.iter().zip(coefficients) {
-            if coefficient != 0.0 {
-                add_scaled(&mut sum, coefficient, self.column(column));
+        // Four columns at once, so that the sum is read and written a quarter as often.
+        for (columns, b) in self.columns.chunks(4).zip(coefficients.chunks(4)) {
+            let (&[first, second, third, fourth], &[b1, b2, b3, b4]) = (columns, b) else {
+                for (&column, &coefficient) in columns.iter().zip(b) {
+                    add_scaled(&mut sum, coefficient, self.column(column));
+                }
+                continue;
+            };
+            let [first, second, third, fourth] =
+                [first, second, third, fourth].map(|column| self.column(column));
+            let pairs = first.iter().zip(second).zip(third.iter().zip(fourth));
+            for (sum, ((x1, x2), (x3, x4))) in sum.iter_mut().zip(pairs) {
+                *sum += (b1 * x1 + b2 * x2) + (b3 * x3 + b4 * x4);
             }
         }
         sum
@@ -118,7 +128,9 @@ impl Active<'_> {
     }
 
     fn column(&self, column: usize) -> &[f64] {
-        self.values.slice_move(s![column, ..]).to_slice().expect("columns in one piece")
+        let patients = self.values.ncols();
+        let values = self.values.to_slice().expect("columns one after the other");
+        &values[column * patients..(column + 1) * patients]
     }
 }
 

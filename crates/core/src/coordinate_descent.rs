@@ -20,7 +20,7 @@ const FEW_SWEEPS: usize = 2;
 const HALVINGS: usize = 40;
 
 /// A slope that should be 0 may be as large as this share of the largest slope at zero.
-const TOLERANCE: f64 = 3e-7;
+const TOLERANCE: f64 = 1e-8;
 
 /// Each Newton step is solved until a sweep changes the quadratic model by this share of what the
 /// first sweep did.
