@@ -1,15 +1,16 @@
 //! The coefficients of a few columns, all at once: conjugate gradients that start from what an
 //! earlier factor of the second derivative says.
 
-use ndarray::{ArrayView2, s};
+use ndarray::ArrayView2;
 
 use crate::column_curvature::ColumnCurvature;
 use crate::newton::{add_scaled, dot};
 
 const CONJUGATE_STEPS: usize = 80;
 
-/// More steps than this ask for a new factor.
-const STALE_STEPS: usize = 40;
+/// Steps that a good factor needs. Those beyond are counted, and when they add up to a quarter of
+/// the columns, which is about what a new factor costs, it is made.
+const GOOD_STEPS: usize = 8;
 
 /// The residual that is left, as a share of the first.
 const RESIDUAL_SHARE: f64 = 1e-2;
@@ -20,7 +21,8 @@ pub(crate) struct Factor {
     columns: Vec<usize>,
     /// The lower triangle by rows, (columns, columns).
     lower: Vec<f64>,
-    pub(crate) stale: bool,
+    /// Steps beyond the few that a good factor needs, since it was made.
+    extra_steps: usize,
 }
 
 /// Some columns, and the second derivative by them.
@@ -41,7 +43,7 @@ impl Active<'_> {
         curvature: &mut ColumnCurvature,
         factor: &mut Factor,
     ) -> Vec<f64> {
-        if factor.columns.is_empty() || factor.stale {
+        if factor.columns.is_empty() || 4 * factor.extra_steps > self.columns.len() {
             *factor = self.factor(curvature);
         }
         let mut solution = vec![0.0; right.len()];
@@ -50,7 +52,7 @@ impl Active<'_> {
         let mut size = dot(&residual, &toward);
         let enough = RESIDUAL_SHARE * RESIDUAL_SHARE * size;
         for step in 0..CONJUGATE_STEPS {
-            factor.stale |= step > STALE_STEPS;
+            factor.extra_steps += usize::from(step > GOOD_STEPS);
             let bent = self.times(&toward, curvature);
             let curved = dot(&bent, &toward);
             if size <= enough || curved <= 0.0 {
@@ -70,9 +72,19 @@ impl Active<'_> {
     /// The log-risks that some coefficients add, (patients,).
     pub(crate) fn log_risks(&self, coefficients: &[f64]) -> Vec<f64> {
         let mut sum = vec![0.0; self.values.ncols()];
-        for (&column, &coefficient) in self.columns.iter().zip(coefficients) {
-            if coefficient != 0.0 {
-                add_scaled(&mut sum, coefficient, self.column(column));
+        // Four columns at once, so that the sum is read and written a quarter as often.
+        for (columns, b) in self.columns.chunks(4).zip(coefficients.chunks(4)) {
+            let (&[first, second, third, fourth], &[b1, b2, b3, b4]) = (columns, b) else {
+                for (&column, &coefficient) in columns.iter().zip(b) {
+                    add_scaled(&mut sum, coefficient, self.column(column));
+                }
+                continue;
+            };
+            let [first, second, third, fourth] =
+                [first, second, third, fourth].map(|column| self.column(column));
+            let pairs = first.iter().zip(second).zip(third.iter().zip(fourth));
+            for (sum, ((x1, x2), (x3, x4))) in sum.iter_mut().zip(pairs) {
+                *sum += (b1 * x1 + b2 * x2) + (b3 * x3 + b4 * x4);
             }
         }
         sum
@@ -112,11 +124,13 @@ impl Active<'_> {
                 };
             }
         }
-        Factor { columns: self.columns.to_vec(), lower, stale: false }
+        Factor { columns: self.columns.to_vec(), lower, extra_steps: 0 }
     }
 
     fn column(&self, column: usize) -> &[f64] {
-        self.values.slice_move(s![column, ..]).to_slice().expect("columns in one piece")
+        let patients = self.values.ncols();
+        let values = self.values.to_slice().expect("columns one after the other");
+        &values[column * patients..(column + 1) * patients]
     }
 }
 

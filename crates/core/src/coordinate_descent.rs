@@ -20,11 +20,11 @@ const FEW_SWEEPS: usize = 2;
 const HALVINGS: usize = 40;
 
 /// A slope that should be 0 may be as large as this share of the largest slope at zero.
-const TOLERANCE: f64 = 1e-6;
+const TOLERANCE: f64 = 1e-8;
 
 /// Each Newton step is solved until a sweep changes the quadratic model by this share of what the
 /// first sweep did.
-const SWEEP_SHARE: f64 = 1e-3;
+const SWEEP_SHARE: f64 = 1e-2;
 
 /// Columns that one task computes slopes of.
 const COLUMNS_AT_ONCE: usize = 256;
@@ -166,7 +166,7 @@ impl Descent {
         let mut enough = None;
         for _ in 0..ROUNDS {
             let mut largest = self.sweep(penalty, working, &mut bent);
-            let enough = *enough.get_or_insert(largest * SWEEP_SHARE);
+            let enough = *enough.get_or_insert((largest * SWEEP_SHARE).max(0.3 * self.tolerance));
             if largest <= enough || largest <= f64::MIN_POSITIVE {
                 return;
             }
