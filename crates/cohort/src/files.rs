@@ -211,8 +211,8 @@ fn check_columns(path: &Path, names: &[String]) -> Result<(), Error> {
 }
 
 /// A row that repeats another word for word goes, the first stays. Where several rows name different
-/// sources for one patient, modality and date, VCFs are one tumor's by several callers and stay; of
-/// anything else nobody can say which is meant, and all go.
+/// sources for one patient, modality and date, nobody can say which is meant, and all go, but for VCFs
+/// of a modality whose `min_callers` says that they are one tumor's by several callers.
 fn reject_duplicates(list: &List, manifest: &Manifest, found: &mut SourceFiles) {
     let mut groups: HashMap<(PatientId, String, Option<NaiveDate>), Vec<SourceFile>> =
         HashMap::new();
@@ -238,7 +238,8 @@ fn reject_duplicates(list: &List, manifest: &Manifest, found: &mut SourceFiles) 
                 let lines = group.iter().map(|file| file.line.to_string()).collect::<Vec<_>>();
                 let problem = format!(
                     "lines {} name different sources for one patient, modality and date; leave \
-                     one or give each its date",
+                     one or give each its date; VCFs of one tumor by several callers need \
+                     `min_callers` in the manifest",
                     lines.join(", ")
                 );
                 found.rejected.push(list.exclude_file(file, &problem));
@@ -251,10 +252,13 @@ fn reject_duplicates(list: &List, manifest: &Manifest, found: &mut SourceFiles) 
 
 /// Whether the rows name one tumor's VCFs by several callers: different files, one panel.
 fn are_of_callers(group: &[SourceFile], manifest: &Manifest) -> bool {
-    let is_vcf =
-        manifest.modality(&group[0].modality).is_some_and(|modality| modality.kind == Kind::Vcf);
+    let has_callers = manifest.modality(&group[0].modality).is_some_and(|modality| {
+        modality.kind == Kind::Vcf && modality.options.contains_key("min_callers")
+    });
     let paths: HashSet<&Path> = group.iter().map(|file| file.path.as_path()).collect();
-    is_vcf && paths.len() == group.len() && group.iter().all(|file| file.panel == group[0].panel)
+    has_callers
+        && paths.len() == group.len()
+        && group.iter().all(|file| file.panel == group[0].panel)
 }
 
 /// A scan or a genome belongs to one patient. Where rows of several patients name one, nobody can
@@ -330,9 +334,13 @@ mod tests {
         [[modality]]\nname = 'rna'\nkind = 'table'\n";
 
     fn read(files: &str) -> Result<SourceFiles, String> {
+        read_with(MANIFEST, files)
+    }
+
+    fn read_with(manifest: &str, files: &str) -> Result<SourceFiles, String> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in
-            [("cohort.toml", MANIFEST), ("files.csv", files), ("a.vcf", ""), ("b.vcf", "")]
+            [("cohort.toml", manifest), ("files.csv", files), ("a.vcf", ""), ("b.vcf", "")]
         {
             fs_err::write(folder.path().join(name), text).unwrap();
         }
@@ -413,6 +421,20 @@ mod tests {
         assert_eq!(files.files.len(), 1);
         assert_eq!(files.rejected.len(), 2);
         assert!(files.rejected[0].reason.contains("lines 2, 3 name different sources"));
+    }
+
+    #[test]
+    fn vcfs_of_several_callers_stay_where_the_manifest_says_so() {
+        let head = "patient_id,modality,path,panel\n";
+        let manifest = MANIFEST.replace("kind = 'vcf'", "kind = 'vcf'\nmin_callers = 1");
+        for (case, rows, kept) in [
+            ("two files", "P1,g,a.vcf,\nP1,g,b.vcf,\n", 2),
+            ("the same file", "P1,g,a.vcf,\nP1,g,a.vcf,\n", 1),
+            ("two panels", "P1,g,a.vcf,X\nP1,g,b.vcf,Y\n", 0),
+        ] {
+            let files = read_with(&manifest, &format!("{head}{rows}")).expect(case);
+            assert_eq!(files.files.len(), kept, "{case}: {:?}", files.rejected);
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct VcfSettings {
     /// class features have no value. Without it such a file is an error.
     #[serde(default)]
     pub unannotated: bool,
-    /// How many of a patient's files have to hold a variant for it to count, 1 by default.
+    /// How many of a patient's files have to hold a variant for it to count, 1 by default. Where it
+    /// is given, several VCFs of one patient and date are one tumor's by several callers.
     #[serde(default = "one", deserialize_with = "at_least_one")]
     pub min_callers: usize,
     /// Genes that get a copy number feature, each with its place: `MYC = "8:127735434-127742951"`.

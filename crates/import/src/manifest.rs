@@ -113,6 +113,19 @@ fn modality(profile: &Profile, study: &Study, genes: &[String]) -> String {
     if profile.meta.content != Content::Segments {
         write!(text, "\ngenes = {}", list(genes)).expect("writing to a text does not fail");
     }
+    if profile.meta.content == Content::Segments
+        && let Some(build) = study.description.human_build()
+    {
+        write!(text, "\nbuild = \"{build}\"").expect("writing to a text does not fail");
+    }
+    if let Some(unit) = profile.unit {
+        // The meta file has no field for it.
+        write!(
+            text,
+            "\nunit = \"{unit}\" # by its stable id; compare with the study's description"
+        )
+        .expect("writing to a text does not fail");
+    }
     if has_panels(profile) && !study.panels.genes.is_empty() {
         text.push_str("\npanels = \"gene_panels.tsv\"");
     }

@@ -87,6 +87,19 @@ pub(crate) fn samples_of_matrix(
     Ok(samples)
 }
 
+/// Whether a matrix that was checked holds a number below zero.
+pub(crate) fn has_negative_numbers(study: &Path, file: &str) -> Result<bool, Error> {
+    let mut lines = Lines::open(study, file)?;
+    let mut ignored = Findings::default();
+    lines.next(&mut ignored)?;
+    while let Some((_, line)) = lines.next(&mut ignored)? {
+        if line.split('\t').any(|cell| cell.trim().parse::<f64>().is_ok_and(|value| value < 0.0)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// One row of a table that has its sample in a column.
 pub(crate) struct Row<'a> {
     pub(crate) file: &'a str,

@@ -52,6 +52,17 @@ pub(crate) fn is_text(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "txt")
 }
 
+impl Description {
+    /// The human genome build, cBioPortal's default where none is named.
+    pub(crate) fn human_build(&self) -> Option<&'static str> {
+        match self.reference_genome.as_deref().unwrap_or("hg19").to_ascii_lowercase().as_str() {
+            "hg19" | "grch37" => Some("GRCh37"),
+            "hg38" | "grch38" => Some("GRCh38"),
+            _ => None,
+        }
+    }
+}
+
 /// Reads `key: value` lines.
 pub(crate) fn read_fields(
     study: &Path,

@@ -8,7 +8,7 @@ use crate::{
     case_lists::{self, CaseLists},
     clinical::{Attributes, Samples},
     findings::Findings,
-    matrix::{Cells, Row, Rules, samples_of_list, samples_of_matrix},
+    matrix::{Cells, Row, Rules, has_negative_numbers, samples_of_list, samples_of_matrix},
     meta::{self, Content, Description, Meta},
     panels::{self, Panels},
     write,
@@ -75,6 +75,8 @@ pub(crate) struct Study {
 pub(crate) struct Profile {
     pub(crate) meta: Meta,
     pub(crate) samples: BTreeSet<String>,
+    /// The unit of expression.
+    pub(crate) unit: Option<&'static str>,
 }
 
 /// Reads a study in cBioPortal's file formats, checks all of it, and writes a cohort into `out`:
@@ -131,7 +133,9 @@ fn read(folder: &Path, findings: &mut Findings) -> Result<Option<Study>, Error> 
     let mut profiles = Vec::new();
     for meta in metas {
         if let Some(samples) = context.samples(&meta, findings)? {
-            profiles.push(Profile { meta, samples });
+            let unit =
+                (meta.content == Content::Expression).then(|| unit(&meta, folder)).transpose()?;
+            profiles.push(Profile { meta, samples, unit });
         }
     }
     let by_patient = samples.samples_by_patient();
@@ -246,6 +250,17 @@ impl Context<'_> {
         findings.note(&meta.data, message);
         found
     }
+}
+
+/// The unit of an expression matrix, by its stable id (cBioPortal's File-Formats, "Expression
+/// Data"): RSEM's counts, RPKM, or the log ratios of an array. Below zero all are logarithms.
+fn unit(meta: &Meta, folder: &Path) -> Result<&'static str, Error> {
+    let linear = match meta.fields.get("stable_id").map(String::as_str) {
+        Some("rna_seq_v2_mrna") => "counts",
+        Some("rna_seq_mrna" | "rna_seq_mrna_capture") => "fpkm",
+        _ => return Ok("log2"),
+    };
+    Ok(if has_negative_numbers(folder, &meta.data)? { "log2" } else { linear })
 }
 
 /// The two names of a genome build.

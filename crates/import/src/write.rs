@@ -300,10 +300,10 @@ fn write_files(
     Ok(modalities)
 }
 
-/// Whether the panel matters: a list of variants does not say which genes were looked at, a matrix
+/// Whether the panel matters: a list of mutations does not say which genes were looked at, a matrix
 /// of genes does.
 pub(crate) fn has_panels(profile: &Profile) -> bool {
-    matches!(profile.meta.content, Content::Mutations | Content::StructuralVariants)
+    profile.meta.content == Content::Mutations
 }
 
 fn write_panels(path: &Path, study: &Study) -> Result<(), Error> {

@@ -150,6 +150,52 @@ fn genome_builds_are_not_mixed_unless_the_others_are_set_aside() {
 }
 
 #[test]
+fn the_callers_of_one_tumor_are_one_set_of_variants() {
+    let at = |position: u32| format!("chr1\t{position}\t.\tA\tG\t.\tPASS\t.\tGT\t0/1\n");
+    let folder = cohort(
+        "[[modality]]\nname = 'g'\nkind = 'vcf'\nmin_callers = 1\n",
+        &[
+            ("a.vcf", &vcf(GRCH38, "T", &[at(10), at(20)].concat())),
+            ("b.vcf", &vcf(GRCH38, "T", &[at(20), at(30)].concat())),
+            ("c.vcf", &vcf(GRCH37, "T", &at(20))),
+            (
+                "files.csv",
+                "patient_id,modality,path\nP1,g,a.vcf\nP1,g,b.vcf\nP2,g,a.vcf\nP3,g,b.vcf\nP3,g,c.vcf\n",
+            ),
+        ],
+    );
+    // One file is one patient's: each gets a copy.
+    fs::copy(folder.path().join("a.vcf"), folder.path().join("a2.vcf")).unwrap();
+    fs::copy(folder.path().join("b.vcf"), folder.path().join("b2.vcf")).unwrap();
+    let files = folder.path().join("files.csv");
+    edit(&files, "P2,g,a.vcf", "P2,g,a2.vcf");
+    edit(&files, "P3,g,b.vcf", "P3,g,b2.vcf");
+    let (manifest, out) = paths(&folder);
+    let output = extract(&manifest, &out, &[]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    let counts = column(&out, "g", "variant_count");
+    assert_eq!(counts, of([("P1", Some(3.0)), ("P2", Some(2.0))]));
+    let exclusions = rows(&out.join("exclusions.csv"));
+    assert_eq!(exclusions.len(), 1, "{exclusions:?}");
+    assert!(
+        exclusions[0]["reason"].contains("as in the file before, found GRCh37"),
+        "{exclusions:?}"
+    );
+    let lineage = read_lineage(&out.join("lineage.parquet")).unwrap();
+    let of_p1: Vec<&str> = lineage
+        .iter()
+        .filter(|row| row.modality == "g" && row.patient_id.as_str() == "P1")
+        .map(|row| row.source.as_str())
+        .collect();
+    assert_eq!(of_p1, ["a.vcf;b.vcf"]);
+
+    edit(&manifest, "min_callers = 1", "min_callers = 2");
+    let output = extract(&manifest, &out, &["--resume"]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert_eq!(column(&out, "g", "variant_count"), of([("P1", Some(1.0))]));
+}
+
+#[test]
 fn sequenced_and_none_is_zero_not_on_the_panel_and_not_sequenced_are_null() {
     let folder = cohort(
         "[[modality]]\nname = 'g'\nkind = 'maf'\ngenes = ['TP53', 'KRAS']\npanels = 'panels.tsv'\n",
