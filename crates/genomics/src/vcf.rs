@@ -62,7 +62,7 @@ pub struct VcfFeatures {
 /// When a file cannot be read, is truncated or damaged, does not say which sample is the tumor,
 /// lacks the annotation that [`VariantSettings::genes`](crate::VariantSettings::genes) need, or has too many faulty records: more
 /// than half, or more than ten and more than one in a hundred. A REF that differs from
-/// [`VcfSettings::reference`] is such a fault. When there are fewer files than
+/// [`reference`](crate::VariantSettings::reference) is such a fault. When there are fewer files than
 /// [`VcfSettings::min_callers`].
 pub fn vcf_features(
     sources: &[VcfSource<'_>],

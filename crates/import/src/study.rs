@@ -253,11 +253,11 @@ impl Context<'_> {
 }
 
 /// The unit of an expression matrix, by its stable id (cBioPortal's File-Formats, "Expression
-/// Data"): RSEM's counts, RPKM, or the log ratios of an array. Below zero all are logarithms.
+/// Data"): RPKM, to which RSEM's normalized counts are treated alike, or the log ratios of an array.
+/// With numbers below zero all are logarithms.
 fn unit(meta: &Meta, folder: &Path) -> Result<&'static str, Error> {
     let linear = match meta.fields.get("stable_id").map(String::as_str) {
-        Some("rna_seq_v2_mrna") => "counts",
-        Some("rna_seq_mrna" | "rna_seq_mrna_capture") => "fpkm",
+        Some("rna_seq_v2_mrna" | "rna_seq_mrna" | "rna_seq_mrna_capture") => "fpkm",
         _ => return Ok("log2"),
     };
     Ok(if has_negative_numbers(folder, &meta.data)? { "log2" } else { linear })

@@ -22,7 +22,7 @@ enum Source {
 
 #[derive(clap::Args)]
 struct Cbioportal {
-    /// The study's folder, with its meta_study.txt
+    /// The study's folder, with its `meta_study.txt`
     study: PathBuf,
     /// Folder to write, new or empty
     #[arg(long, value_name = "DIR")]
@@ -55,15 +55,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         output::note(&note.to_string());
     }
     let width = imported.modalities.iter().map(|one| one.name.len()).max().unwrap_or_default();
-    let mut text = format!(
-        "{} patients, {} with a known outcome, {} events\n",
+    let mut lines = vec![format!(
+        "{} patients, {} with a known outcome, {} events",
         imported.patients, imported.outcomes, imported.events
-    );
-    for one in &imported.modalities {
-        text +=
-            &format!("  {:width$}  {:>6} patients  from {}\n", one.name, one.patients, one.source);
-    }
-    text += &format!("wrote {}", imported.manifest.display());
-    output::data(&text)?;
+    )];
+    lines.extend(imported.modalities.iter().map(|one| {
+        format!("  {:width$}  {:>6} patients  from {}", one.name, one.patients, one.source)
+    }));
+    lines.push(format!("wrote {}", imported.manifest.display()));
+    output::data(&lines.join("\n"))?;
     Ok(Outcome::Complete)
 }

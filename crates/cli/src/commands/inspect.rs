@@ -109,7 +109,7 @@ fn kind(inspection: &Inspection) -> String {
 
 fn say_vcf(vcf: &VcfSummary, say: &mut impl FnMut(&str, String)) {
     let callers = vcf.callers.iter().map(|caller| format!("{} ({})", caller.name, caller.evidence));
-    say("caller", or_none(callers.collect(), "not recognised"));
+    say("caller", or_none(&callers.collect::<Vec<_>>(), "not recognized"));
     say("samples", names(&vcf.samples));
     let column = |sample: &SampleColumn| {
         format!("{}, column {}: {}", printable(&sample.name), sample.column, sample.why)
@@ -132,7 +132,7 @@ fn say_vcf(vcf: &VcfSummary, say: &mut impl FnMut(&str, String)) {
         number => format!("; {} records on yet others", thousands(number)),
     };
     say("contigs", format!("{}{others}", names(&contigs)));
-    say("annotation", or_none(vcf.annotations.clone(), "none"));
+    say("annotation", or_none(&vcf.annotations, "none"));
 }
 
 fn say_table(kind: FileKind, table: &TableSummary, say: &mut impl FnMut(&str, String)) {
@@ -173,13 +173,13 @@ fn say_build(inference: &Inference, say: &mut impl FnMut(&str, String)) {
     };
     say("build", build);
     for sentence in &inference.evidence {
-        say("", format!("{sentence}"));
+        say("", sentence.clone());
     }
     for sentence in &inference.contradictions {
         say("", format!("but {sentence}"));
     }
     if let Some(prefix) = inference.chr_prefix {
-        say("names", if prefix { "chr1" } else { "1" }.to_owned());
+        say("naming", if prefix { "chr1, with chr" } else { "1, without chr" }.to_owned());
     }
 }
 
@@ -265,7 +265,7 @@ fn chromosome_order(name: &str) -> (u32, String) {
     (bare.parse().unwrap_or(u32::MAX), name.to_owned())
 }
 
-fn or_none(parts: Vec<String>, none: &str) -> String {
+fn or_none(parts: &[String], none: &str) -> String {
     if parts.is_empty() { none.to_owned() } else { parts.join(", ") }
 }
 
@@ -278,7 +278,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callers_are_recognised_in_header_lines() {
+    fn callers_are_recognized_in_header_lines() {
         for (line, expected) in [
             ("source=strelka", Some(("Strelka", "##source"))),
             ("source=Mutect2", Some(("Mutect2", "##source"))),

@@ -51,7 +51,7 @@ pub enum FileKind {
     Fasta,
     /// A table of another kind.
     Table,
-    /// Not recognised.
+    /// Not recognized.
     Unknown,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for FileKind {
             Self::PolygenicScore => "polygenic score (PGS Catalog)",
             Self::Fasta => "sequences (FASTA)",
             Self::Table => "a table of a kind that is not known",
-            Self::Unknown => "not recognised",
+            Self::Unknown => "not recognized",
         })
     }
 }

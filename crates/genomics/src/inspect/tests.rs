@@ -110,9 +110,9 @@ fn what_is_no_genomic_file_is_said_to_be_unknown() {
 }
 
 /// No real file makes the inspection fail but one that cannot be decompressed, and files whose
-/// kind is known by their name are recognised without it.
+/// kind is known by their name are recognized without it.
 #[test]
-fn real_files_are_recognised() {
+fn real_files_are_recognized() {
     let Some(folder) = genomics() else { return };
     let mut folders = vec![folder.clone()];
     let (mut inspected, mut wrong) = (0, Vec::new());
@@ -141,7 +141,7 @@ fn real_files_are_recognised() {
             }
         }
     }
-    println!("{inspected} inspected, {} not recognised:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{inspected} inspected, {} not recognized:\n{}", wrong.len(), wrong.join("\n"));
     assert!(inspected > 500 && wrong.len() * 50 < inspected, "{} of {inspected}", wrong.len());
 }
 
