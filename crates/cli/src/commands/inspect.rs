@@ -1,14 +1,19 @@
 //! `oncoweave inspect`: what a file is and says, and what it does against its specification.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use oncoweave_genomics::{
     Compression, FileKind, Inspection, SampleColumn, TableSummary, VcfSummary,
     build::{Certainty, Inference},
     inspect,
     spec::{Findings, Severity},
 };
+
+use tempfile::NamedTempFile;
 
 use crate::{Outcome, output};
 
@@ -20,7 +25,7 @@ const FINDINGS_SHOWN: usize = 20;
 /// Say what a genomic file is, by its content: samples, build, caller, faults
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A VCF, BCF, MAF, SEG, table or sequence file, plain or compressed
+    /// A VCF, BCF, MAF, SEG, table or sequence file, plain or compressed; `-` is standard input
     path: PathBuf,
     /// Fail when a VCF violates its specification
     #[arg(long)]
@@ -31,8 +36,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    refuse_images(&args.path)?;
-    let inspection = inspect(&args.path)?;
+    // A stream is read once, inspection looks several times.
+    let stream = if is_stream(&args.path) { Some(kept(&args.path)?) } else { None };
+    let path = stream.as_ref().map_or(args.path.as_path(), NamedTempFile::path);
+    refuse_images(path, &args.path)?;
+    let mut inspection = inspect(path).map_err(|error| named(error, &args.path, path))?;
+    inspection.path.clone_from(&args.path);
     if args.json {
         output::data(&serde_json::to_string_pretty(&inspection)?)?;
     } else {
@@ -44,8 +53,34 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
+/// Whether a path is standard input, a pipe or the like.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+        || fs_err::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// The content of a stream in a temporary file of its own.
+fn kept(path: &Path) -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new().context("could not keep the stream in a temporary file")?;
+    if path == Path::new("-") {
+        io::copy(&mut io::stdin().lock(), &mut file).context("could not read standard input")?;
+    } else {
+        io::copy(&mut fs_err::File::open(path)?, &mut file)?;
+    }
+    Ok(file)
+}
+
+/// The message of a failure with the name that the user gave.
+fn named(error: oncoweave_genomics::Error, shown: &Path, read: &Path) -> anyhow::Error {
+    if shown == read {
+        return error.into();
+    }
+    let message = format!("{:#}", anyhow::Error::from(error));
+    anyhow!(message.replace(&read.display().to_string(), &shown.display().to_string()))
+}
+
 /// Images are read by another crate, which has no inspection yet.
-fn refuse_images(path: &Path) -> Result<()> {
+fn refuse_images(path: &Path, shown: &Path) -> Result<()> {
     if path.is_dir() {
         bail!("{}: a folder cannot be inspected yet; name a genomic file", path.display());
     }
@@ -57,7 +92,7 @@ fn refuse_images(path: &Path) -> Result<()> {
     let nifti = matches!(head.get(344..347), Some(b"n+1" | b"ni1"))
         || path.to_string_lossy().ends_with(".nii.gz");
     if dicom || nifti {
-        bail!("{}: an image cannot be inspected yet; name a genomic file", path.display());
+        bail!("{}: an image cannot be inspected yet; name a genomic file", shown.display());
     }
     Ok(())
 }
@@ -344,16 +379,16 @@ mod tests {
     #[test]
     fn a_folder_and_an_image_are_refused_in_one_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        let message = refuse_images(folder.path()).unwrap_err().to_string();
+        let message = refuse_images(folder.path(), folder.path()).unwrap_err().to_string();
         assert!(message.ends_with("a folder cannot be inspected yet; name a genomic file"));
         let path = folder.path().join("a");
         let mut dicom = vec![0; 128];
         dicom.extend(b"DICM");
         fs_err::write(&path, dicom).unwrap();
-        let message = refuse_images(&path).unwrap_err().to_string();
+        let message = refuse_images(&path, &path).unwrap_err().to_string();
         assert!(message.ends_with("an image cannot be inspected yet; name a genomic file"));
         fs_err::write(&path, "a text").unwrap();
-        refuse_images(&path).unwrap();
+        refuse_images(&path, &path).unwrap();
     }
 
     #[test]

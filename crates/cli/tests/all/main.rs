@@ -2,5 +2,7 @@
 
 mod container;
 mod extract;
+mod import;
+mod inspect;
 mod kinds;
 mod results;
