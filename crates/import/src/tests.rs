@@ -165,6 +165,23 @@ fn settings_choose_label_endpoint_and_genes() {
     }
 }
 
+/// An extraction would refuse the manifest, with nothing to tell that `--genes` made it so.
+#[test]
+fn genes_that_an_extraction_would_refuse_are_refused() {
+    for (genes, expected) in [
+        (["TP53", "tp53"], "holds `tp53`; did you mean `TP53`?"),
+        (["TP53", ""], "holds an empty name"),
+        (["TP53", " KRAS"], "holds ` KRAS` with spaces around it"),
+        (["TP53", "TP53"], "holds TP53 twice"),
+    ] {
+        let genes = genes.map(str::to_owned).to_vec();
+        let (imported, kept) = import(&[], &ImportSettings { genes, ..ImportSettings::default() });
+        let message = imported.unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(!kept.out.join("cohort.toml").exists());
+    }
+}
+
 /// A slip in one file: its name, the file, what is replaced by what, and the message.
 const SLIPS: [[&str; 5]; 20] = [
     [

@@ -164,6 +164,9 @@ fn plan(
         let problem = format!("no clinical attribute `{label}`; there are {}", names.join(", "));
         return Err(fault(problem));
     }
+    if let Some(problem) = gene_fault(&settings.genes) {
+        return Err(fault(problem));
+    }
     let outcome = outcome(merged, &endpoint);
     if outcome.is_none() {
         let message = format!(
@@ -199,6 +202,26 @@ fn why_not(merged: &Merged, place: usize, name: &str, datatype: Datatype) -> Opt
         }
         _ => None,
     }
+}
+
+/// What is wrong with names of genes: an extraction refuses a manifest with such names.
+fn gene_fault(genes: &[String]) -> Option<String> {
+    genes.iter().enumerate().find_map(|(place, gene)| {
+        let has_lower_case_alone =
+            gene.chars().any(char::is_lowercase) && !gene.chars().any(char::is_uppercase);
+        if gene.trim().is_empty() {
+            Some("the list of genes holds an empty name; remove it".to_owned())
+        } else if gene.trim() != gene {
+            Some(format!("the list of genes holds `{gene}` with spaces around it; remove them"))
+        } else if genes[..place].contains(gene) {
+            Some(format!("the list of genes holds {gene} twice; remove one"))
+        } else if has_lower_case_alone {
+            let upper = gene.to_uppercase();
+            Some(format!("the list of genes holds `{gene}`; did you mean `{upper}`?"))
+        } else {
+            None
+        }
+    })
 }
 
 fn outcome(merged: &Merged, endpoint: &str) -> Option<OutcomePlan> {
