@@ -136,7 +136,8 @@ impl ReferenceReader<'_> {
         position: u64,
         bases: &[u8],
     ) -> Result<bool, Error> {
-        for (place, base) in (position..).zip(bases) {
+        for (offset, base) in (0..).zip(bases) {
+            let Some(place) = position.checked_add(offset) else { return Ok(false) };
             match self.base(chromosome, place)? {
                 Some(found) if is_ambiguous(found) || is_ambiguous(*base) => {}
                 Some(found) if found.eq_ignore_ascii_case(base) => {}
@@ -241,6 +242,7 @@ mod tests {
             assert!(reader.agrees("MT", 2, b"NTTR").unwrap(), "ambiguous");
             assert!(!reader.agrees("MT", 2, b"ATTT").unwrap());
             assert!(!reader.agrees("MT", 7, b"AC").unwrap(), "over the end");
+            assert!(!reader.agrees("MT", u64::MAX, b"AC").unwrap(), "over every end");
         }
     }
 

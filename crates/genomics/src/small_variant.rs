@@ -1,5 +1,8 @@
 //! A small variant by its bases alone, as spectra and microsatellites see it.
 
+/// The last position that a VCF may name, for its integers have 32 bits; no chromosome is longer.
+const LAST_POSITION: u64 = i32::MAX as u64;
+
 /// Two alleles without the bases that they share at either end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trimmed<'a> {
@@ -33,7 +36,8 @@ pub(crate) struct SmallVariant {
 }
 
 impl SmallVariant {
-    /// A variant from alleles in bases (`-` for none, as in MAF); `None` for other alleles.
+    /// A variant from alleles in bases (`-` for none, as in MAF); `None` for other alleles, and
+    /// for a position that no chromosome has.
     ///
     /// `context` are the bases round the first base of `reference`, with that base in the middle.
     pub(crate) fn new(
@@ -48,7 +52,8 @@ impl SmallVariant {
             |allele: &[u8]| allele.iter().all(|base| b"ACGT".contains(&base.to_ascii_uppercase()));
         let trimmed = trim(reference, alternate);
         let changes = !(trimmed.reference.is_empty() && trimmed.alternate.is_empty());
-        (known(reference) && known(alternate) && changes).then(|| Self {
+        let is_placed = position <= LAST_POSITION;
+        (known(reference) && known(alternate) && changes && is_placed).then(|| Self {
             chromosome: chromosome.to_owned(),
             // A MAF gives the base before an insertion, and `-` for its reference.
             position: position + trimmed.offset + u64::from(alleles.0 == b"-"),
@@ -113,6 +118,7 @@ mod tests {
             ("A", "A", 10, None),
             ("A", "<DEL>", 10, None),
             ("A", "N", 10, None),
+            ("AC", "GT", u64::MAX, None),
         ] {
             let alleles = (reference.as_bytes(), alternate.as_bytes());
             let found = SmallVariant::new("1", position, alleles, None);
