@@ -303,7 +303,8 @@ fn reject_shared_paths(list: &List, manifest: &Manifest, found: &mut SourceFiles
 fn reject_absent_paths(list: &List, found: &mut SourceFiles) -> Result<(), Error> {
     let absent = |file: &SourceFile| {
         let mut paths = [Some(&file.path), file.mask.as_ref()].into_iter().flatten();
-        paths.find(|path| !path.exists()).cloned()
+        // A pipe or a device would be waited for, and gives nothing a second time.
+        paths.find(|path| !path.is_file() && !path.is_dir()).cloned()
     };
     let (here, gone): (Vec<SourceFile>, Vec<SourceFile>) =
         std::mem::take(&mut found.files).into_iter().partition(|file| absent(file).is_none());
@@ -319,7 +320,8 @@ fn reject_absent_paths(list: &List, found: &mut SourceFiles) -> Result<(), Error
     found.files = here;
     found.rejected.extend(gone.iter().map(|file| {
         let path = absent(file).unwrap_or_else(|| file.path.clone());
-        list.exclude_file(file, &format!("`{}` does not exist", path.display()))
+        let problem = if path.exists() { "is no file and no folder" } else { "does not exist" };
+        list.exclude_file(file, &format!("`{}` {problem}", path.display()))
     }));
     Ok(())
 }
@@ -379,6 +381,7 @@ mod tests {
             ("a bad date", "P1,g,a.vcf,3.2.1961,", "`date` must be written YYYY-MM-DD"),
             ("no path", "P1,g,,,", "`path` is empty"),
             ("no such path", "P1,g,c.vcf,,", "c.vcf` does not exist"),
+            ("a device", "P1,g,/dev/null,,", "`/dev/null` is no file and no folder"),
             ("no mask", "P1,mr,a.vcf,,", "needs a label image in `mask`"),
             ("no such mask", "P1,mr,a.vcf,,m.nii", "m.nii` does not exist"),
             ("a needless mask", "P1,g,a.vcf,,m.nii", "`mask` is for nifti alone"),

@@ -69,6 +69,18 @@ pub struct CopyNumber {
 }
 
 impl CopyNumber {
+    /// The genome builds on which every segment lies within its chromosome; none of them where the
+    /// file has no segments on known chromosomes.
+    #[must_use]
+    pub fn compatible_builds(&self) -> Vec<crate::build::Build> {
+        let mut clues = crate::build::Clues::default();
+        for segment in self.segments.values().flatten() {
+            let furthest = clues.furthest.entry(segment.interval.chromosome.clone()).or_default();
+            *furthest = (*furthest).max(segment.interval.end);
+        }
+        crate::build::infer(&clues).compatible
+    }
+
     /// Reads a file of copy number, plain or compressed; what wrote it is found from its content.
     ///
     /// Tables of segments: SEG by the column names of `DNAcopy`, GDC, cBioPortal and GISTIC, with or

@@ -27,7 +27,7 @@ const FINDINGS_SHOWN: usize = 20;
 pub(crate) struct Args {
     /// A VCF, BCF, MAF, SEG, table or sequence file, plain or compressed; `-` is standard input
     path: PathBuf,
-    /// Fail when a VCF violates its specification
+    /// Fail when a VCF violates its specification, or the file is of no kind that is known
     #[arg(long)]
     strict: bool,
     /// Print JSON
@@ -46,6 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         output::data(&serde_json::to_string_pretty(&inspection)?)?;
     } else {
         output::data(&report(&inspection))?;
+    }
+    if args.strict && inspection.kind == FileKind::Unknown {
+        bail!("{}: nothing that is known, so that nothing vouches for it", args.path.display());
     }
     if let Some(vcf) = inspection.vcf.filter(|_| args.strict) {
         refuse_violations(&args.path, &vcf.findings)?;

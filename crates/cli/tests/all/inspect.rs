@@ -37,6 +37,7 @@ fn a_stream_is_inspected_like_a_file() {
 fn a_violation_on_a_stream_is_one_sentence_and_exit_code_1_when_strict() {
     let content = format!("{VCF}chr1\tten\t.\tA\tG\t.\tPASS\t.\n");
     assert_eq!(code(&inspect_stream(&content, &[])), 0);
+    assert_eq!(code(&inspect_stream("", &["--strict"])), 1, "nothing is of no known kind");
     let output = inspect_stream(&content, &["--strict"]);
     assert_eq!(code(&output), 1);
     let message = stderr(&output);

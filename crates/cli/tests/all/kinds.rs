@@ -196,6 +196,30 @@ fn the_callers_of_one_tumor_are_one_set_of_variants() {
 }
 
 #[test]
+fn segments_of_another_build_are_set_aside() {
+    let folder = cohort(
+        "[[modality]]\nname = 'c'\nkind = 'cnv'\nbuild = 'GRCh38'\n",
+        &[
+            (
+                "a.seg",
+                "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nP1\t1\t1\t249000000\t9\t0.5\n",
+            ),
+            (
+                "b.seg",
+                "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nP2\t1\t1\t248000000\t9\t0.5\n",
+            ),
+            ("files.csv", "patient_id,modality,path\nP1,c,a.seg\nP2,c,b.seg\n"),
+        ],
+    );
+    let (manifest, out) = paths(&folder);
+    let output = extract(&manifest, &out, &[]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert_eq!(column(&out, "c", "cnv_gain_fraction"), of([("P2", Some(1.0))]));
+    let aside = &rows(&out.join("exclusions.csv"))[0];
+    assert!(aside["reason"].contains("found segments beyond its chromosomes"), "{aside:?}");
+}
+
+#[test]
 fn sequenced_and_none_is_zero_not_on_the_panel_and_not_sequenced_are_null() {
     let folder = cohort(
         "[[modality]]\nname = 'g'\nkind = 'maf'\ngenes = ['TP53', 'KRAS']\npanels = 'panels.tsv'\n",
@@ -217,6 +241,13 @@ fn sequenced_and_none_is_zero_not_on_the_panel_and_not_sequenced_are_null() {
     // P3 has no row at all: nobody sequenced it.
     assert_eq!(column(&out, "g", "driver_KRAS"), of([("P1", None), ("P2", Some(0.0))]));
     assert!(stderr(&output).contains("nothing of KRAS is in any file"), "{}", stderr(&output));
+    // A slip in an id looks the same as having no mutation.
+    let lineage = read_lineage(&out.join("lineage.parquet")).unwrap();
+    let note = lineage.iter().find(|row| row.modality == "g").unwrap().reason.clone().unwrap();
+    assert!(
+        note.contains("1 of 2 samples have no row and count as without mutations (P2)"),
+        "{note}"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One task through the parser of its kind.
 
+use std::path::Path;
+
 use oncoweave_cohort::SourceFile;
 use oncoweave_core::Feature;
 use oncoweave_genomics::{
@@ -75,6 +77,7 @@ fn features(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
         (Settings::Maf(settings), Resources::Maf(resources)) => maf(task, settings, resources),
         (Settings::Cnv(settings), _) => {
             let copy_number = CopyNumber::read(&file.path).map_err(reason)?;
+            check_coordinates(modality, &file.path, &copy_number.compatible_builds())?;
             check_one_tumor(task, copy_number.is_of_one_tumor())?;
             check_samples(task, copy_number.samples(), settings.barcode_prefix)?;
             let features = |file| Ok(cnv_features(&copy_number, sample(file), settings));
@@ -123,7 +126,57 @@ fn maf(
         let sample = MafSample { sample_id: sample(file), panel: panel.map_err(reason)? };
         maf_features(&maf, sample, settings, resources).map_err(reason)
     };
-    Ok(Parsed::each(task.files.iter().map(features)))
+    let mut parsed = Parsed::each(task.files.iter().map(features));
+    let matches = |file: &&SourceFile| {
+        maf.samples().any(|barcode| matches_sample(barcode, sample(file), settings.barcode_prefix))
+    };
+    let absent: Vec<&str> = task
+        .files
+        .iter()
+        .filter(|file| !matches(file))
+        .map(|file| file.patient_id.as_str())
+        .collect();
+    if !absent.is_empty() {
+        // A MAF lists mutations, so that one who has none is not in it.
+        parsed.notes.push(format!(
+            "{}: {} of {} samples have no row and count as without mutations ({}); check their \
+             `sample_id` in the files list",
+            task.files[0].path.display(),
+            absent.len(),
+            task.files.len(),
+            listed(&absent)
+        ));
+    }
+    Ok(parsed)
+}
+
+/// The first of a list of names, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    match names.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
+/// Segments that lie beyond the ends of the chromosomes of `build` are of another build.
+fn check_coordinates(
+    modality: &ModalityPlan,
+    path: &Path,
+    compatible: &[Build],
+) -> Result<(), String> {
+    match modality.build {
+        Some(build) if !compatible.is_empty() && !compatible.contains(&build) => {
+            let names: Vec<String> = compatible.iter().map(ToString::to_string).collect();
+            Err(format!(
+                "{}: expected positions on {build} as `build` says, found segments beyond its \
+                 chromosomes, which fit {}; lift the file over or leave it out",
+                path.display(),
+                names.join(" or ")
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sv(task: &Task, settings: &SvSettings) -> Result<Parsed, String> {

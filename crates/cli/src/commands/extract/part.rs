@@ -114,7 +114,11 @@ pub(super) fn read_kept(path: &Path, fingerprint: &Fingerprint) -> Option<Part> 
 pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint, String>) -> Part {
     let modality = &plan.modalities[task.modality];
     let (fingerprint, results) = match fingerprint {
-        Ok(fingerprint) => (Some(fingerprint), guarded(|| parse(modality, task))),
+        Ok(fingerprint) => {
+            let results = check_distinct(task, &fingerprint.sources)
+                .and_then(|()| guarded(|| parse(modality, task)));
+            (Some(fingerprint), results)
+        }
         Err(reason) => (None, Err(reason)),
     };
     let aside = |reason: &String, file: &SourceFile| SetAside {
@@ -152,6 +156,22 @@ pub(super) fn measure(plan: &Plan, task: &Task, fingerprint: Result<Fingerprint,
         set_aside,
         notes,
         build: build.map(|build| build.to_string()),
+    }
+}
+
+/// The same file under two names is no second caller.
+fn check_distinct(task: &Task, hashes: &[SourceHash]) -> Result<(), String> {
+    let is_of_callers = task.rows().len() < task.files.len();
+    let same = |(place, hash): (usize, &SourceHash)| {
+        hashes[..place].iter().position(|other| other.sha256 == hash.sha256).map(|one| (one, place))
+    };
+    match hashes.iter().enumerate().find_map(same).filter(|_| is_of_callers) {
+        None => Ok(()),
+        Some((one, other)) => Err(format!(
+            "lines {} and {} of the files list name two files of the same content, which are no \
+             two callers; leave one",
+            task.files[one].line, task.files[other].line
+        )),
     }
 }
 

@@ -193,7 +193,8 @@ fn known_files(
         .collect();
     let (here, strangers): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| known.row(&file.patient_id).is_some());
-    if here.is_empty() && !strangers.is_empty() {
+    let was_set_aside = |file: &SourceFile| set_aside.contains_key(file.patient_id.as_str());
+    if here.is_empty() && !strangers.is_empty() && !strangers.iter().any(was_set_aside) {
         bail!(
             "no patient of {} is in {}; the first are `{}` and `{}`: check `patient_id` in the \
              section [clinical] of {}",
