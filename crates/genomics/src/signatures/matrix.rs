@@ -91,6 +91,12 @@ impl SignatureMatrix {
         if let Some(zero) = lengths.iter().position(|&length| length <= 0.0) {
             return Err(format!("zeros alone for `{}`", signatures[zero]));
         }
+        if let Some(large) = lengths.iter().position(|length| !length.is_finite()) {
+            return Err(format!(
+                "shares of `{}` that are too large to be squared",
+                signatures[large]
+            ));
+        }
         let gram = columns.iter().zip(&lengths).map(|(one, length)| {
             let product = |(other, width): (&Vec<f64>, &f64)| dot(one, other) / (length * width);
             columns.iter().zip(&lengths).map(product).collect()

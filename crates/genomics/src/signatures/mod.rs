@@ -233,6 +233,7 @@ mod tests {
             ("Type\tS1\tS1\nA\t1\t1\n", "found the signature `S1` twice"),
             ("Type\tS1\nA\t1\nA\t1\n", "found the channel `A` twice"),
             ("Type\tS1\nA\t0\n", "found zeros alone for `S1`"),
+            ("Type\tS1\nA\t1e200\n", "found shares of `S1` that are too large"),
             ("Type\tS1\nA\n", "matrix.txt:2: expected 2 columns, found 1"),
             ("Type\tS1\nA\t-1\n", "matrix.txt:2: expected a share of zero or more"),
         ] {
