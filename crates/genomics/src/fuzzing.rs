@@ -35,7 +35,7 @@ pub fn vcf(bytes: &[u8]) {
     }
 }
 
-/// A VCF and, after [`NEXT_FILE`], the FASTA of its genome: spectra and microsatellites.
+/// A VCF and, after `NEXT_FILE`, the FASTA of its genome: spectra and microsatellites.
 pub fn spectra(bytes: &[u8]) {
     let (vcf, sequences) = two_files(bytes);
     with_file("genome.fa", sequences, |reference| {
@@ -110,7 +110,7 @@ pub fn structural(bytes: &[u8]) {
     }
 }
 
-/// A table of expression and, after [`NEXT_FILE`], gene sets as GMT.
+/// A table of expression and, after `NEXT_FILE`, gene sets as GMT.
 pub fn expression(bytes: &[u8]) {
     let (table, sets) = two_files(bytes);
     with_file("sets.gmt", sets, |gene_sets| {
@@ -147,7 +147,7 @@ pub fn gene_sets(bytes: &[u8]) {
     expression(&[b"gene\tS1\nTP53\t1\nKRAS\t0\nMYC\t\n", NEXT_FILE, bytes].concat());
 }
 
-/// A VCF of genotypes and, after [`NEXT_FILE`], a scoring file of the PGS Catalog.
+/// A VCF of genotypes and, after `NEXT_FILE`, a scoring file of the PGS Catalog.
 pub fn genotypes(bytes: &[u8]) {
     let (vcf, score) = two_files(bytes);
     let snps = ["rs1:A", "1:100:C:T", "1:101:C:T:C"];
@@ -260,7 +260,7 @@ pub fn genome_build(bytes: &[u8]) {
     }
 }
 
-/// A FASTA and, after [`NEXT_FILE`], its index.
+/// A FASTA and, after `NEXT_FILE`, its index.
 pub fn fasta(bytes: &[u8]) {
     let (sequences, index) = two_files(bytes);
     with_file("a.fa", sequences, |path| {
@@ -286,7 +286,7 @@ fn check_bases(path: &Path) {
     }
 }
 
-/// The parts before and after [`NEXT_FILE`]; the second is empty where that is absent.
+/// The parts before and after `NEXT_FILE`; the second is empty where that is absent.
 fn two_files(bytes: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memmem::find(bytes, NEXT_FILE) {
         Some(place) => (&bytes[..=place], &bytes[place + NEXT_FILE.len()..]),
