@@ -6,6 +6,18 @@ use serde::Serialize;
 
 use crate::lines::{fields, number};
 
+/// Columns of a gene matrix, besides the first, that are no samples.
+pub(super) const BESIDE_GENES: [&str; 8] = [
+    "entrez_gene_id",
+    "hugo_symbol",
+    "cytoband",
+    "locus id",
+    "description",
+    "gene_name",
+    "gene_type",
+    "name",
+];
+
 /// The lines that are looked at.
 pub(super) const LINES: usize = 100;
 
@@ -292,20 +304,11 @@ impl<'a> Table<'a> {
             "name",
             "id",
         ];
-        const OTHERS: [&str; 8] = [
-            "entrez_gene_id",
-            "hugo_symbol",
-            "cytoband",
-            "locus id",
-            "description",
-            "gene_name",
-            "gene_type",
-            "name",
-        ];
         // R writes no name above the row names.
         let first = self.names.first()?;
         let by_genes = GENES.contains(&first.as_str());
-        let left = self.names.iter().skip(1).take_while(|n| OTHERS.contains(&n.as_str())).count();
+        let left =
+            self.names.iter().skip(1).take_while(|n| BESIDE_GENES.contains(&n.as_str())).count();
         let (mut numbers, mut discrete, mut cells) = (0, 0, 0);
         for row in self.rows.iter().take(50) {
             for cell in self.row(row).iter().skip(1 + left) {

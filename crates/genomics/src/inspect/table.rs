@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::kind::{FileKind, Table};
+use super::kind::{BESIDE_GENES, FileKind, Table};
 use crate::{
     build::{self, Build, Clues, Inference},
     lines::{number, text},
@@ -200,22 +200,13 @@ fn unquoted(cell: &[u8]) -> &[u8] {
 
 /// The columns of a matrix that are samples, as the header writes them.
 fn matrix_samples(kind: FileKind, table: Option<&Table>, head: &[Vec<u8>]) -> Vec<String> {
-    const LEFT: [&str; 8] = [
-        "entrez_gene_id",
-        "hugo_symbol",
-        "cytoband",
-        "locus id",
-        "description",
-        "gene_name",
-        "gene_type",
-        "name",
-    ];
     let Some(table) = table else { return Vec::new() };
     let long = table.names.iter().any(|name| name == "sample_id");
     if !matches!(kind, FileKind::GeneMatrix | FileKind::GeneCopyNumber) || long {
         return Vec::new();
     }
-    let left = table.names.iter().skip(1).take_while(|name| LEFT.contains(&name.as_str())).count();
+    let left =
+        table.names.iter().skip(1).take_while(|name| BESIDE_GENES.contains(&name.as_str())).count();
     let names = head[table.header].split(|&byte| byte == table.delimiter).skip(1 + left);
     names.map(|name| text(unquoted(name))).collect()
 }
