@@ -22,6 +22,7 @@ pub mod inference;
 pub mod kaplan_meier;
 pub mod log_rank;
 pub mod nelson_aalen;
+pub mod precision;
 pub mod preprocess;
 pub mod roc;
 pub mod split;
