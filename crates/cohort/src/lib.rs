@@ -21,6 +21,7 @@ mod lineage;
 mod manifest;
 mod parquet_file;
 mod predictions;
+mod explanations;
 #[cfg(test)]
 mod testing;
 
@@ -39,6 +40,7 @@ pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
 pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
 pub use manifest::{Kind, Manifest, Modality, Window};
 pub use parquet_file::stored_kind;
+pub use explanations::{ExplanationRow, write_explanations};
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
 
 /// The layout of the Parquet files that this version writes, stored in their metadata.

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Cohort,
     Lineage,
     Predictions,
+    Explanations,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Self::Cohort => "cohort",
             Self::Lineage => "lineage",
             Self::Predictions => "predictions",
+            Self::Explanations => "explanations",
         }
     }
 }

@@ -20,9 +20,10 @@ pub struct PredictionLayout {
 }
 
 /// Writes predictions, one row a patient and model: `patient_id`, `model`, `fold`, `risk` (higher
-/// is worse), `high_risk`, `missing_modalities` (joined by `;`), `time_days`, `event`, `label`,
-/// then `survival_<days>d` for each horizon and `probability_<class>` for each class, which are
-/// null in the rows of a model that gives none.
+/// is worse), `high_risk`, `missing_modalities` and `flags` (joined by `;`), `time_days`, `event`,
+/// `label`, then for each horizon `survival_<days>d` with the bounds of its 95 % interval
+/// `low_survival_<days>d` and `high_survival_<days>d`, and `probability_<class>` for each class,
+/// which are null in the rows of a model that gives none.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -36,6 +37,7 @@ pub fn write_predictions(
 ) -> Result<(), Error> {
     let observed = predictions.iter().map(|row| row.observed);
     let missing = predictions.iter().map(|row| row.missing_modalities.join(";"));
+    let flags = predictions.iter().map(|row| row.flags.join(";"));
     let models = predictions.iter().map(|row| row.model.as_str());
     let labels: StringArray = predictions.iter().map(|row| row.label.as_deref()).collect();
     let risks: Float64Array = predictions.iter().map(|row| Some(row.risk.0)).collect();
@@ -50,6 +52,7 @@ pub fn write_predictions(
         ("risk".to_owned(), Arc::new(risks)),
         ("high_risk".to_owned(), Arc::new(high)),
         ("missing_modalities".to_owned(), Arc::new(StringArray::from_iter_values(missing))),
+        ("flags".to_owned(), Arc::new(StringArray::from_iter_values(flags))),
         ("time_days".to_owned(), Arc::new(times)),
         ("event".to_owned(), Arc::new(events)),
         ("label".to_owned(), Arc::new(labels)),
@@ -57,6 +60,11 @@ pub fn write_predictions(
     let survival = layout.horizons_days.iter().map(|days| format!("survival_{days}d"));
     let survival = survival.collect::<Vec<_>>();
     columns.extend(list_columns(&survival, predictions.iter().map(|row| &row.survival)));
+    let bound = |word: &str| survival.iter().map(|name| format!("{word}_{name}")).collect::<Vec<_>>();
+    let low = predictions.iter().map(|row| &row.survival_low);
+    columns.extend(list_columns(&bound("low"), low));
+    let high = predictions.iter().map(|row| &row.survival_high);
+    columns.extend(list_columns(&bound("high"), high));
     let classes = layout.classes.iter().map(|class| format!("probability_{class}"));
     let classes = classes.collect::<Vec<_>>();
     columns.extend(list_columns(&classes, predictions.iter().map(|row| &row.class_probabilities)));
@@ -76,11 +84,17 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
     let classes: Vec<&str> =
         columns.names.iter().filter_map(|name| name.strip_prefix("probability_")).collect();
     let mut survival = read_lists(&columns, horizons.iter().map(|(name, _)| name.clone()))?;
+    let bounds = |word: &str| {
+        let names = horizons.iter().map(|(name, _)| format!("{word}_{name}"));
+        read_lists(&columns, names.filter(|name| columns.names.contains(name)))
+    };
+    let (mut low, mut high) = (bounds("low")?, bounds("high")?);
     let mut probabilities =
         read_lists(&columns, classes.iter().map(|class| format!("probability_{class}")))?;
     let (models, labels) = (columns.texts("model")?, columns.labels("label")?);
     let (risks, high) = (columns.numbers("risk")?, columns.flags("high_risk")?);
     let (folds, missing) = (columns.counts("fold")?, columns.texts("missing_modalities")?);
+    let flags = columns.texts("flags")?;
     let (times, events) = (columns.numbers("time_days")?, columns.flags("event")?);
     let lacks = |row: usize, name: &str| columns.at_row(row, &format!("`{name}` has no value"));
     let mut predictions = Vec::with_capacity(columns.rows());
@@ -93,13 +107,11 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
             risk: Risk(risks[row].ok_or_else(|| lacks(row, "risk"))?),
             high_risk: high[row].ok_or_else(|| lacks(row, "high_risk"))?,
             survival: std::mem::take(&mut survival[row]),
+            survival_low: std::mem::take(&mut low[row]),
+            survival_high: std::mem::take(&mut high[row]),
             class_probabilities: std::mem::take(&mut probabilities[row]),
-            missing_modalities: missing[row]
-                .iter()
-                .flat_map(|names| names.split(';'))
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            missing_modalities: split(missing[row].as_deref()),
+            flags: split(flags[row].as_deref()),
             observed: observed.transpose().map_err(|e| columns.at_row(row, &e.to_string()))?,
             label: labels[row].clone(),
         });
@@ -109,6 +121,12 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
         classes: classes.into_iter().map(str::to_owned).collect(),
     };
     Ok((predictions, layout))
+}
+
+/// What was joined by `;`.
+fn split(joined: Option<&str>) -> Vec<String> {
+    let names = joined.into_iter().flat_map(|names| names.split(';'));
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn list_columns<'a>(
@@ -178,8 +196,11 @@ mod tests {
             risk: Risk(0.1 + 0.2),
             high_risk: true,
             survival: vec![0.9, 0.5],
+            survival_low: vec![0.8, 0.3],
+            survival_high: vec![0.95, 0.7],
             class_probabilities: vec![0.25, 0.75],
             missing_modalities: vec!["ct".to_owned(), "mr".to_owned()],
+            flags: vec!["outside_range:clinical.age".to_owned()],
             observed: Some(Survival { time_days: 12.0, event: false }),
             label: Some("b".to_owned()),
         };
@@ -187,6 +208,9 @@ mod tests {
             model: "ridge Cox".to_owned(),
             fold: None,
             survival: Vec::new(),
+            survival_low: Vec::new(),
+            survival_high: Vec::new(),
+            flags: Vec::new(),
             class_probabilities: Vec::new(),
             missing_modalities: Vec::new(),
             observed: None,

@@ -148,10 +148,19 @@ pub struct Prediction {
     pub high_risk: bool,
     /// The survival probability at each horizon of the evaluation.
     pub survival: Vec<f64>,
+    /// The lower bound of the 95 % interval of each of them, see [`crate::precision::Precision`];
+    /// empty where the model gives none.
+    pub survival_low: Vec<f64>,
+    /// The upper bound.
+    pub survival_high: Vec<f64>,
     /// The probability of each class; empty without a subtype head.
     pub class_probabilities: Vec<f64>,
     /// The modalities that the model reads and this patient lacks.
     pub missing_modalities: Vec<String>,
+    /// Why to doubt this prediction: `outside_range:<column or modality>` lies beyond what training
+    /// has seen, `unusual:<modality>` lies far from it as a whole, `insufficient:<share>` lacks
+    /// modalities that carry so much of the model's risk.
+    pub flags: Vec<String>,
     /// What was observed, where known.
     pub observed: Option<Survival>,
     /// The observed class, where known.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ndarray::{Array2, ArrayViewMut1, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayViewMut1, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cohort, CohortColumn, Column, Undefined};
@@ -185,6 +185,16 @@ impl ModalityColumns {
         let kept = self.kept.iter().map(|kept| kept.name.clone());
         let present = self.present.map(|_| flag_name(&self.name));
         kept.chain(self.known.iter().map(KnownFlag::name)).chain(present).collect()
+    }
+
+    /// The block's row of a patient who lacks the modality, (columns,).
+    #[must_use]
+    pub fn absent_row(&self) -> Array1<f32> {
+        let mut row = Array1::zeros(self.width());
+        if let (Some(scale), Some(last)) = (self.present, row.last_mut()) {
+            *last = scale.standardize(0.0);
+        }
+        row
     }
 
     /// The columns of the aligned table that training saw.

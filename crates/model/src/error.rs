@@ -52,6 +52,12 @@ pub enum Error {
         /// What is missing and what to do.
         reason: String,
     },
+    /// What drove a prediction cannot be said.
+    #[error("the model cannot be explained: {reason}")]
+    Unexplainable {
+        /// Why.
+        reason: String,
+    },
     /// The loss stopped being a number.
     #[error(
         "training of `{model}` diverged in epoch {epoch}: the loss is {loss}; lower \

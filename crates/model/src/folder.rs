@@ -6,7 +6,7 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Share, Stack,
+    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Reference, Share, Stack,
     TrainConfig, Without,
     card::card,
     checkpoint::{from_bytes, to_bytes},
@@ -19,6 +19,7 @@ const WEIGHTS: &str = "model.safetensors";
 const MODEL: &str = "model.toml";
 const FEATURES: &str = "features.json";
 const BASELINE: &str = "baseline.json";
+const REFERENCE: &str = "reference.json";
 const TRAINING: &str = "training.json";
 const CARD: &str = "card.md";
 const COEFFICIENTS: &str = "coefficients.json";
@@ -143,6 +144,9 @@ impl Model {
         write_json(&folder.join(FEATURES), &features)?;
         write_json(&folder.join(BASELINE), &self.scale)?;
         write_json(&folder.join(TRAINING), &self.training)?;
+        if !self.reference.modalities.is_empty() {
+            write_json(&folder.join(REFERENCE), &self.reference)?;
+        }
         fs_err::write(folder.join(CARD), card(self))?;
         for (index, baseline) in self.baselines.iter().enumerate() {
             baseline.write_files(&numbered(folder, BASELINES, index))?;
@@ -180,6 +184,9 @@ impl Model {
                 return Err(Error::BadFile { path, reason });
             }
         };
+        let reference = folder.join(REFERENCE);
+        let reference =
+            if reference.exists() { read_reference(&reference, &preprocessing)? } else { Reference::default() };
         let mut baselines = vec![];
         let folders = (0..).map(|index| numbered(folder, BASELINES, index));
         for baseline in folders.take_while(|folder| depth > 0 && folder.exists()) {
@@ -192,9 +199,22 @@ impl Model {
             predictor,
             scale: read_json(&folder.join(BASELINE))?,
             training: read_json(&folder.join(TRAINING))?,
+            reference,
             baselines,
         })
     }
+}
+
+/// The models within a model have no reference of their own.
+fn read_reference(path: &Path, preprocessing: &Preprocessing) -> Result<Reference, Error> {
+    let reference: Reference = read_json(path)?;
+    let modalities = reference.modalities.iter();
+    let found = modalities.map(|modality| (&*modality.modality, modality.columns.len()));
+    if found.eq(preprocessing.widths()) {
+        return Ok(reference);
+    }
+    let reason = format!("it does not describe the columns of `{FEATURES}`");
+    Err(Error::BadFile { path: path.to_owned(), reason })
 }
 
 fn read_network(

@@ -14,6 +14,7 @@ mod dropout;
 mod ensemble;
 mod error;
 mod evaluate;
+mod explain;
 mod fit;
 mod folder;
 mod folds;
@@ -24,6 +25,7 @@ mod model;
 mod network;
 mod optimizer;
 mod plan;
+mod reference;
 mod scale;
 mod score;
 mod stack;
@@ -40,12 +42,14 @@ pub use config::{
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
+pub use explain::{CrossCheck, Explanation, ExplanationLayout, OutputExplanation, cross_check};
 pub use folds::Folds;
 pub use linear::{Coefficient, Linear, ModalityPenalty};
 pub use model::{
     FUSION, MemberRecord, Model, NETWORK, NetworkPredictor, Predictor, TrainingRecord,
 };
 pub use network::{Architecture, ArchitectureKind, InputLayer};
+pub use reference::{ColumnReference, ModalityReference, Reference};
 pub use scale::RiskScale;
 pub use stack::{Member, Share, Stack, Without};
 pub use train::{Dataset, train};

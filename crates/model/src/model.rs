@@ -1,7 +1,7 @@
 use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, EpochRecord, Linear, RiskScale, Stack, TrainConfig, network::Weights};
+use crate::{Architecture, EpochRecord, Linear, Reference, RiskScale, Stack, TrainConfig, network::Weights};
 
 /// The name of the model that is trained; the others are its parts and what it is compared with.
 pub const FUSION: &str = "fusion";
@@ -20,6 +20,8 @@ pub struct Model {
     pub(crate) predictor: Predictor,
     pub(crate) scale: RiskScale,
     pub(crate) training: TrainingRecord,
+    /// The training patients in outline; empty in a model that is part of another.
+    pub(crate) reference: Reference,
     /// Models fitted on the same patients that this one is compared with. A stack has none: it is
     /// compared with its members.
     pub(crate) baselines: Vec<Model>,

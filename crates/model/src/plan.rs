@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Dataset, EpochReport, Error, Linear, MemberRecord, Model, ModelKind,
-    NetworkPredictor, Predictor, RiskScale, SubtypeHead, TrainConfig, TrainingRecord,
+    NetworkPredictor, Predictor, Reference, RiskScale, SubtypeHead, TrainConfig, TrainingRecord,
     ensemble::merge,
     fit::{Data, Job, fit, hex},
     linear::fit_ridge,
@@ -246,6 +246,7 @@ impl<'a> Plan<'a> {
             let main = models.next().expect("there is a model to fit");
             Model { baselines: models.collect(), ..main }
         };
+        model.reference = Reference::fit(&self.apply(&model.preprocessing)?);
         let sentence = |(name, reason)| format!("`{name}` is left out: {reason}");
         model.training.notes.extend(failures.iter().map(|(a, b)| sentence((a, b))));
         Ok((model, failures))
@@ -395,6 +396,7 @@ impl<'a> Plan<'a> {
             preprocessing,
             predictor,
             scale: RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?,
+            reference: Reference::default(),
             baselines: vec![],
         })
     }
@@ -441,6 +443,7 @@ impl<'a> Plan<'a> {
             preprocessing,
             predictor: parts.0,
             scale: parts.1,
+            reference: Reference::default(),
             baselines: vec![],
         }
     }

@@ -1,4 +1,6 @@
-use oncoweave_core::{Cohort, Prediction, Risk, Survival, baseline::Baseline};
+use oncoweave_core::{
+    Cohort, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline, precision::Precision,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -14,6 +16,8 @@ pub struct RiskScale {
     pub median_risk: Risk,
     /// The times that survival is reported at.
     pub horizons_days: Vec<f64>,
+    /// How well survival is known at these times.
+    pub precision: Precision,
 }
 
 impl RiskScale {
@@ -29,7 +33,9 @@ impl RiskScale {
         sorted.sort_by(f64::total_cmp);
         // A baseline hazard exists, so there is at least one patient.
         let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Ok(Self { baseline, median_risk: Risk(median), horizons_days: horizons_days.to_vec() })
+        let precision = Precision::of(&baseline, outcomes, risks, horizons_days);
+        let horizons_days = horizons_days.to_vec();
+        Ok(Self { baseline, median_risk: Risk(median), horizons_days, precision })
     }
 
     /// Describes one patient of the cohort whose risk is known.
@@ -41,7 +47,16 @@ impl RiskScale {
         risk: Risk,
     ) -> Prediction {
         let survival = |&time_days: &f64| self.baseline.survival(risk, time_days).0;
+        let intervals = self.precision.intervals(&self.baseline, risk, &self.horizons_days);
+        // Before the first event of the training part survival is 1 and nothing says how sure.
+        let bounds = |interval: Option<(SurvivalProbability, SurvivalProbability)>| {
+            interval.map_or((1.0, 1.0), |(low, high)| (low.0, high.0))
+        };
+        let (survival_low, survival_high) = intervals.into_iter().map(bounds).unzip();
         Prediction {
+            survival_low,
+            survival_high,
+            flags: vec![],
             patient_id: cohort.patients[row].clone(),
             model: model.to_owned(),
             fold: None,

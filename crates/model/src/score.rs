@@ -45,10 +45,27 @@ impl Model {
                 .map(|block| block.modality.clone())
                 .filter(|modality| read.contains(modality))
                 .collect();
+            prediction.flags = self.reference.flags(&blocks, place);
+            prediction.flags.extend(self.insufficient(&prediction.missing_modalities));
             prediction.class_probabilities = probabilities.row(place).to_vec();
             Ok(prediction)
         };
         rows.iter().zip(&risks).enumerate().map(predict).collect()
+    }
+
+    /// A flag for a patient who lacks the modalities that carry most of the risk.
+    fn insufficient(&self, missing: &[String]) -> Option<String> {
+        const MOST: f64 = 0.5;
+        let share: f64 = match &self.predictor {
+            Predictor::Stack(stack) => {
+                let lacks = stack.shares.iter().filter(|share| missing.contains(&share.modality));
+                lacks.map(|share| share.share).sum()
+            }
+            Predictor::Network(_) | Predictor::Linear(_) => {
+                missing.len() as f64 / self.modalities().len() as f64
+            }
+        };
+        (share > MOST).then(|| format!("insufficient:{:.0} %", 100.0 * share))
     }
 
     /// The columns of a cohort, in the modalities that the model was trained on, that it does not

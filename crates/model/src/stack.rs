@@ -143,6 +143,7 @@ impl Model {
             config: self.config.clone(),
             preprocessing: self.preprocessing.clone(),
             training: self.training.clone(),
+            reference: self.reference.clone(),
             baselines: vec![],
         })
     }

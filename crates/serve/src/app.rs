@@ -333,11 +333,12 @@ mod tests {
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(
             rows[0],
-            "id,risk,high_risk,survival_365.25d,survival_730.5d,probability_a,probability_b,\
-             missing_modalities,error"
+            "id,risk,high_risk,survival_365.25d,survival_730.5d,\
+             low_survival_365.25d,low_survival_730.5d,high_survival_365.25d,\
+             high_survival_730.5d,probability_a,probability_b,missing_modalities,flags,error"
         );
         assert_eq!(rows.len(), 4);
-        assert!(rows[2].starts_with("2,,,,,,,,no_values: "), "{}", rows[2]);
+        assert!(rows[2].starts_with("2,,,,,,,,,,,,,no_values: "), "{}", rows[2]);
         // The same numbers without a header give rows without a header.
         let headless = csv.split_once('\n').unwrap().1;
         let (_, _, bare) = post(&state, &[("content-type", "text/csv")], headless).await;

@@ -42,7 +42,12 @@ fn json_answer(answer: &Answer, model: &Model) -> Value {
         .horizons_days()
         .iter()
         .zip(&prediction.survival)
-        .map(|(days, survival)| json!({ "time_days": days, "survival": survival }))
+        .enumerate()
+        .map(|(place, (days, survival))| {
+            let low = prediction.survival_low.get(place);
+            let high = prediction.survival_high.get(place);
+            json!({ "time_days": days, "survival": survival, "low": low, "high": high })
+        })
         .collect();
     let mut object = Map::new();
     object.insert("id".to_owned(), id);
@@ -56,17 +61,21 @@ fn json_answer(answer: &Answer, model: &Model) -> Value {
         object.insert("class_probabilities".to_owned(), Value::Object(classes));
     }
     object.insert("missing_modalities".to_owned(), json!(prediction.missing_modalities));
+    object.insert("flags".to_owned(), json!(prediction.flags));
     Value::Object(object)
 }
 
 /// The first row of [`csv`]: `id`, `risk`, `high_risk`, `survival_<days>d` for each horizon,
-/// `probability_<class>` for each class, `missing_modalities` and `error`.
+/// the bounds of its 95 % interval as `low_survival_<days>d` and `high_survival_<days>d`,
+/// `probability_<class>` for each class, `missing_modalities`, `flags` and `error`.
 pub(crate) fn csv_header(model: &Model) -> String {
-    let horizons = model.horizons_days().iter().map(|days| format!("survival_{days}d"));
+    let survival = ["", "low_", "high_"].into_iter().flat_map(|bound| {
+        model.horizons_days().iter().map(move |days| format!("{bound}survival_{days}d"))
+    });
     let classes = model.classes().iter().map(|class| format!("probability_{class}"));
     let names = ["id", "risk", "high_risk"].map(str::to_owned).into_iter();
-    let last = ["missing_modalities", "error"].map(str::to_owned);
-    let names: Vec<String> = names.chain(horizons).chain(classes).chain(last).collect();
+    let last = ["missing_modalities", "flags", "error"].map(str::to_owned);
+    let names: Vec<String> = names.chain(survival).chain(classes).chain(last).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
     write(&mut writer, &names);
     text(writer)
@@ -106,20 +115,26 @@ fn csv_answer(answer: &Answer, model: &Model) -> Vec<String> {
         .patient_id
         .as_ref()
         .map_or_else(|| answer.number.to_string(), |id| guarded(id.as_str()));
-    let figures = model.horizons_days().len() + model.classes().len();
+    let horizons = model.horizons_days().len();
+    let figures = 3 * horizons + model.classes().len();
     let prediction = match &answer.result {
         Ok(prediction) => prediction,
         Err(RecordError { code, message }) => {
             let mut cells = vec![id];
-            cells.extend(vec![String::new(); figures + 3]);
+            cells.extend(vec![String::new(); figures + 4]);
             cells.push(format!("{code}: {message}"));
             return cells;
         }
     };
     let mut cells = vec![id, prediction.risk.0.to_string(), prediction.high_risk.to_string()];
-    cells.extend(prediction.survival.iter().map(ToString::to_string));
+    for bound in [&prediction.survival, &prediction.survival_low, &prediction.survival_high] {
+        let text = |place: usize| bound.get(place).map_or_else(String::new, ToString::to_string);
+        cells.extend((0..horizons).map(text));
+    }
     cells.extend(prediction.class_probabilities.iter().map(ToString::to_string));
-    cells.extend([prediction.missing_modalities.join(";"), String::new()]);
+    let doubts = [&prediction.missing_modalities, &prediction.flags].map(|names| names.join(";"));
+    cells.extend(doubts);
+    cells.push(String::new());
     cells
 }
 

@@ -1,10 +1,12 @@
 //! `oncoweave predict`: risks for a cohort, outcomes known or not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use oncoweave_cohort::{PredictionLayout, write_predictions};
-use oncoweave_model::Model;
+use oncoweave_cohort::{
+    ExplanationRow, PredictionLayout, write_explanations, write_predictions,
+};
+use oncoweave_model::{Model, cross_check};
 
 use crate::{Outcome, aligned::Aligned, output, replace};
 
@@ -19,10 +21,16 @@ pub(crate) struct Args {
     /// The Parquet file to write
     #[arg(long)]
     pub(crate) out: PathBuf,
+    /// Also write what drove each prediction, by modality and by feature, to this Parquet file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) explain: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     replace::check_table(&args.out, "predictions", &[&args.data])?;
+    if let Some(explanations) = &args.explain {
+        replace::check_table(explanations, "explanations", &[&args.data, &args.out])?;
+    }
     let model = Model::load(&args.model)?;
     let aligned = Aligned::read_to_predict(&args.data)?;
     let predictions = model.score(&aligned.cohort, &aligned.rows()).with_context(|| {
@@ -43,7 +51,79 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         predictions.len(),
         args.out.display()
     ))?;
+    let doubtful = predictions.iter().filter(|prediction| !prediction.flags.is_empty()).count();
+    if doubtful > 0 {
+        output::data(&format!(
+            "{doubtful} patients lie outside of what the model was trained on, or lack most of what \
+             it reads: see their `flags`"
+        ))?;
+    }
+    if let Some(path) = &args.explain {
+        explain(&model, &aligned, path)?;
+    }
     Ok(Outcome::Complete)
+}
+
+/// Patients and permutations of the second way of explaining.
+const CHECKED: usize = 5;
+const PERMUTATIONS: usize = 64;
+/// With more features permutations take too long.
+const MOST_CHECKED_FEATURES: usize = 1000;
+
+fn explain(model: &Model, aligned: &Aligned, path: &Path) -> Result<()> {
+    let rows = aligned.rows();
+    let explanations = model.explain(&aligned.cohort, &rows)?;
+    let layout = model.explanation_layout();
+    let mut table = vec![];
+    let (mut gap, mut size) = (0.0, 0.0);
+    for explanation in explanations {
+        gap += explanation.outputs[0].gap.abs();
+        size += (explanation.outputs[0].value - explanation.outputs[0].background).abs();
+        for (output, name) in explanation.outputs.into_iter().zip(&layout.outputs) {
+            let mut figures = vec![output.value, output.nothing_known];
+            figures.extend(output.modalities);
+            figures.extend([output.background, output.gap]);
+            let sum = |places: &[usize]| -> f32 {
+                places.iter().map(|&place| output.features[place]).sum()
+            };
+            let groups: Vec<f32> = layout.groups.iter().map(|(_, places)| sum(places)).collect();
+            table.push(ExplanationRow {
+                patient_id: explanation.patient_id.clone(),
+                output: name.clone(),
+                figures,
+                attributions: [output.features, groups].concat(),
+            });
+        }
+    }
+    let modalities = layout.modalities.iter().map(|name| format!("modality:{name}"));
+    let mut figures = vec!["value".to_owned(), "nothing_known".to_owned()];
+    figures.extend(modalities);
+    figures.extend(["background".to_owned(), "gap".to_owned()]);
+    let group = |(first, places): &(String, Vec<usize>)| format!("group:{first} ({})", places.len());
+    let groups: Vec<String> = layout.groups.iter().map(group).collect();
+    let attributions = [layout.features, groups].concat();
+    write_explanations(path, &table, &figures, &attributions)?;
+    let count = rows.len().max(1) as f64;
+    output::data(&format!(
+        "wrote {}; attributions by feature miss {:.3} of a mean distance of {:.3} from the background",
+        path.display(),
+        gap / count,
+        size / count
+    ))?;
+    if attributions.len() <= MOST_CHECKED_FEATURES {
+        let some = &rows[..rows.len().min(CHECKED)];
+        let check = cross_check(model, &aligned.cohort, some, PERMUTATIONS)?;
+        output::data(&format!(
+            "permutation Shapley of {} patients and {} groups of features differs by {:.4} on \
+             average, with a standard error of its own of {:.4} and a mean size of {:.4}",
+            check.patients,
+            check.groups,
+            check.mean_difference,
+            check.mean_standard_error,
+            check.mean_size
+        ))?;
+    }
+    Ok(())
 }
 
 fn warn_of_unknown(columns: &[String]) {

@@ -71,6 +71,9 @@ fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {
         risk: Risk(risk),
         high_risk: risk > 0.0,
         survival: vec![0.8, 0.6, 0.3],
+        survival_low: vec![0.7, 0.5, 0.2],
+        survival_high: vec![0.9, 0.7, 0.4],
+        flags: vec![],
         class_probabilities: probabilities.to_vec(),
         missing_modalities: if index.is_multiple_of(17) {
             vec!["genomics".to_owned()]

@@ -1,0 +1,204 @@
+use ndarray::{Array2, s};
+use oncoweave_core::preprocess::Block;
+use tch::Tensor;
+
+use super::repeated;
+use crate::{
+    Linear, Model, Predictor,
+    device::scoring_device,
+    fit::use_one_thread,
+    network::{Inputs, Network, from_tensor, to_tensor},
+    reference::BACKGROUND,
+    stack::pick,
+};
+
+/// Where gradients are taken between a background patient and the patient: the points and equal
+/// weights of Gauss and Legendre, exact for cubic paths.
+const POINTS: [f32; 2] = [0.211_324_87, 0.788_675_1];
+
+/// A predictor made ready to be run many times on one thread.
+pub(super) enum Scorer<'a> {
+    Network(Network),
+    Linear(&'a Linear),
+    Stack(Vec<(&'a crate::Member, Scorer<'a>)>),
+}
+
+/// The background patients.
+pub(super) struct Background {
+    /// One matrix a block, ([`BACKGROUND`], columns).
+    matrices: Vec<Array2<f32>>,
+}
+
+/// The attributions of one output.
+pub(super) struct FeatureGradients {
+    pub(super) background: f64,
+    pub(super) features: Vec<f32>,
+}
+
+impl<'a> Scorer<'a> {
+    pub(super) fn new(predictor: &'a Predictor) -> Self {
+        match predictor {
+            Predictor::Network(network) => {
+                use_one_thread();
+                let device = scoring_device(network.device);
+                Self::Network(Network::new(&network.architecture, &network.weights, device))
+            }
+            Predictor::Linear(linear) => Self::Linear(linear),
+            Predictor::Stack(stack) => {
+                let members = stack.members.iter().filter(|member| member.weight > 0.0);
+                let ready = |member: &'a crate::Member| {
+                    (member, Self::new(&member.model.predictor))
+                };
+                Self::Stack(members.map(ready).collect())
+            }
+        }
+    }
+
+    /// The log-risk of each row, (rows,).
+    pub(super) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
+        self.run(blocks, false).0
+    }
+
+    /// The log-risk of each row, and its gradient for each block, (rows, columns).
+    fn run(&self, blocks: &[&Block], gradients: bool) -> (Vec<f64>, Vec<Array2<f32>>) {
+        match self {
+            Self::Network(network) => run_network(network, blocks, gradients),
+            Self::Linear(linear) => {
+                let of_block = |block: &&Block| Array2::zeros(block.x.raw_dim());
+                let mut slopes: Vec<Array2<f32>> =
+                    if gradients { blocks.iter().map(of_block).collect() } else { vec![] };
+                let mut coefficients = linear.coefficients.iter();
+                for mut column in slopes.iter_mut().flat_map(|slopes| slopes.columns_mut()) {
+                    let coefficient = coefficients.next().expect("one for each column");
+                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    column.fill(coefficient.log_hazard_ratio as f32);
+                }
+                (linear.log_risks(blocks), slopes)
+            }
+            Self::Stack(members) => run_stack(members, blocks, gradients),
+        }
+    }
+}
+
+fn run_stack(
+    members: &[(&crate::Member, Scorer)],
+    blocks: &[&Block],
+    gradients: bool,
+) -> (Vec<f64>, Vec<Array2<f32>>) {
+    let rows = blocks.first().map_or(0, |block| block.x.nrows());
+    let mut log_risks = vec![0.0; rows];
+    let of_block = |block: &&Block| Array2::zeros(block.x.raw_dim());
+    let mut slopes: Vec<Array2<f32>> =
+        if gradients { blocks.iter().map(of_block).collect() } else { vec![] };
+    for (member, scorer) in members {
+        let own = pick(blocks, &member.model);
+        let (risks, own_slopes) = scorer.run(&own, gradients);
+        let factor = member.weight / member.standard_deviation;
+        let known: Vec<bool> =
+            (0..rows).map(|row| own.iter().any(|block| block.present[row])).collect();
+        for ((sum, risk), _) in log_risks.iter_mut().zip(risks).zip(&known).filter(|(_, &known)| known) {
+            *sum += factor * (risk - member.mean);
+        }
+        for (block, own_slopes) in own.iter().zip(own_slopes) {
+            let place = blocks.iter().position(|other| other.modality == block.modality);
+            let slopes = &mut slopes[place.expect("a member's blocks are the stack's")];
+            for ((mut sum, own), &known) in slopes.rows_mut().into_iter().zip(own_slopes.rows()).zip(&known) {
+                if known {
+                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    sum.scaled_add(factor as f32, &own);
+                }
+            }
+        }
+    }
+    (log_risks, slopes)
+}
+
+fn run_network(
+    network: &Network,
+    blocks: &[&Block],
+    gradients: bool,
+) -> (Vec<f64>, Vec<Array2<f32>>) {
+    let rows = blocks.first().map_or(0, |block| block.x.nrows());
+    let tensor = |block: &&Block| {
+        to_tensor(&block.x.clone().into_dyn()).set_requires_grad(gradients)
+    };
+    let inputs: Vec<Tensor> = blocks.iter().map(tensor).collect();
+    let present = Array2::from_shape_fn((rows, blocks.len()), |(row, block)| {
+        f32::from(u8::from(blocks[block].present[row]))
+    });
+    let inputs = Inputs { blocks: inputs, present: to_tensor(&present.into_dyn()) };
+    let _guard = (!gradients).then(tch::no_grad_guard);
+    let log_risk = network.forward(&inputs).log_risk;
+    let log_risks = from_tensor(&log_risk).iter().map(|&risk| f64::from(risk)).collect();
+    if !gradients {
+        return (log_risks, vec![]);
+    }
+    let sum = log_risk.sum(tch::Kind::Float);
+    let slopes = Tensor::run_backward(&[sum], &inputs.blocks, false, false);
+    let matrix = |slopes: &Tensor| {
+        from_tensor(slopes).into_dimensionality().expect("a gradient has its block's shape")
+    };
+    (log_risks, slopes.iter().map(matrix).collect())
+}
+
+impl Background {
+    pub(super) fn new(model: &Model, blocks: &[&Block]) -> Self {
+        Self { matrices: model.reference.background(blocks) }
+    }
+
+    /// The background patients with the patient's own rows wherever the patient lacks a modality.
+    pub(super) fn like(&self, patient: &[Block]) -> Vec<Block> {
+        let mut blocks = repeated(patient, BACKGROUND);
+        for (block, matrix) in blocks.iter_mut().zip(&self.matrices) {
+            if block.present[0] {
+                block.x.assign(matrix);
+            }
+        }
+        blocks
+    }
+}
+
+/// Expected gradients for each output of one patient.
+pub(super) fn by_feature(
+    model: &Model,
+    scorer: &mut Scorer,
+    background: &Background,
+    patient: &[Block],
+) -> Vec<FeatureGradients> {
+    let start = background.like(patient);
+    let start_risks = scorer.log_risks(&start.iter().collect::<Vec<_>>());
+    let mut path = repeated(patient, BACKGROUND * POINTS.len());
+    for (path, start) in path.iter_mut().zip(&start) {
+        for (point, &share) in POINTS.iter().enumerate() {
+            let rows = s![point * BACKGROUND..(point + 1) * BACKGROUND, ..];
+            let mut part = path.x.slice_mut(rows);
+            // (1 - share) background + share patient.
+            part *= share;
+            part.scaled_add(1.0 - share, &start.x);
+        }
+    }
+    let (risks, slopes) = scorer.run(&path.iter().collect::<Vec<_>>(), true);
+    let outputs = model.outputs_of(0.0).len();
+    let of_row: Vec<Vec<f64>> = risks.iter().map(|&risk| model.slopes_of(risk)).collect();
+    let backgrounds: Vec<Vec<f64>> =
+        start_risks.iter().map(|&risk| model.outputs_of(risk)).collect();
+    let count = risks.len() as f64;
+    let of_output = |output: usize| {
+        let mut features = vec![];
+        for ((slopes, start), patient) in slopes.iter().zip(&start).zip(patient) {
+            let mut sums = ndarray::Array1::<f32>::zeros(slopes.ncols());
+            if patient.present[0] {
+                for (row, slopes) in slopes.rows().into_iter().enumerate() {
+                    let distance = &patient.x.row(0) - &start.x.row(row % BACKGROUND);
+                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    let weight = (of_row[row][output] / count) as f32;
+                    sums.scaled_add(weight, &(&distance * &slopes));
+                }
+            }
+            features.extend(sums);
+        }
+        let mean = backgrounds.iter().map(|outputs| outputs[output]).sum::<f64>();
+        FeatureGradients { background: mean / backgrounds.len() as f64, features }
+    };
+    (0..outputs).map(of_output).collect()
+}
