@@ -87,7 +87,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         force: true,
     })?;
     step("predict")?;
-    predict::run(&predict::Args { model, data, out: out.join("predictions.parquet") })?;
+    predict::run(&predict::Args {
+        model,
+        data,
+        out: out.join("predictions.parquet"),
+        explain: None,
+    })?;
     output::data(&format!("\nopen {}", out.join("evaluation/report.html").display()))?;
     Ok(Outcome::Complete)
 }
