@@ -277,7 +277,7 @@ fn network_scores(
     times: &[f64],
 ) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
-    let survival = curves(&model.scale, &predictions, times);
+    let survival = model.survival_at(cohort, rows, times)?;
     Ok(Scores {
         predictions,
         survival,

@@ -10,28 +10,37 @@
 mod card;
 mod checkpoint;
 mod config;
-mod dropout;
+mod device;
 mod ensemble;
 mod error;
 mod evaluate;
 mod fit;
 mod folder;
 mod folds;
+mod hazards;
 mod held_out;
 mod loss;
+mod loss_scale;
 mod model;
 mod network;
 mod optimizer;
+mod part;
 mod ridge;
+mod risk_bank;
 mod scale;
+mod schedule;
 mod score;
+mod statistics;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
 
-pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use config::{
+    ClassWeight, DeviceChoice, HeadsConfig, Missing, NetworkConfig, Norm, RiskSet, Schedule,
+    StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
+};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
@@ -40,4 +49,5 @@ pub use model::{Baselines, FUSION, MemberRecord, Model, TrainingRecord};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use ridge::{Coefficient, RidgeModel};
 pub use scale::RiskScale;
+pub use statistics::{Activation, LayerStatistics};
 pub use train::{Dataset, train};

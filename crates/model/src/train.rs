@@ -4,7 +4,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ndarray::Array2;
 use oncoweave_core::{
     Cohort, PatientId, Risk, Survival,
     preprocess::{Block, Design, Preprocessing},
@@ -14,13 +13,16 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Baselines, EpochReport, Error, MemberRecord, Model, RidgeModel, RiskScale,
-    SubtypeHead, TrainConfig, TrainingRecord,
-    ensemble::merge,
-    fit::{Data, Job, fit, hex},
+    SubtypeHead, SurvivalHead, TrainConfig, TrainingRecord,
+    device::scoring_device,
+    ensemble::unite,
+    fit::{Job, fit, hex},
+    hazards::cut_points,
     model::FUSION,
-    network::{ArchitectureKind, InputLayer, Network},
+    network::{Input, Network},
+    part::Data,
     scale::default_horizons,
-    score::{log_risks_and_probabilities, to_blocks},
+    score::{network_outputs, to_blocks},
 };
 
 /// More classes than this are taken for free text by a subtype head that is `"auto"`.
@@ -226,12 +228,13 @@ impl<'a> Plan<'a> {
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<Model, Error> {
         let preprocessing = self.preprocessing(part)?;
-        let architecture = self.architecture(&preprocessing);
         let design = self.apply(&preprocessing)?;
+        let architecture = self.architecture(&design);
         let factors = balance(&design);
-        let blocks: Vec<Array2<f32>> = design.blocks.into_iter().map(|block| block.x).collect();
+        let blocks = design.blocks.iter().zip(&factors);
         let data = Data {
-            blocks: blocks.iter().zip(&factors).map(|(x, &factor)| x * factor).collect(),
+            blocks: blocks.map(|(block, &factor)| &block.x * factor).collect(),
+            present: design.blocks.iter().map(|block| block.present.clone()).collect(),
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
@@ -246,18 +249,22 @@ impl<'a> Plan<'a> {
                 config: self.config,
                 member,
                 checkpoint: path.as_deref(),
+                statistics: checkpoints.is_some(),
             };
             let fitted = fit(&job, &data, on_epoch)?;
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
-        let (architecture, mut weights) = merge(&architecture, &weights);
-        for (input, &factor) in architecture.inputs.iter().zip(&factors) {
-            let weight = weights.get_mut(&format!("{}.weight", input.layer));
-            *weight.expect("every input has a layer") *= factor;
+        let (architecture, mut weights) = unite(&architecture, &weights);
+        for prefix in architecture.prefixes() {
+            for (input, &factor) in architecture.inputs.iter().zip(&factors) {
+                let weight = weights.get_mut(&format!("{prefix}{}.weight", input.layer));
+                *weight.expect("every input has a layer") *= factor;
+            }
         }
-        let network = Network::new(&architecture, &weights);
-        let (risks, _) = log_risks_and_probabilities(&network, &to_blocks(&blocks));
+        let device = scoring_device(self.config.training.device);
+        let network = Network::new(&architecture, &weights, device);
+        let risks = network_outputs(&network, &to_blocks(&design.blocks)).log_risks;
         let risks: Vec<Risk> = risks.into_iter().map(Risk).collect();
         let scale = RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?;
         Ok(Model {
@@ -286,15 +293,14 @@ impl<'a> Plan<'a> {
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    fn architecture(&self, preprocessing: &Preprocessing) -> Architecture {
-        let widths = preprocessing.widths();
-        Architecture {
-            kind: ArchitectureKind::EarlyFusion,
-            width: self.config.network.width,
-            fused_width: self.config.network.fused_width,
-            classes: self.classes.clone(),
-            inputs: widths.iter().map(|(name, width)| InputLayer::new(name, *width)).collect(),
-        }
+    fn architecture(&self, design: &Design) -> Architecture {
+        let inputs: Vec<Input> = design.blocks.iter().map(Input::of).collect();
+        let heads = &self.config.heads;
+        let cut_points = match heads.survival {
+            SurvivalHead::Cox => vec![],
+            SurvivalHead::DiscreteTime => cut_points(&self.outcomes, heads.intervals),
+        };
+        Architecture::new(&self.config.network, &inputs, &self.classes, cut_points)
     }
 
     fn class_numbers(&self) -> Vec<i64> {
