@@ -19,18 +19,23 @@ mod folder;
 mod folds;
 mod hazards;
 mod held_out;
+mod linear;
 mod loss;
 mod loss_scale;
+mod metrics;
 mod model;
 mod network;
 mod optimizer;
 mod part;
-mod ridge;
+mod plan;
 mod risk_bank;
 mod scale;
 mod schedule;
 mod score;
+mod search;
+mod stack;
 mod statistics;
+mod tensorboard;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -38,16 +43,21 @@ mod tests;
 mod train;
 
 pub use config::{
-    ClassWeight, DeviceChoice, HeadsConfig, Missing, NetworkConfig, Norm, RiskSet, Schedule,
-    StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
+    ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
+    Schedule, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
 pub use folds::Folds;
-pub use model::{Baselines, FUSION, MemberRecord, Model, TrainingRecord};
+pub use linear::{Coefficient, Linear};
+pub use metrics::MetricsWriter;
+pub use model::{FUSION, MemberRecord, Model, NetworkPredictor, Predictor, TrainingRecord};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
-pub use ridge::{Coefficient, RidgeModel};
 pub use scale::RiskScale;
+pub use search::{
+    List, Range, Scale, SearchConfig, SearchMethod, SearchResult, TrialRecord, Values, search,
+};
+pub use stack::{Member, Stack, Without};
 pub use statistics::{Activation, LayerStatistics};
 pub use train::{Dataset, train};

@@ -1,15 +1,17 @@
 use ndarray::{Array2, s};
 use oncoweave_core::{
     Cohort, Prediction, Risk, SurvivalProbability,
-    preprocess::{Block, Design, Preprocessing},
+    preprocess::{Block, Design},
 };
 use tch::Kind;
 
 use crate::{
-    Error, Model, RidgeModel, RiskScale,
+    Error, Model, NetworkPredictor, Predictor,
     device::scoring_device,
     fit::use_one_thread,
+    hazards::Intervals,
     network::{Inputs, Network, from_tensor, to_tensor},
+    stack::pick,
 };
 
 /// Patients that pass through the network at once. The last block is filled up with zeros: the
@@ -30,20 +32,29 @@ impl Model {
     /// # Panics
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        let design = design(&self.name, &self.preprocessing, cohort, rows)?;
-        let outputs = self.outputs(&design);
-        let (risks, probabilities) = (outputs.log_risks, outputs.probabilities);
-        let scored = Scored { name: &self.name, scale: &self.scale, design: &design };
-        let mut predictions = scored.predictions(cohort, rows, &risks)?;
-        for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
-            prediction.class_probabilities = row.to_vec();
-        }
-        if let Some(hazards) = &outputs.hazards {
-            for (prediction, hazards) in predictions.iter_mut().zip(hazards) {
-                prediction.survival = self.own_survival(hazards, self.horizons_days());
+        let design = self.design(cohort, rows)?;
+        let read = self.modalities();
+        let blocks: Vec<&Block> = design.blocks.iter().collect();
+        let outputs = self.outputs(&blocks);
+        let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
+            if !risk.is_finite() {
+                let patient_id = cohort.patients[row].clone();
+                return Err(Error::NotFinite { patient_id, model: self.name.clone() });
             }
-        }
-        Ok(predictions)
+            let mut prediction = self.scale.prediction(&self.name, cohort, row, Risk(risk));
+            let absent = blocks.iter().filter(|block| !block.present[place]);
+            prediction.missing_modalities = absent
+                .map(|block| block.modality.clone())
+                .filter(|modality| read.contains(modality))
+                .collect();
+            prediction.class_probabilities = outputs.probabilities.row(place).to_vec();
+            if let Some((hazards, intervals)) = self.own_hazards(&outputs, place) {
+                let survival = |&time: &f64| intervals.survival(hazards, time).0;
+                prediction.survival = self.horizons_days().iter().map(survival).collect();
+            }
+            Ok(prediction)
+        };
+        rows.iter().zip(&outputs.log_risks).enumerate().map(predict).collect()
     }
 
     /// The probability of each row's patient to survive past each time, (patients, times): from
@@ -60,106 +71,89 @@ impl Model {
         rows: &[usize],
         times_days: &[f64],
     ) -> Result<Array2<SurvivalProbability>, Error> {
-        let outputs = self.outputs(&design(&self.name, &self.preprocessing, cohort, rows)?);
-        Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(patient, time)| {
-            if let (Some(hazards), Some(intervals)) =
-                (&outputs.hazards, self.architecture.intervals())
-            {
-                return intervals.survival(&hazards[patient], times_days[time]);
+        let design = self.design(cohort, rows)?;
+        let outputs = self.outputs(&design.blocks.iter().collect::<Vec<_>>());
+        Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
+            let time = times_days[time];
+            match self.own_hazards(&outputs, place) {
+                Some((hazards, intervals)) => intervals.survival(hazards, time),
+                None => self.scale.baseline.survival(Risk(outputs.log_risks[place]), time),
             }
-            self.scale.baseline.survival(Risk(outputs.log_risks[patient]), times_days[time])
         }))
     }
 
-    fn outputs(&self, design: &Design) -> NetworkOutputs {
-        let device = scoring_device(self.config.training.device);
-        let network = Network::new(&self.architecture, &self.weights, device);
-        network_outputs(&network, &to_blocks(&design.blocks))
+    /// A patient's hazards where the network says them itself.
+    fn own_hazards<'a>(
+        &'a self,
+        outputs: &'a ModelOutputs,
+        place: usize,
+    ) -> Option<(&'a [f32], Intervals<'a>)> {
+        let Predictor::Network(network) = &self.predictor else { return None };
+        Some((outputs.hazards.as_ref()?.get(place)?, network.architecture.intervals()?))
     }
 
-    fn own_survival(&self, hazards: &[f32], times_days: &[f64]) -> Vec<f64> {
-        let intervals = self.architecture.intervals();
-        let intervals = intervals.expect("a network with hazards has intervals");
-        times_days.iter().map(|&time| intervals.survival(hazards, time).0).collect()
-    }
-
-    /// The columns of a cohort, in the modalities that the model reads, that it does not know and
-    /// leaves aside.
+    /// The columns of a cohort, in the modalities that the model was trained on, that it does not
+    /// know and leaves aside.
     ///
     /// # Errors
     /// When the cohort does not fit, as for [`Model::score`].
     pub fn unknown_columns(&self, cohort: &Cohort) -> Result<Vec<String>, Error> {
-        Ok(design(&self.name, &self.preprocessing, cohort, &[])?.unknown)
+        Ok(self.design(cohort, &[])?.unknown)
     }
-}
 
-impl RidgeModel {
-    /// Scores rows of a cohort as [`Model::score`] does.
-    ///
-    /// # Errors
-    /// When the cohort has none of the model's modalities, has one without all its columns, or a
-    /// risk is not finite.
-    ///
-    /// # Panics
-    /// When a row does not exist.
-    pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        let design = design(&self.name, &self.preprocessing, cohort, rows)?;
-        let scored = Scored { name: &self.name, scale: &self.scale, design: &design };
-        scored.predictions(cohort, rows, &self.log_risks(&design))
+    /// Prepares a cohort's rows: a block for each modality that the model was trained on.
+    pub(crate) fn design(&self, cohort: &Cohort, rows: &[usize]) -> Result<Design, Error> {
+        let found = cohort.modalities();
+        let expected = self.modalities();
+        if !found.iter().any(|name| expected.iter().any(|read| read == name)) {
+            return Err(Error::NoCommonModality {
+                model: self.name.clone(),
+                found: found.into_iter().map(str::to_owned).collect(),
+                expected,
+            });
+        }
+        let what = format!("the table does not fit the model `{}`", self.name);
+        self.preprocessing.apply(cohort, rows).map_err(Error::undefined(what))
     }
-}
 
-/// Prepares a cohort's rows for a model.
-fn design(
-    model: &str,
-    preprocessing: &Preprocessing,
-    cohort: &Cohort,
-    rows: &[usize],
-) -> Result<Design, Error> {
-    let found = cohort.modalities();
-    let known = |name: &str| preprocessing.widths().iter().any(|(width_of, _)| *width_of == name);
-    if !found.iter().any(|name| known(name)) {
-        return Err(Error::NoCommonModality {
-            model: model.to_owned(),
-            found: found.into_iter().map(str::to_owned).collect(),
-            expected: preprocessing.widths().iter().map(|(name, _)| (*name).to_owned()).collect(),
-        });
-    }
-    preprocessing
-        .apply(cohort, rows)
-        .map_err(Error::undefined(format!("the table does not fit the model `{model}`")))
-}
-
-/// A model's view of some rows.
-struct Scored<'a> {
-    name: &'a str,
-    scale: &'a RiskScale,
-    design: &'a Design,
-}
-
-impl Scored<'_> {
-    fn predictions(
-        &self,
-        cohort: &Cohort,
-        rows: &[usize],
-        risks: &[f64],
-    ) -> Result<Vec<Prediction>, Error> {
-        let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
-            if !risk.is_finite() {
-                let patient_id = cohort.patients[row].clone();
-                return Err(Error::NotFinite { patient_id, model: self.name.to_owned() });
-            }
-            let mut prediction = self.scale.prediction(self.name, cohort, row, Risk(risk));
-            let absent = self.design.blocks.iter().filter(|block| !block.present[place]);
-            prediction.missing_modalities = absent.map(|block| block.modality.clone()).collect();
-            Ok(prediction)
+    fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
+        if let Predictor::Network(network) = &self.predictor {
+            return network.outputs(blocks);
+        }
+        let log_risks = self.predictor.log_risks(blocks);
+        let classifier = match &self.predictor {
+            Predictor::Stack(stack) => stack.classifier(),
+            Predictor::Network(_) | Predictor::Linear(_) => None,
         };
-        rows.iter().zip(risks).enumerate().map(predict).collect()
+        let probabilities = match classifier {
+            Some(model) => model.outputs(&pick(blocks, model)).probabilities,
+            None => Array2::zeros((log_risks.len(), 0)),
+        };
+        ModelOutputs { log_risks, probabilities, hazards: None }
+    }
+}
+
+impl Predictor {
+    /// The log-risk of each patient, (patients,).
+    pub(crate) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
+        match self {
+            Self::Network(network) => network.outputs(blocks).log_risks,
+            Self::Linear(linear) => linear.log_risks(blocks),
+            Self::Stack(stack) => stack.log_risks(blocks),
+        }
+    }
+}
+
+impl NetworkPredictor {
+    fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
+        let device = scoring_device(self.device);
+        let network = Network::new(&self.architecture, &self.weights, device);
+        network_outputs(&network, &to_blocks(blocks))
     }
 }
 
 /// Cuts a design into blocks of patients of one size, the last one filled up with zeros.
-pub(crate) fn to_blocks(modalities: &[Block]) -> PaddedBlocks {
+pub(crate) fn to_blocks(modalities: &[&Block]) -> PaddedBlocks {
     let patients = modalities.first().map_or(0, |block| block.x.nrows());
     let cut = |start: usize| {
         let end = (start + BLOCK).min(patients);
@@ -174,7 +168,7 @@ pub(crate) fn to_blocks(modalities: &[Block]) -> PaddedBlocks {
                 *value = f32::from(u8::from(here));
             }
         }
-        let blocks = modalities.iter().map(pad).collect();
+        let blocks = modalities.iter().map(|block| pad(block)).collect();
         Inputs { blocks, present: to_tensor(&present.into_dyn()) }
     };
     PaddedBlocks { patients, blocks: (0..patients).step_by(BLOCK).map(cut).collect() }
@@ -186,18 +180,19 @@ pub(crate) struct PaddedBlocks {
     blocks: Vec<Inputs>,
 }
 
-/// What a network says about patients.
-pub(crate) struct NetworkOutputs {
+/// What a model says about patients.
+pub(crate) struct ModelOutputs {
     /// (patients,).
     pub(crate) log_risks: Vec<f64>,
     /// (patients, classes).
     pub(crate) probabilities: Array2<f64>,
-    /// The logits of each patient's hazards, (patients, intervals); none for a Cox head.
+    /// The logits of each patient's hazards, (patients, intervals); none without a
+    /// discrete-time head.
     pub(crate) hazards: Option<Vec<Vec<f32>>>,
 }
 
 /// Runs a network on patients.
-pub(crate) fn network_outputs(network: &Network, blocks: &PaddedBlocks) -> NetworkOutputs {
+pub(crate) fn network_outputs(network: &Network, blocks: &PaddedBlocks) -> ModelOutputs {
     use_one_thread();
     let _guard = tch::no_grad_guard();
     let (mut log_risks, mut probabilities, mut classes) = (vec![], vec![], 0);
@@ -221,5 +216,5 @@ pub(crate) fn network_outputs(network: &Network, blocks: &PaddedBlocks) -> Netwo
     }
     let probabilities = Array2::from_shape_vec((blocks.patients, classes), probabilities)
         .expect("as many probabilities as patients and classes");
-    NetworkOutputs { log_risks, probabilities, hazards }
+    ModelOutputs { log_risks, probabilities, hazards }
 }

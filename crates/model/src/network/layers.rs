@@ -35,6 +35,9 @@ pub(crate) struct Training {
 /// The activations of a pass, in the order of the network.
 pub(crate) type Trace = RefCell<Vec<(String, Activation)>>;
 
+/// A product with fewer outputs takes a path in libtorch whose rounding depends on where a row stands
+/// in memory (seen with 2 to 11). A patient's numbers must not, so scoring adds outputs of 0.
+const FEW_OUTPUTS: i64 = 16;
 const NORM_EPSILON: f64 = 1e-5;
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
@@ -51,7 +54,15 @@ impl Layers<'_> {
     /// (.., inputs) to (.., outputs).
     pub(crate) fn linear(&self, name: &str, input: &Tensor) -> Tensor {
         let bias = self.get(&format!("{name}.bias"));
-        input.linear(self.get(&format!("{name}.weight")), Some(bias))
+        let weight = self.get(&format!("{name}.weight"));
+        let outputs = weight.size()[0];
+        if self.training.is_some() || !(2..FEW_OUTPUTS).contains(&outputs) {
+            return input.linear(weight, Some(bias));
+        }
+        let more = FEW_OUTPUTS - outputs;
+        let weight = weight.constant_pad_nd([0, 0, 0, more]);
+        let bias = bias.constant_pad_nd([0, more]);
+        input.linear(&weight, Some(&bias)).narrow(-1, 0, outputs)
     }
 
     /// The last dimension normalized for each patient.

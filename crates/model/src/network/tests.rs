@@ -92,7 +92,10 @@ fn the_plain_pytorch_module_gives_the_same_numbers() {
         present: vec![true; patients],
     };
     let blocks: Vec<_> = golden.inputs.iter().zip(&golden.columns).map(block).collect();
-    let outputs = crate::score::network_outputs(&network, &crate::score::to_blocks(&blocks));
+    let outputs = crate::score::network_outputs(
+        &network,
+        &crate::score::to_blocks(&blocks.iter().collect::<Vec<_>>()),
+    );
     let (risks, probabilities) = (outputs.log_risks, outputs.probabilities);
     let spread = golden.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
     assert!(spread > 0.1, "the golden risks differ from nothing");
@@ -101,6 +104,70 @@ fn the_plain_pytorch_module_gives_the_same_numbers() {
         for class in 0..classes.len() {
             let expected = golden.class_probabilities[patient][class];
             assert!((probabilities[(patient, class)] - expected).abs() < 1e-5);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Variant {
+    architecture: Architecture,
+    inputs: Vec<Vec<f32>>,
+    present: Vec<Vec<bool>>,
+    log_risk: Vec<f64>,
+    survival: Option<Vec<Vec<f64>>>,
+    class_probabilities: Vec<Vec<f64>>,
+}
+
+/// The figures come from `PyTorch` 2.11.0 and `tests/golden/model_architectures.py`, which builds
+/// every kind of network of `PyTorch`'s own parts and loads weights that our `save` wrote.
+#[test]
+fn every_architecture_gives_the_numbers_of_pytorch() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let text = fs_err::read(folder.join("model_architectures.json")).unwrap();
+    let mut golden: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let variants: BTreeMap<String, Variant> =
+        serde_json::from_value(golden["variants"].take()).unwrap();
+    assert_eq!(variants.len(), 10);
+    let bytes = fs_err::read(folder.join("model_architectures.safetensors")).unwrap();
+    let (all, _) = crate::checkpoint::from_bytes(&bytes).unwrap();
+    for (name, variant) in variants {
+        let own = |(tensor, values): (&String, &ArrayD<f32>)| {
+            Some((tensor.strip_prefix(&format!("{name}/"))?.to_owned(), values.clone()))
+        };
+        let weights: Weights = all.iter().filter_map(own).collect();
+        let architecture = &variant.architecture;
+        assert_eq!(architecture.mismatch(&weights), None, "{name}");
+        let network = Network::new(architecture, &weights, Device::Cpu);
+        let patients = variant.log_risk.len();
+        let block = |(place, values): (usize, &Vec<f32>)| oncoweave_core::preprocess::Block {
+            modality: String::new(),
+            names: vec![],
+            x: ndarray::Array2::from_shape_vec(
+                (patients, architecture.inputs[place].columns),
+                values.clone(),
+            )
+            .unwrap(),
+            present: variant.present.iter().map(|row| row[place]).collect(),
+        };
+        let blocks: Vec<_> = variant.inputs.iter().enumerate().map(block).collect();
+        let blocks = crate::score::to_blocks(&blocks.iter().collect::<Vec<_>>());
+        let outputs = crate::score::network_outputs(&network, &blocks);
+        let spread = variant.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
+        assert!(spread > 0.1, "{name}: the golden risks differ from nothing");
+        for patient in 0..patients {
+            let difference = outputs.log_risks[patient] - variant.log_risk[patient];
+            assert!(difference.abs() < 2e-5, "{name}, patient {patient}: off by {difference}");
+            let row = outputs.probabilities.row(patient);
+            for (found, expected) in row.iter().zip(&variant.class_probabilities[patient]) {
+                assert!((found - expected).abs() < 1e-5, "{name}, patient {patient}");
+            }
+            let Some(survival) = &variant.survival else { continue };
+            let hazards = &outputs.hazards.as_ref().unwrap()[patient];
+            let intervals = architecture.intervals().unwrap();
+            for (&end, expected) in architecture.cut_points_days.iter().zip(&survival[patient]) {
+                let found = intervals.survival(hazards, end).0;
+                assert!((found - expected).abs() < 1e-5, "{name}, patient {patient}, day {end}");
+            }
         }
     }
 }
