@@ -86,11 +86,21 @@ fn attend(
     let parts = projected.chunk(3, 2);
     let (query, key, value) = (part(&parts[0]), part(&parts[1]), part(&parts[2]));
     let scale = ((width / heads) as f64).sqrt();
-    let mut scores = query.matmul(&key.transpose(2, 3)) / scale; // (batch, heads, tokens, tokens)
+    let mut scores = product(layers, &query, &key.transpose(2, 3)) / scale; // (batch, heads, tokens, tokens)
     if let Some(mask) = mask {
         scores = scores.masked_fill(&mask.logical_not(), f64::NEG_INFINITY);
     }
-    let mixed = scores.softmax(3, Kind::Float).matmul(&value); // (batch, heads, tokens, width / heads)
+    let mixed = product(layers, &scores.softmax(3, Kind::Float), &value); // (batch, heads, tokens, width / heads)
     let mixed = mixed.transpose(1, 2).reshape([batch, count, width]);
     layers.linear(&name("self_attn.out_proj"), &mixed)
+}
+
+/// The product of the last two dimensions. Small matrices are multiplied by libtorch with a rounding
+/// that depends on where they stand in memory; while scoring they are summed in one order.
+fn product(layers: &Layers, left: &Tensor, right: &Tensor) -> Tensor {
+    if layers.training.is_some() {
+        return left.matmul(right);
+    }
+    let terms = left.unsqueeze(-1) * right.unsqueeze(-3); // (.., rows, inner, columns)
+    terms.sum_dim_intlist(-2, false, Kind::Float)
 }

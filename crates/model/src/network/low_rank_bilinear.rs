@@ -1,7 +1,7 @@
 //! Low-rank multimodal fusion: the weights over all products of the modalities' units (each with a
 //! constant 1 beside them) are a sum of `rank` outer products. Liu et al., 2018, equation 7.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{
     Architecture, InputLayer,
@@ -44,9 +44,8 @@ pub(super) fn forward(architecture: &Architecture, layers: &Layers, encoded: &En
     let factors = architecture.inputs.iter().zip(&encoded.units).map(factor);
     let product = factors.reduce(|product, factor| product * factor).expect("there is a modality");
     // (batch, fused_width)
-    let fused =
-        Tensor::einsum("r,brf->bf", &[layers.get("rank_weights"), &product], None::<&[i64]>)
-            + layers.get("fused_bias");
+    let weighted = product * layers.get("rank_weights").unsqueeze(1);
+    let fused = weighted.sum_dim_intlist(1, false, Kind::Float) + layers.get("fused_bias");
     let fused = layers.dropout(layers.noted("rank_weights", fused));
     layers.linear("output_fc", &fused) // (batch, outputs)
 }

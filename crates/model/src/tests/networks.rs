@@ -185,7 +185,7 @@ fn a_run_that_diverges_says_which_layer() {
     wild.training.weight_decay = 100.0;
     wild.training.epochs = 1000;
     let error = network(&cohort, &rows, &wild, None, &mut go_on).unwrap_err().to_string();
-    assert!(error.contains("diverged in epoch") && error.contains("of layer `"), "{error}");
+    assert!(error.contains("diverged in epoch") && error.contains("layer `"), "{error}");
 }
 
 #[test]
