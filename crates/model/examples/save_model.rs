@@ -7,7 +7,7 @@
 use std::{env, error::Error, ops::ControlFlow, path::PathBuf};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, TrainConfig, train};
+use oncoweave_model::{Dataset, ModelKind, TrainConfig, train};
 
 const PATIENTS: usize = 60;
 
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(path) => TrainConfig::read(&path)?,
         None => TrainConfig::default(),
     };
+    config.model = ModelKind::Network;
     config.network.width = 8;
     config.network.fused_width = 6;
     config.training.ensemble = 2;

@@ -7,7 +7,7 @@
 use std::{env, error::Error, ops::ControlFlow, time::Instant};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, RiskSet, TrainConfig, train};
+use oncoweave_model::{Dataset, ModelKind, RiskSet, TrainConfig, train};
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
 const PATIENTS: usize = 20_000;
@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let risk_set = env::args().nth(2).ok_or("say `training` or `batch`")?;
     let cohort = cohort()?;
     let mut config = TrainConfig::default();
+    config.model = ModelKind::Network;
     config.training.ensemble = 1;
     config.training.batch_size = 64;
     config.training.epochs = epochs;

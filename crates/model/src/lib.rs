@@ -34,6 +34,7 @@ mod schedule;
 mod score;
 mod search;
 mod stack;
+mod stacking;
 mod statistics;
 mod tensorboard;
 #[cfg(test)]
@@ -44,20 +45,22 @@ mod train;
 
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
-    Schedule, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
+    Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
 pub use folds::Folds;
-pub use linear::{Coefficient, Linear};
+pub use linear::{Coefficient, Linear, ModalityPenalty};
 pub use metrics::MetricsWriter;
-pub use model::{FUSION, MemberRecord, Model, NetworkPredictor, Predictor, TrainingRecord};
+pub use model::{
+    FUSION, MemberRecord, Model, NETWORK, NetworkPredictor, Predictor, TrainingRecord,
+};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use scale::RiskScale;
 pub use search::{
     List, Range, Scale, SearchConfig, SearchMethod, SearchResult, TrialRecord, Values, search,
 };
-pub use stack::{Member, Stack, Without};
+pub use stack::{Member, Share, Stack, Without};
 pub use statistics::{Activation, LayerStatistics};
 pub use train::{Dataset, train};

@@ -13,11 +13,7 @@ use oncoweave_core::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Dataset, Error, TrainConfig,
-    plan::{Method, Plan, Reads, Recipe},
-    train::with_causes,
-};
+use crate::{Dataset, Error, ModelKind, TrainConfig, plan::Plan, train::with_causes};
 pub use space::{List, Range, Scale, Values};
 pub use trials::TrialRecord;
 use trials::Trials;
@@ -182,6 +178,8 @@ pub fn search(
                 None => {
                     let (settings, mut trained) = configs[trial].clone();
                     trained.training.epochs = epochs;
+                    // What the stack adds has settings of its own; the network is what is searched.
+                    trained.model = ModelKind::Network;
                     let by_fold = judge(data, rows, &trained, &folds)?;
                     let record = TrialRecord::new((trial, epochs), settings, by_fold);
                     trials.add(&record)?;
@@ -230,8 +228,7 @@ fn judge(
         };
         let fit = || -> Result<Vec<(Survival, Risk)>, Error> {
             let plan = Plan::new(data, &part(false), config)?;
-            let recipe = Recipe::new(Method::Network, Reads::All);
-            let model = plan.fit(&recipe, None, &mut |_| ControlFlow::Continue(()))?;
+            let model = plan.all_together(None, &mut |_| ControlFlow::Continue(()))?;
             let predictions = model.score(data.cohort, &part(true))?;
             let known = |one: &oncoweave_core::Prediction| Some((one.observed?, one.risk));
             Ok(predictions.iter().filter_map(known).collect())

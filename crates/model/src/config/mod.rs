@@ -16,9 +16,10 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | Name | Default | Purpose | Range |
 /// | --- | --- | --- | --- |
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
-/// | `model` | `"network"` | what to train: `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
+/// | `model` | `"stack"` | what to train: `"stack"`, the networks and penalized Cox models that do best together, see [`crate::Stack`]; `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
+/// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
 /// | `network.kind` | `"early_fusion"` | how modalities come together: `"early_fusion"` (the reference design), `"late_fusion"`, `"gated"`, `"low_rank_bilinear"`, `"attention"` | |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
 /// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
@@ -41,7 +42,7 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `heads.class_weight` | `"none"` | weight of the classes in their loss: `"none"`, `"balanced"`: by the inverse of their frequency | |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
-/// | `training.ensemble` | 4 | networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
+/// | `training.ensemble` | 4 | with `model = "network"`: networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
 /// | `training.learning_rate` | 0.0003 | step of AdamW | above 0 .. 1 |
 /// | `training.schedule` | `"constant"` | how the step changes over epochs: `"constant"`; `"cosine"`, along half a cosine to the lowest at `epochs`; `"plateau"`, cut where the validation loss stops falling | |
 /// | `training.warmup_epochs` | 0 | first epochs with a rising step | 0 .. 1000000 |
@@ -51,7 +52,7 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
 /// | `training.epochs` | 1500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
-/// | `training.validation_fraction` | 0.2 | share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
+/// | `training.validation_fraction` | 0.2 | with `model = "network"`: share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
 /// | `training.patience` | 40 | epochs without a better validation figure before stopping | 1 and more |
 /// | `training.stop_on` | `"loss"` | the figure that early stopping watches on the validation part: `"loss"`, `"c_index"` | |
 /// | `training.clip_norm` | 5 | longest gradient | above 0 |
@@ -72,6 +73,8 @@ pub struct TrainConfig {
     /// The times that survival is reported at, in days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizons_days: Option<Vec<f64>>,
+    /// How models are weighted.
+    pub stack: StackConfig,
     /// The shape of the network.
     pub network: NetworkConfig,
     /// What the network predicts beside survival.
@@ -84,11 +87,22 @@ pub struct TrainConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
-    /// The network of the settings.
+    /// Networks and penalized Cox models, on all modalities and on parts of them, weighted by
+    /// their out-of-fold risks.
     #[default]
+    Stack,
+    /// The network of the settings.
     Network,
     /// Ridge Cox with its penalty chosen inside the training part.
     RidgeCox,
+}
+
+/// `[stack]`: how the models of a stack are weighted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StackConfig {
+    /// Folds inside the training part.
+    pub folds: usize,
 }
 
 impl Default for TrainConfig {
@@ -98,10 +112,17 @@ impl Default for TrainConfig {
             model: ModelKind::default(),
             modalities: None,
             horizons_days: None,
+            stack: StackConfig::default(),
             network: NetworkConfig::default(),
             heads: HeadsConfig::default(),
             training: TrainingConfig::default(),
         }
+    }
+}
+
+impl Default for StackConfig {
+    fn default() -> Self {
+        Self { folds: 5 }
     }
 }
 
@@ -129,6 +150,8 @@ impl TrainConfig {
     /// For the first setting that is out of its range.
     pub fn validate(&self) -> Result<(), Error> {
         check("seed", "at most 2^63 - 1", self.seed, self.seed <= i64::MAX.unsigned_abs())?;
+        let folds = self.stack.folds;
+        check("stack.folds", "3 to 20", folds, (3..=20).contains(&folds))?;
         self.network.validate()?;
         self.heads.validate()?;
         self.training.validate()?;
@@ -187,6 +210,7 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_named() {
         for (text, setting) in [
+            ("[stack]\nfolds = 2", "stack.folds"),
             ("[network]\nwidth = 0", "network.width"),
             ("[network]\nfused_width = 0", "network.fused_width"),
             ("[network]\ndropout = 1.0", "network.dropout"),

@@ -3,10 +3,7 @@
 use oncoweave_core::{Risk, concordance::harrell_c, kaplan_meier::KaplanMeier};
 
 use super::*;
-use crate::{
-    Predictor,
-    plan::{Method, Plan, Reads, Recipe},
-};
+use crate::{ModelKind, Predictor, plan::Plan};
 
 const VARIANTS: [(&str, &str); 14] = [
     (
@@ -42,6 +39,7 @@ const VARIANTS: [(&str, &str); 14] = [
 
 fn config(text: &str) -> TrainConfig {
     let mut config: TrainConfig = toml::from_str(text).unwrap();
+    config.model = ModelKind::Network;
     config.network.width = 16;
     config.network.fused_width = 16;
     config.training.learning_rate = 0.01;
@@ -65,7 +63,7 @@ fn network(
     let data = dataset(cohort);
     let mut plan = Plan::new(&data, rows, config).unwrap();
     plan.statistics = true;
-    plan.fit(&Recipe::new(Method::Network, Reads::All), checkpoints, on_epoch)
+    plan.all_together(checkpoints, on_epoch)
 }
 
 #[test]
