@@ -8,5 +8,6 @@ pub(crate) mod extract;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod predict;
+pub(crate) mod search;
 pub(crate) mod simulate;
 pub(crate) mod train;

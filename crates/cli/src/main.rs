@@ -20,8 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, concordance, container, cv, demo, evaluate, extract, import, inspect, predict, simulate,
-    train,
+    align, concordance, container, cv, demo, evaluate, extract, import, inspect, predict, search,
+    simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -50,6 +50,7 @@ enum Command {
     Align(align::Args),
     Train(train::Args),
     Cv(cv::Args),
+    Search(search::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Concordance(concordance::Args),
@@ -67,6 +68,7 @@ impl Command {
             Self::Align(args) => align::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Cv(args) => cv::run(&args),
+            Self::Search(args) => search::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Predict(args) => predict::run(&args),
             Self::Concordance(args) => concordance::run(&args),

@@ -14,6 +14,7 @@ mod atomic;
 mod columns;
 mod error;
 mod exclusions;
+mod explanations;
 mod features;
 mod files;
 mod hash;
@@ -21,7 +22,6 @@ mod lineage;
 mod manifest;
 mod parquet_file;
 mod predictions;
-mod explanations;
 #[cfg(test)]
 mod testing;
 
@@ -34,13 +34,13 @@ pub use assemble::{merge_tables, single_row};
 pub use atomic::{TEMPORARY_PREFIX, remove_leftovers, write_atomically};
 pub use error::Error;
 pub use exclusions::{read_exclusions, write_exclusions};
+pub use explanations::{ExplanationRow, write_explanations};
 pub use features::{read_feature_table, write_feature_table};
 pub use files::{SourceFile, SourceFiles, read_files};
 pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
 pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
 pub use manifest::{Kind, Manifest, Modality, Window};
 pub use parquet_file::stored_kind;
-pub use explanations::{ExplanationRow, write_explanations};
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
 
 /// The layout of the Parquet files that this version writes, stored in their metadata.

@@ -60,7 +60,8 @@ pub fn write_predictions(
     let survival = layout.horizons_days.iter().map(|days| format!("survival_{days}d"));
     let survival = survival.collect::<Vec<_>>();
     columns.extend(list_columns(&survival, predictions.iter().map(|row| &row.survival)));
-    let bound = |word: &str| survival.iter().map(|name| format!("{word}_{name}")).collect::<Vec<_>>();
+    let bound =
+        |word: &str| survival.iter().map(|name| format!("{word}_{name}")).collect::<Vec<_>>();
     let low = predictions.iter().map(|row| &row.survival_low);
     columns.extend(list_columns(&bound("low"), low));
     let high = predictions.iter().map(|row| &row.survival_high);

@@ -1,17 +1,25 @@
 //! Trains a small model on made-up patients and saves its folder: what
-//! `tests/golden/model_pytorch.py` reads. `cargo run -p oncoweave-model --example save_model -- DIR`
+//! `tests/golden/model_pytorch.py` and `model_architectures.py` read.
+//! `cargo run -p oncoweave-model --example save_model -- DIR [SETTINGS]`
+//!
+//! With a file of settings some patients lack imaging.
 
 use std::{env, error::Error, ops::ControlFlow, path::PathBuf};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, TrainConfig, train};
+use oncoweave_model::{Dataset, ModelKind, TrainConfig, train};
 
 const PATIENTS: usize = 60;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args_os().nth(1).ok_or("name a folder to save the model to")?);
-    let cohort = cohort()?;
-    let mut config = TrainConfig::default();
+    let settings = env::args_os().nth(2).map(PathBuf::from);
+    let cohort = cohort(settings.is_some())?;
+    let mut config = match settings {
+        Some(path) => TrainConfig::read(&path)?,
+        None => TrainConfig::default(),
+    };
+    config.model = ModelKind::Network;
     config.network.width = 8;
     config.network.fused_width = 6;
     config.training.ensemble = 2;
@@ -26,14 +34,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Waves of different lengths stand for features.
-fn cohort() -> Result<Cohort, Box<dyn Error>> {
+fn cohort(imaging_is_rare: bool) -> Result<Cohort, Box<dyn Error>> {
     let wave = |row: usize, length: f64| (row as f64 * length).sin();
     let mut columns = vec![];
     for (modality, features) in [("genomics", 5_u8), ("imaging", 4), ("clinical", 3)] {
         for feature in 0..features {
             let length = 0.37 + 0.61 * f64::from(feature) + 0.13 * modality.len() as f64;
             #[expect(clippy::cast_possible_truncation, reason = "features are float32")]
-            let value = |row| Some(wave(row, length) as f32);
+            let value = |row: usize| {
+                let absent = imaging_is_rare && modality == "imaging" && row.is_multiple_of(7);
+                (!absent).then_some(wave(row, length) as f32)
+            };
             columns.push(CohortColumn {
                 modality: modality.to_owned(),
                 info: FeatureInfo {

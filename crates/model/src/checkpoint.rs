@@ -6,7 +6,7 @@ use ndarray::ArrayD;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{EpochRecord, Error, network::Weights};
+use crate::{EpochRecord, Error, loss_scale::LossScale, network::Weights};
 
 /// The state of a training run between two epochs.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,9 @@ pub(crate) struct Checkpoint {
     pub(crate) first: Weights,
     /// The optimizer's running means of squared gradients.
     pub(crate) second: Weights,
+    /// Every training patient's log-risk as last seen, (patients,), under `log_risk`; empty unless
+    /// batches are compared with the whole training part.
+    pub(crate) bank: Weights,
 }
 
 /// The part that is no tensor. There is no state of a random generator: each epoch has a stream of
@@ -31,6 +34,8 @@ pub(crate) struct State {
     pub(crate) run: String,
     /// Steps that the optimizer has taken.
     pub(crate) optimizer_step: i32,
+    /// The factor on the loss.
+    pub(crate) loss_scale: LossScale,
     /// One record for each finished epoch.
     pub(crate) history: Vec<EpochRecord>,
     /// The best epoch so far, from 1; 0 before the first.
@@ -48,6 +53,7 @@ impl Checkpoint {
             ("best", &self.best),
             ("first", &self.first),
             ("second", &self.second),
+            ("bank", &self.bank),
         ];
         for (group, weights) in groups {
             for (name, values) in weights {
@@ -94,6 +100,7 @@ impl Checkpoint {
             best: group("best"),
             first: group("first"),
             second: group("second"),
+            bank: group("bank"),
         }))
     }
 }

@@ -60,7 +60,7 @@ pub enum Error {
     },
     /// The loss stopped being a number.
     #[error(
-        "training of `{model}` diverged in epoch {epoch}: the loss is {loss}; lower \
+        "training of `{model}` diverged in epoch {epoch}: the loss is {loss}, and {cause}; lower \
          `training.learning_rate` or `training.clip_norm`"
     )]
     Diverged {
@@ -70,6 +70,8 @@ pub enum Error {
         epoch: usize,
         /// The loss.
         loss: f64,
+        /// Which layer, and what of it is not finite.
+        cause: String,
     },
     /// The caller asked to stop.
     #[error("training of `{model}` was stopped after epoch {epoch}")]

@@ -4,12 +4,11 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use ndarray::Array2;
-use oncoweave_core::{Cohort, Evaluation, Prediction, Survival, SurvivalProbability};
+use oncoweave_core::{Cohort, Evaluation, Prediction, Survival};
 use rayon::prelude::*;
 
 use crate::{
-    Dataset, Error, Folds, Model, RiskScale, TrainConfig,
+    Dataset, Error, Folds, Model, TrainConfig,
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
@@ -298,23 +297,12 @@ fn with_fold(mut scores: Scores, fold: u32) -> Scores {
 
 fn scores(model: &Model, cohort: &Cohort, rows: &[usize], times: &[f64]) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
-    let survival = curves(&model.scale, &predictions, times);
+    let survival = model.survival_at(cohort, rows, times)?;
     Ok(Scores {
         predictions,
         survival,
         classes: model.classes().to_vec(),
         notes: model.training.notes.clone(),
-    })
-}
-
-/// Survival of each patient at each time, (patients, times).
-fn curves(
-    scale: &RiskScale,
-    predictions: &[Prediction],
-    times: &[f64],
-) -> Array2<SurvivalProbability> {
-    Array2::from_shape_fn((predictions.len(), times.len()), |(patient, time)| {
-        scale.baseline.survival(predictions[patient].risk, times[time])
     })
 }
 

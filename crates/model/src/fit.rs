@@ -1,13 +1,13 @@
 //! Fits one network to matrices that are already prepared.
 
 use std::{
+    cell::RefCell,
     fmt::Write,
     ops::ControlFlow,
     path::Path,
     time::{Duration, Instant},
 };
 
-use ndarray::Array2;
 use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
@@ -19,12 +19,16 @@ use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::{
-    Error, MemberRecord, TrainConfig,
+    Error, LayerStatistics, MemberRecord, RiskSet, StopOn, SurvivalHead, TrainConfig,
     checkpoint::{Checkpoint, State},
-    dropout::Dropout,
-    loss::{RiskSets, class_loss},
-    network::{Architecture, Network, Weights, from_tensor, to_i64, to_tensor},
+    device::training_device,
+    loss_scale::LossScale,
+    network::{Architecture, Inputs, Network, Trace, Training, Weights, from_tensor, to_tensor},
     optimizer::{AdamW, clip_by_norm},
+    part::{Data, LossSettings, Part},
+    risk_bank::RiskBank,
+    schedule::learning_rate,
+    statistics::{layer_statistics, why_diverged},
 };
 
 /// How often a checkpoint is written at most; writing a wide network takes longer than an epoch.
@@ -61,16 +65,10 @@ pub struct EpochReport<'a> {
     pub epochs: usize,
     /// The best epoch so far.
     pub best_epoch: usize,
-}
-
-/// Patients as matrices.
-pub(crate) struct Data {
-    /// One a modality, (patients, columns).
-    pub(crate) blocks: Vec<Array2<f32>>,
-    /// (patients,).
-    pub(crate) outcomes: Vec<Survival>,
-    /// The class's number, -1 where unknown, (patients,).
-    pub(crate) classes: Vec<i64>,
+    /// The step of the optimizer in it.
+    pub learning_rate: f64,
+    /// Each layer in its last step; empty where nobody asks for them.
+    pub layers: &'a [LayerStatistics],
 }
 
 /// What to fit.
@@ -85,6 +83,8 @@ pub(crate) struct Job<'a> {
     /// The rows that early stopping watches, rising; by default the settings' share, drawn by the seed.
     pub(crate) validation: Option<&'a [usize]>,
     pub(crate) checkpoint: Option<&'a Path>,
+    /// Whether each epoch tells of every layer.
+    pub(crate) statistics: bool,
 }
 
 impl Job<'_> {
@@ -100,18 +100,15 @@ pub(crate) struct Fitted {
     pub(crate) record: MemberRecord,
 }
 
-/// A part of the patients as tensors.
-struct Part {
-    blocks: Vec<Tensor>,
-    outcomes: Vec<Survival>,
-    classes: Tensor,
-    risk_sets: Option<RiskSets>,
+/// Makes libtorch use so many threads here, one by default: small networks are quickest so, and
+/// sums keep their order, so that results do not depend on the number of processors.
+pub(crate) fn use_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }
 
-/// Makes libtorch use one thread here: small networks are quickest so, and sums keep their order,
-/// so that results do not depend on the number of processors.
+/// The same for one.
 pub(crate) fn use_one_thread() {
-    tch::set_num_threads(1);
+    use_threads(1);
 }
 
 /// Trains until the validation loss stops falling and gives the weights of the best epoch.
@@ -120,11 +117,11 @@ pub(crate) fn fit(
     data: &Data,
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Fitted, Error> {
-    use_one_thread();
+    use_threads(job.config.training.network_threads);
     let (train_rows, validation_rows) = split(job, data);
     let mut run = Run::start(job, data, &train_rows, &validation_rows)?;
     while !run.checkpoint.state.finished {
-        run.epoch()?;
+        let (learning_rate, layers) = run.epoch()?;
         let state = &run.checkpoint.state;
         let record = state.history.last().expect("an epoch has just ended");
         let report = EpochReport {
@@ -134,6 +131,8 @@ pub(crate) fn fit(
             record,
             epochs: job.config.training.epochs,
             best_epoch: state.best_epoch,
+            learning_rate,
+            layers: &layers,
         };
         let flow = on_epoch(&report);
         run.save(flow.is_break())?;
@@ -180,12 +179,26 @@ fn split(job: &Job, data: &Data) -> (Vec<usize>, Vec<usize>) {
 
 struct Run<'a> {
     job: &'a Job<'a>,
+    settings: LossSettings<'a>,
     train: Part,
     validation: Option<Part>,
     network: Network,
     optimizer: AdamW,
+    /// Every training patient's log-risk; with a Cox loss in batches alone.
+    bank: Option<RiskBank>,
+    /// The flat gradient.
+    gradients: Tensor,
     checkpoint: Checkpoint,
     saved: Instant,
+}
+
+/// The sums of an epoch.
+#[derive(Default)]
+struct Sums {
+    loss: f64,
+    norm: f64,
+    steps: u32,
+    layers: Vec<LayerStatistics>,
 }
 
 impl<'a> Run<'a> {
@@ -195,117 +208,184 @@ impl<'a> Run<'a> {
         train_rows: &[usize],
         validation_rows: &[usize],
     ) -> Result<Self, Error> {
-        let run = fingerprint(job, data);
-        let found = match job.checkpoint {
-            Some(path) => Checkpoint::read(path, &run)?,
-            None => None,
-        };
-        let checkpoint = found.unwrap_or_else(|| {
-            let initial = job.architecture.initial_weights(job.seed());
-            Checkpoint {
-                state: State {
-                    run,
-                    optimizer_step: 0,
-                    history: vec![],
-                    best_epoch: 0,
-                    finished: false,
-                },
-                best: initial.clone(),
-                current: initial,
-                first: Weights::new(),
-                second: Weights::new(),
-            }
-        });
-        let network = Network::new(job.architecture, &checkpoint.current);
+        let (heads, device) = (&job.config.heads, training_device(job.config.training.device)?);
+        let half = job.config.training.mixed_precision && device.is_cuda();
+        let checkpoint = find_checkpoint(job, data, half)?;
+        let network = Network::new(job.architecture, &checkpoint.current, device);
         network.require_gradients();
         let optimizer = resume_optimizer(job, &network, &checkpoint);
-        let validation = (!validation_rows.is_empty()).then(|| Part::new(data, validation_rows));
-        let train = Part::new(data, train_rows);
+        let classes = train_rows.iter().map(|&row| data.classes[row]);
+        let settings = LossSettings::new(heads, job.architecture, classes, device);
+        let part = |rows: &[usize]| Part::new(data, rows, &settings);
+        let validation = (!validation_rows.is_empty()).then(|| part(validation_rows));
+        let train = part(train_rows);
+        let bank = resume_bank(job, &network, (&train, &settings), &checkpoint);
+        let gradients = network.flat.zeros_like();
         let saved = Instant::now();
-        Ok(Self { job, train, validation, network, optimizer, checkpoint, saved })
+        Ok(Self {
+            job,
+            settings,
+            train,
+            validation,
+            network,
+            optimizer,
+            bank,
+            gradients,
+            checkpoint,
+            saved,
+        })
     }
 
-    /// Trains one epoch and judges it.
-    fn epoch(&mut self) -> Result<(), Error> {
-        let epoch = self.checkpoint.state.history.len() + 1;
-        let mut random = ChaCha12Rng::seed_from_u64(self.job.seed());
-        // Stream 0 drew the first weights.
-        random.set_stream(epoch as u64);
-        let (train_loss, gradient_norm) = self.train_epoch(&mut random);
+    /// Trains one epoch and judges it. Gives the optimizer's step and each layer's statistics.
+    fn epoch(&mut self) -> Result<(f64, Vec<LayerStatistics>), Error> {
+        let history = &self.checkpoint.state.history;
+        let epoch = history.len() + 1;
+        let learning_rate = learning_rate(&self.job.config.training, history);
+        self.optimizer.learning_rate = learning_rate;
+        let sums = self.train_epoch(epoch)?;
         let (validation_loss, validation_c_index) = match &self.validation {
             Some(part) => self.judge(part),
             None => (None, None),
         };
-        let finite = train_loss.is_finite() && gradient_norm.is_finite();
-        for loss in [Some(train_loss), validation_loss].into_iter().flatten() {
-            if !(finite && loss.is_finite()) {
-                return Err(Error::Diverged { model: self.job.name.to_owned(), epoch, loss });
-            }
+        if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
+            let part = self.validation.as_ref().expect("its loss is known");
+            return Err(self.diverged(epoch, loss, &part.inputs));
         }
-        let record =
-            EpochRecord { epoch, train_loss, validation_loss, validation_c_index, gradient_norm };
-        self.checkpoint.state.history.push(record);
+        let steps = f64::from(sums.steps.max(1));
+        self.checkpoint.state.history.push(EpochRecord {
+            epoch,
+            train_loss: sums.loss / steps,
+            validation_loss,
+            validation_c_index,
+            gradient_norm: sums.norm / steps,
+        });
         self.keep_best(epoch);
-        Ok(())
+        Ok((learning_rate, sums.layers))
     }
 
     fn keep_best(&mut self, epoch: usize) {
+        let training = &self.job.config.training;
         let state = &mut self.checkpoint.state;
-        let loss = |epoch: usize| state.history[epoch - 1].validation_loss;
-        let better = match (loss(epoch), state.best_epoch) {
-            // Without a validation part the last epoch is the one to keep.
-            (None, _) | (_, 0) => true,
-            (Some(now), best) => loss(best).is_none_or(|before| now < before),
-        };
+        let record = |epoch: usize| &state.history[epoch - 1];
+        let better = state.best_epoch == 0
+            || is_better(training.stop_on, record(epoch), record(state.best_epoch));
         if better {
             state.best_epoch = epoch;
             self.checkpoint.best = self.network.weights();
         }
-        let training = &self.job.config.training;
         let patience_is_over = epoch - state.best_epoch >= training.patience;
         state.finished = epoch >= training.epochs || patience_is_over;
     }
 
-    /// Gives the mean loss and the mean gradient length over the epoch's batches.
-    fn train_epoch(&mut self, random: &mut ChaCha12Rng) -> (f64, f64) {
+    /// Goes through the training part once.
+    fn train_epoch(&mut self, epoch: usize) -> Result<Sums, Error> {
+        let mut random = ChaCha12Rng::seed_from_u64(self.job.seed());
+        // Stream 0 drew the first weights.
+        random.set_stream(epoch as u64);
         let patients = self.train.outcomes.len();
         let batch_size = self.job.config.training.batch_size;
-        let (mut loss_sum, mut norm_sum, mut steps) = (0.0, 0.0, 0);
         let whole = batch_size == 0 || batch_size >= patients;
         let mut order: Vec<usize> = (0..patients).collect();
         if !whole {
-            order.shuffle(random);
+            order.shuffle(&mut random);
         }
+        if let Some(bank) = &mut self.bank {
+            bank.center();
+        }
+        let network = &self.job.config.network;
+        let training = Training {
+            random: RefCell::new(random),
+            dropout: network.dropout,
+            input_dropout: network.input_dropout,
+            encoder_dropout: network.encoder_dropout,
+            modality_dropout: network.modality_dropout,
+        };
+        let mut sums = Sums::default();
         let size = if whole { patients } else { batch_size };
-        for rows in order.chunks(size) {
-            let picked = (!whole).then(|| self.train.pick(rows));
-            let batch = picked.as_ref().unwrap_or(&self.train);
-            let dropout =
-                Dropout::draw(random, self.job.architecture, &self.job.config.network, rows.len());
-            let outputs = self.network.forward(&batch.blocks, Some(&dropout));
-            let Some(loss) = batch.loss(&outputs, self.job.config.heads.subtype_weight) else {
-                continue;
-            };
-            let parameters = self.network.parameters();
-            let mut gradients = Tensor::run_backward(&[&loss], &parameters, false, false);
-            norm_sum += clip_by_norm(&mut gradients, self.job.config.training.clip_norm);
-            self.optimizer.step(&parameters, &gradients);
-            loss_sum += loss.double_value(&[]);
-            steps += 1;
+        let steps = patients.div_ceil(size);
+        for (step, rows) in order.chunks(size).enumerate() {
+            let picked =
+                (!whole).then(|| self.train.pick(rows, self.bank.is_some(), &self.settings));
+            let trace = (step + 1 == steps && self.job.statistics).then(Trace::default);
+            self.step((picked.as_ref(), rows), &training, trace.as_ref(), &mut sums).map_err(
+                |loss| {
+                    let batch = picked.as_ref().unwrap_or(&self.train);
+                    self.diverged(epoch, loss, &batch.inputs)
+                },
+            )?;
         }
-        let steps = f64::from(steps.max(1));
-        (loss_sum / steps, norm_sum / steps)
+        Ok(sums)
+    }
+
+    /// Takes one step on a batch, or on the whole training part. Fails with the loss where it or
+    /// its gradient is not finite.
+    fn step(
+        &mut self,
+        (batch, rows): (Option<&Part>, &[usize]),
+        training: &Training,
+        trace: Option<&Trace>,
+        sums: &mut Sums,
+    ) -> Result<(), f64> {
+        let batch = batch.unwrap_or(&self.train);
+        let half = self.job.config.training.mixed_precision && self.network.flat.device().is_cuda();
+        let forward = || self.network.run(&batch.inputs, Some(training), trace);
+        let outputs = if half { tch::autocast(true, forward) } else { forward() };
+        let loss = match &mut self.bank {
+            Some(bank) => Some(batch.bank_loss(&outputs, (bank, rows), &self.settings)),
+            None => batch.loss(&outputs, &self.settings),
+        };
+        let Some(loss) = loss else { return Ok(()) };
+        let factor = self.checkpoint.state.loss_scale.factor;
+        let tensor = if half { loss.tensor * factor } else { loss.tensor };
+        self.backward(&tensor);
+        if half {
+            let _same = self.gradients.g_mul_scalar_(1.0 / factor);
+        }
+        if let Some(trace) = trace {
+            sums.layers = layer_statistics(&self.network, &self.gradients, trace);
+        }
+        let norm = clip_by_norm(&mut self.gradients, self.job.config.training.clip_norm);
+        let finite = norm.is_finite() && loss.value.is_finite();
+        if self.checkpoint.state.loss_scale.takes(finite) {
+            if !finite {
+                return Err(loss.value);
+            }
+            self.optimizer.step(&self.network.flat, &self.gradients);
+            sums.norm += norm;
+            sums.loss += loss.value;
+            sums.steps += 1;
+        }
+        Ok(())
+    }
+
+    /// Fills the flat gradient.
+    fn backward(&mut self, loss: &Tensor) {
+        let parameters = self.network.parameters();
+        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+        let _guard = tch::no_grad_guard();
+        for (slot, gradient) in self.network.slots().iter().zip(gradients) {
+            slot.of(&self.gradients).copy_(&gradient);
+        }
+    }
+
+    /// Says which layer is to blame, from a pass over the patients that it happened on.
+    fn diverged(&self, epoch: usize, loss: f64, inputs: &Inputs) -> Error {
+        let _guard = tch::no_grad_guard();
+        let trace = Trace::default();
+        let _outputs = self.network.run(inputs, None, Some(&trace));
+        let cause = why_diverged(&self.network, &self.gradients, &trace);
+        Error::Diverged { model: self.job.name.to_owned(), epoch, loss, cause }
     }
 
     fn judge(&self, part: &Part) -> (Option<f64>, Option<f64>) {
         let _guard = tch::no_grad_guard();
-        let outputs = self.network.forward(&part.blocks, None);
-        let loss = part.loss(&outputs, self.job.config.heads.subtype_weight);
+        let outputs = self.network.forward(&part.inputs);
+        let loss = part.loss(&outputs, &self.settings);
         let risks: Vec<Risk> =
             from_tensor(&outputs.log_risk).iter().map(|&risk| Risk(f64::from(risk))).collect();
         let finite = risks.iter().all(|risk| risk.0.is_finite());
         let c_index = if finite { harrell_c(&part.outcomes, &risks).ok() } else { None };
-        (loss.map(|loss| loss.double_value(&[])), c_index)
+        (loss.map(|loss| loss.value), c_index)
     }
 
     /// Writes the checkpoint when it is due.
@@ -315,71 +395,115 @@ impl<'a> Run<'a> {
         if !(due || stopping || self.checkpoint.state.finished) {
             return Ok(());
         }
-        let named = |moments: &[Tensor]| -> Weights {
-            let names = self.job.architecture.parameters().into_iter().map(|(name, _)| name);
-            names.zip(moments.iter().map(from_tensor)).collect()
+        let named = |moments: &Tensor| -> Weights {
+            let slots = self.network.slots().iter();
+            slots.map(|slot| (slot.name.clone(), from_tensor(&slot.of(moments)))).collect()
         };
         self.checkpoint.current = self.network.weights();
         self.checkpoint.first = named(&self.optimizer.first);
         self.checkpoint.second = named(&self.optimizer.second);
         self.checkpoint.state.optimizer_step = self.optimizer.step;
+        if let Some(bank) = &self.bank {
+            // They came as float32 and go so.
+            #[expect(clippy::cast_possible_truncation, reason = "see above")]
+            let risks: Vec<f32> = bank.log_risks().into_iter().map(|risk| risk as f32).collect();
+            let risks = ndarray::Array1::from_vec(risks).into_dyn();
+            self.checkpoint.bank = Weights::from([(BANK.to_owned(), risks)]);
+        }
         self.checkpoint.write(path)?;
         self.saved = Instant::now();
         Ok(())
     }
 }
 
+/// The name of the bank's log-risks in a checkpoint.
+const BANK: &str = "log_risk";
+
+/// Whether an epoch is better than the best before.
+fn is_better(stop_on: StopOn, now: &EpochRecord, best: &EpochRecord) -> bool {
+    let lower_loss = match (now.validation_loss, best.validation_loss) {
+        // Without a validation part the last epoch is the one to keep.
+        (None, _) | (_, None) => true,
+        (Some(now), Some(best)) => now < best,
+    };
+    match (stop_on, now.validation_c_index, best.validation_c_index) {
+        (StopOn::CIndex, Some(now), Some(best)) => now > best || (now >= best && lower_loss),
+        _ => lower_loss,
+    }
+}
+
+fn find_checkpoint(job: &Job, data: &Data, half_precision: bool) -> Result<Checkpoint, Error> {
+    let run = fingerprint(job, data);
+    let found = match job.checkpoint {
+        Some(path) => Checkpoint::read(path, &run)?,
+        None => None,
+    };
+    Ok(found.unwrap_or_else(|| {
+        let initial = job.architecture.initial_weights(job.seed());
+        Checkpoint {
+            state: State {
+                run,
+                optimizer_step: 0,
+                loss_scale: LossScale::new(half_precision),
+                history: vec![],
+                best_epoch: 0,
+                finished: false,
+            },
+            best: initial.clone(),
+            current: initial,
+            first: Weights::new(),
+            second: Weights::new(),
+            bank: Weights::new(),
+        }
+    }))
+}
+
 fn resume_optimizer(job: &Job, network: &Network, checkpoint: &Checkpoint) -> AdamW {
     let training = &job.config.training;
-    let parameters = network.parameters();
-    let mut optimizer = AdamW::new(&parameters, training.learning_rate, training.weight_decay);
+    let mut optimizer = AdamW::new(network, training.learning_rate, training.weight_decay);
     if checkpoint.state.optimizer_step > 0 {
-        let names = job.architecture.parameters();
-        let tensors =
-            |saved: &Weights| names.iter().map(|(name, _)| to_tensor(&saved[name])).collect();
         optimizer.step = checkpoint.state.optimizer_step;
-        optimizer.first = tensors(&checkpoint.first);
-        optimizer.second = tensors(&checkpoint.second);
+        for slot in network.slots() {
+            slot.of(&optimizer.first).copy_(&to_tensor(&checkpoint.first[&slot.name]));
+            slot.of(&optimizer.second).copy_(&to_tensor(&checkpoint.second[&slot.name]));
+        }
     }
     optimizer
 }
 
-impl Part {
-    fn new(data: &Data, rows: &[usize]) -> Self {
-        let block =
-            |block: &Array2<f32>| to_tensor(&block.select(ndarray::Axis(0), rows).into_dyn());
-        let classes: Vec<i64> = rows.iter().map(|&row| data.classes[row]).collect();
-        let outcomes: Vec<Survival> = rows.iter().map(|&row| data.outcomes[row]).collect();
-        Self {
-            blocks: data.blocks.iter().map(block).collect(),
-            risk_sets: RiskSets::new(&outcomes),
-            outcomes,
-            classes: Tensor::from_slice(&classes),
-        }
-    }
+/// Patients that pass through the network at once when the bank is first filled.
+const BANK_BLOCK: usize = 1024;
 
-    fn pick(&self, rows: &[usize]) -> Self {
-        let index: Vec<i64> = rows.iter().map(|&row| to_i64(row)).collect();
-        let index = Tensor::from_slice(&index);
-        let outcomes: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
-        Self {
-            blocks: self.blocks.iter().map(|block| block.index_select(0, &index)).collect(),
-            risk_sets: RiskSets::new(&outcomes),
-            outcomes,
-            classes: self.classes.index_select(0, &index),
-        }
+fn resume_bank(
+    job: &Job,
+    network: &Network,
+    (train, settings): (&Part, &LossSettings),
+    checkpoint: &Checkpoint,
+) -> Option<RiskBank> {
+    let heads = &job.config.heads;
+    let patients = train.outcomes.len();
+    let batch_size = job.config.training.batch_size;
+    let wanted = heads.survival == SurvivalHead::Cox
+        && heads.risk_set == RiskSet::Training
+        && batch_size > 0
+        && batch_size < patients;
+    if !wanted {
+        return None;
     }
-
-    /// Survival loss plus weighted class loss; `None` where neither is defined.
-    fn loss(&self, outputs: &crate::network::Outputs, subtype_weight: f64) -> Option<Tensor> {
-        let survival = self.risk_sets.as_ref().map(|risk_sets| risk_sets.loss(&outputs.log_risk));
-        let has_classes = outputs.logits.size()[1] > 0;
-        let classes = if has_classes { class_loss(&outputs.logits, &self.classes) } else { None };
-        match (survival, classes.map(|loss| loss * subtype_weight)) {
-            (Some(survival), Some(classes)) => Some(survival + classes),
-            (survival, classes) => survival.or(classes),
-        }
-    }
+    let mut bank = RiskBank::new(&train.outcomes, heads.event_weight)?;
+    let rows: Vec<usize> = (0..patients).collect();
+    let risks: Vec<f64> = if let Some(risks) = checkpoint.bank.get(BANK) {
+        risks.iter().map(|&risk| f64::from(risk)).collect()
+    } else {
+        let _guard = tch::no_grad_guard();
+        let risks = |rows: &[usize]| {
+            let outputs = network.forward(&train.pick(rows, true, settings).inputs);
+            from_tensor(&outputs.log_risk).into_iter().map(f64::from).collect::<Vec<_>>()
+        };
+        rows.chunks(BANK_BLOCK).flat_map(risks).collect()
+    };
+    bank.renew(&rows, &risks);
+    Some(bank)
 }
 
 /// SHA-256 over everything that decides the run's result.
@@ -401,6 +525,9 @@ fn fingerprint(job: &Job, data: &Data) -> String {
         for value in block {
             hash.update(value.to_le_bytes());
         }
+    }
+    for present in data.present.iter().flatten() {
+        hash.update([u8::from(*present)]);
     }
     for (outcome, class) in data.outcomes.iter().zip(&data.classes) {
         hash.update(outcome.time_days.to_le_bytes());

@@ -6,8 +6,8 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Reference, Share, Stack,
-    TrainConfig, Without,
+    Architecture, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor, Predictor,
+    Reference, Share, Stack, TrainConfig, Without,
     card::card,
     checkpoint::{from_bytes, to_bytes},
 };
@@ -173,7 +173,8 @@ impl Model {
         let preprocessing = Preprocessing { modalities };
         let predictor = match (file.kind, file.architecture) {
             (Kind::Network, Some(architecture)) => {
-                Predictor::Network(read_network(folder, architecture, &preprocessing)?)
+                let device = file.config.training.device;
+                Predictor::Network(read_network(folder, (architecture, device), &preprocessing)?)
             }
             (Kind::Linear, None) => Predictor::Linear(read_linear(folder, &preprocessing)?),
             (Kind::Stack, None) if depth > 0 => {
@@ -185,8 +186,11 @@ impl Model {
             }
         };
         let reference = folder.join(REFERENCE);
-        let reference =
-            if reference.exists() { read_reference(&reference, &preprocessing)? } else { Reference::default() };
+        let reference = if reference.exists() {
+            read_reference(&reference, &preprocessing)?
+        } else {
+            Reference::default()
+        };
         let mut baselines = vec![];
         let folders = (0..).map(|index| numbered(folder, BASELINES, index));
         for baseline in folders.take_while(|folder| depth > 0 && folder.exists()) {
@@ -219,7 +223,7 @@ fn read_reference(path: &Path, preprocessing: &Preprocessing) -> Result<Referenc
 
 fn read_network(
     folder: &Path,
-    architecture: Architecture,
+    (architecture, device): (Architecture, DeviceChoice),
     preprocessing: &Preprocessing,
 ) -> Result<NetworkPredictor, Error> {
     let inputs = architecture.inputs.iter();
@@ -236,7 +240,7 @@ fn read_network(
     let (weights, _) = from_bytes(&read_bytes(&path)?).map_err(bad)?;
     match architecture.mismatch(&weights) {
         Some(reason) => Err(bad(reason)),
-        None => Ok(NetworkPredictor { architecture, weights }),
+        None => Ok(NetworkPredictor { architecture, weights, device }),
     }
 }
 

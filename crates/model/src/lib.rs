@@ -10,7 +10,7 @@
 mod card;
 mod checkpoint;
 mod config;
-mod dropout;
+mod device;
 mod ensemble;
 mod error;
 mod evaluate;
@@ -18,18 +18,27 @@ mod explain;
 mod fit;
 mod folder;
 mod folds;
+mod hazards;
 mod held_out;
 mod linear;
 mod loss;
+mod loss_scale;
+mod metrics;
 mod model;
 mod network;
 mod optimizer;
+mod part;
 mod plan;
 mod reference;
+mod risk_bank;
 mod scale;
+mod schedule;
 mod score;
+mod search;
 mod stack;
 mod stacking;
+mod statistics;
+mod tensorboard;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -37,19 +46,25 @@ mod tests;
 mod train;
 
 pub use config::{
-    HeadsConfig, ModelKind, NetworkConfig, StackConfig, SubtypeHead, TrainConfig, TrainingConfig,
+    ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
+    Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
-pub use fit::{EpochRecord, EpochReport};
 pub use explain::{CrossCheck, Explanation, ExplanationLayout, OutputExplanation, cross_check};
+pub use fit::{EpochRecord, EpochReport};
 pub use folds::Folds;
 pub use linear::{Coefficient, Linear, ModalityPenalty};
+pub use metrics::MetricsWriter;
 pub use model::{
     FUSION, MemberRecord, Model, NETWORK, NetworkPredictor, Predictor, TrainingRecord,
 };
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use reference::{ColumnReference, ModalityReference, Reference};
 pub use scale::RiskScale;
+pub use search::{
+    List, Range, Scale, SearchConfig, SearchMethod, SearchResult, TrialRecord, Values, search,
+};
 pub use stack::{Member, Share, Stack, Without};
+pub use statistics::{Activation, LayerStatistics};
 pub use train::{Dataset, train};

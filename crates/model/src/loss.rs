@@ -1,5 +1,5 @@
 use oncoweave_core::Survival;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::network::to_i64;
 
@@ -15,13 +15,19 @@ pub(crate) struct RiskSets {
     tie_group: Tensor,
     /// For each event: Efron's share of the tied events that have left the risk set, (events,).
     left: Tensor,
+    /// What is added to each sorted log-risk: the log of the patient's weight, (batch,); none where
+    /// all weigh the same.
+    offset: Option<Tensor>,
+    /// The mean of the events' offsets.
+    event_offset: f64,
     tie_groups: i64,
     has_ties: bool,
 }
 
 impl RiskSets {
-    /// Sorts a batch; `None` where it has no event, since its likelihood is then constant.
-    pub(crate) fn new(outcomes: &[Survival]) -> Option<Self> {
+    /// Sorts a batch; `None` where it has no event, since its likelihood is then constant. Patients
+    /// with an event weigh `event_weight` in the risk sets, the others 1.
+    pub(crate) fn new(outcomes: &[Survival], event_weight: f64) -> Option<Self> {
         let mut order: Vec<usize> = (0..outcomes.len()).collect();
         order.sort_by(|&a, &b| outcomes[b].time_days.total_cmp(&outcomes[a].time_days));
         let (mut event, mut last_at_risk, mut tie_group) = (vec![], vec![], vec![]);
@@ -44,6 +50,9 @@ impl RiskSets {
             groups += i64::from(!events.is_empty());
             start = end;
         }
+        let log_weight = event_weight.ln();
+        let weighs = |&row: &usize| if outcomes[row].event { log_weight } else { 0.0 };
+        let offset: Vec<f64> = order.iter().map(weighs).collect();
         let order: Vec<i64> = order.into_iter().map(to_i64).collect();
         (!event.is_empty()).then(|| Self {
             order: Tensor::from_slice(&order),
@@ -53,18 +62,35 @@ impl RiskSets {
             tie_group: Tensor::from_slice(&tie_group),
             left: Tensor::from_slice(&left),
             tie_groups: groups,
+            offset: offset.iter().any(|&one| one != 0.0).then(|| Tensor::from_slice(&offset)),
+            event_offset: log_weight,
         })
+    }
+
+    pub(crate) fn moved_to(self, device: Device) -> Self {
+        Self {
+            order: self.order.to_device(device),
+            event: self.event.to_device(device),
+            last_at_risk: self.last_at_risk.to_device(device),
+            tie_group: self.tie_group.to_device(device),
+            left: self.left.to_device(device),
+            offset: self.offset.map(|offset| offset.to_device(device)),
+            ..self
+        }
     }
 
     /// The negative log partial likelihood with Efron's handling of ties, divided by the number of
     /// events; a scalar. Efron (1977), Journal of the American Statistical Association 72:557.
     pub(crate) fn loss(&self, log_risk: &Tensor) -> Tensor {
-        let sorted = log_risk.index_select(0, &self.order); // (batch,)
+        let mut sorted = log_risk.index_select(0, &self.order); // (batch,)
+        if let Some(offset) = &self.offset {
+            sorted = offset.to_kind(log_risk.kind()) + sorted;
+        }
         // The log of the sum of exp over everyone with a time as long or longer, without overflow.
         let at_risk = sorted.logcumsumexp(0).index_select(0, &self.last_at_risk); // (events,)
         let relative = sorted.index_select(0, &self.event) - at_risk; // (events,), never above 0
         if !self.has_ties {
-            return -relative.mean(relative.kind());
+            return self.event_offset() - relative.mean(relative.kind());
         }
         // Efron takes the share `left` of the tied events' sum out of the risk set's sum. Divided by
         // the risk set's sum, that is 1 - left x tied with `tied` between 0 and 1.
@@ -72,20 +98,30 @@ impl RiskSets {
             .index_add(0, &self.tie_group, &relative.exp()) // (groups,)
             .index_select(0, &self.tie_group); // (events,)
         let reduced = (-(tied * self.left.to_kind(relative.kind()))).log1p(); // (events,)
-        (reduced - relative).mean(log_risk.kind())
+        self.event_offset() + (reduced - relative).mean(log_risk.kind())
+    }
+
+    /// What the weights add to every event's own log-risk is no part of the loss.
+    fn event_offset(&self) -> f64 {
+        if self.offset.is_some() { self.event_offset } else { 0.0 }
     }
 }
 
 /// The mean cross-entropy over patients with a known class, or `None` where there is none.
 ///
-/// `logits` is (batch, classes); `classes` holds -1 for an unknown class, (batch,).
-pub(crate) fn class_loss(logits: &Tensor, classes: &Tensor) -> Option<Tensor> {
+/// `logits` is (batch, classes); `classes` holds -1 for an unknown class, (batch,); `weights` are
+/// those of the classes, (classes,).
+pub(crate) fn class_loss(
+    logits: &Tensor,
+    classes: &Tensor,
+    weights: Option<&Tensor>,
+) -> Option<Tensor> {
     let known = classes.ge(0);
     if known.sum(Kind::Int64).int64_value(&[]) == 0 {
         return None;
     }
     let reduction = tch::Reduction::Mean;
-    Some(logits.cross_entropy_loss::<Tensor>(classes, None, reduction, -1, 0.0))
+    Some(logits.cross_entropy_loss(classes, weights, reduction, -1, 0.0))
 }
 
 #[cfg(test)]
@@ -126,7 +162,7 @@ mod tests {
     }
 
     fn loss(outcomes: &[Survival], risks: &[f64]) -> f64 {
-        let risk_sets = RiskSets::new(outcomes).unwrap();
+        let risk_sets = RiskSets::new(outcomes, 1.0).unwrap();
         risk_sets.loss(&Tensor::from_slice(risks)).double_value(&[])
     }
 
@@ -137,7 +173,7 @@ mod tests {
             let wrapped: Vec<Risk> = risks.iter().copied().map(Risk).collect();
             let expected = partial_log_likelihood(&outcomes, &wrapped, Ties::Efron);
             let tensor = Tensor::from_slice(&risks).set_requires_grad(true);
-            let loss = RiskSets::new(&outcomes).unwrap().loss(&tensor);
+            let loss = RiskSets::new(&outcomes, 1.0).unwrap().loss(&tensor);
             let difference = loss.double_value(&[]) + expected.value / events;
             assert!(difference.abs() < 1e-9, "{name}: off by {difference}");
             let gradient = &Tensor::run_backward(&[&loss], &[&tensor], false, false)[0];
@@ -153,7 +189,7 @@ mod tests {
     fn the_gradient_is_the_slope() {
         for (name, outcomes, risks) in cases() {
             let tensor = Tensor::from_slice(&risks).set_requires_grad(true);
-            let value = RiskSets::new(&outcomes).unwrap().loss(&tensor);
+            let value = RiskSets::new(&outcomes, 1.0).unwrap().loss(&tensor);
             let gradient = &Tensor::run_backward(&[&value], &[&tensor], false, false)[0];
             for row in 0..risks.len() {
                 let (mut up, mut down) = (risks.clone(), risks.clone());
@@ -167,17 +203,35 @@ mod tests {
     }
 
     #[test]
+    fn weighted_events_are_those_of_the_bank() {
+        for (name, outcomes, risks) in cases().into_iter().filter(|case| case.2[0].abs() < 100.0) {
+            let tensor = Tensor::from_slice(&risks).set_requires_grad(true);
+            let loss = RiskSets::new(&outcomes, 3.0).unwrap().loss(&tensor);
+            let gradient = &Tensor::run_backward(&[&loss], &[&tensor], false, false)[0];
+            let rows: Vec<usize> = (0..risks.len()).collect();
+            let mut bank = crate::risk_bank::RiskBank::new(&outcomes, 3.0).unwrap();
+            bank.renew(&rows, &risks);
+            let slope = bank.slope(&rows);
+            assert!((loss.double_value(&[]) - slope.loss).abs() < 1e-9, "{name}");
+            for (row, expected) in slope.gradient.iter().enumerate() {
+                let found = gradient.double_value(&[row.try_into().unwrap()]);
+                assert!((found - expected).abs() < 1e-9, "{name}, row {row}");
+            }
+        }
+    }
+
+    #[test]
     fn a_batch_without_an_event_has_no_loss() {
-        assert!(RiskSets::new(&outcomes(&[(1.0, false), (2.0, false)])).is_none());
-        assert!(RiskSets::new(&[]).is_none());
+        assert!(RiskSets::new(&outcomes(&[(1.0, false), (2.0, false)]), 1.0).is_none());
+        assert!(RiskSets::new(&[], 1.0).is_none());
     }
 
     #[test]
     fn patients_of_unknown_class_do_not_count() {
         let logits = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 9.0]).reshape([2, 2]);
-        let known = class_loss(&logits, &Tensor::from_slice(&[0_i64, -1])).unwrap();
+        let known = class_loss(&logits, &Tensor::from_slice(&[0_i64, -1]), None).unwrap();
         // -log of e^2 / (e^2 + 1)
         assert!((known.double_value(&[]) - 0.126_928).abs() < 1e-5);
-        assert!(class_loss(&logits, &Tensor::from_slice(&[-1_i64, -1])).is_none());
+        assert!(class_loss(&logits, &Tensor::from_slice(&[-1_i64, -1]), None).is_none());
     }
 }

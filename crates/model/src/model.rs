@@ -1,7 +1,10 @@
 use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, EpochRecord, Linear, Reference, RiskScale, Stack, TrainConfig, network::Weights};
+use crate::{
+    Architecture, DeviceChoice, EpochRecord, Linear, Reference, RiskScale, Stack, TrainConfig,
+    network::Weights,
+};
 
 /// The name of the model that is trained; the others are its parts and what it is compared with.
 pub const FUSION: &str = "fusion";
@@ -44,6 +47,8 @@ pub struct NetworkPredictor {
     /// Its shape.
     pub architecture: Architecture,
     pub(crate) weights: Weights,
+    /// Where it is scored, where libtorch has the device.
+    pub(crate) device: DeviceChoice,
 }
 
 /// How a model came to be: the content of `training.json`.

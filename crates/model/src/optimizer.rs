@@ -1,16 +1,22 @@
 use tch::Tensor;
 
+use crate::network::Network;
+
 /// `AdamW` with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2), written out so
-/// that its moments can be saved and a resumed run goes on with the same bits.
+/// that its moments can be saved and a resumed run goes on with the same bits. It works on the flat
+/// tensor of all parameters.
 pub(crate) struct AdamW {
     pub(crate) learning_rate: f64,
     pub(crate) weight_decay: f64,
     /// Steps taken.
     pub(crate) step: i32,
-    /// The running mean of each parameter's gradient.
-    pub(crate) first: Vec<Tensor>,
-    /// The running mean of its square.
-    pub(crate) second: Vec<Tensor>,
+    /// The running mean of the gradient, flat.
+    pub(crate) first: Tensor,
+    /// The running mean of its square, flat.
+    pub(crate) second: Tensor,
+    /// 1 where a number decays, flat. A bias or another vector does not: shrinking it would only
+    /// shift the units' thresholds.
+    decays: Tensor,
 }
 
 const BETA_FIRST: f64 = 0.9;
@@ -18,43 +24,42 @@ const BETA_SECOND: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 impl AdamW {
-    pub(crate) fn new(parameters: &[&Tensor], learning_rate: f64, weight_decay: f64) -> Self {
-        let zeros = || parameters.iter().map(|parameter| parameter.zeros_like().detach()).collect();
-        Self { learning_rate, weight_decay, step: 0, first: zeros(), second: zeros() }
+    pub(crate) fn new(network: &Network, learning_rate: f64, weight_decay: f64) -> Self {
+        let zeros = || network.flat.zeros_like();
+        let decays = zeros();
+        for slot in network.slots().iter().filter(|slot| slot.shape.len() > 1) {
+            let _same = slot.of(&decays).fill_(1.0);
+        }
+        Self { learning_rate, weight_decay, step: 0, first: zeros(), second: zeros(), decays }
     }
 
-    /// Moves every parameter against its gradient.
-    pub(crate) fn step(&mut self, parameters: &[&Tensor], gradients: &[Tensor]) {
+    /// Moves every parameter against its gradient; both are flat.
+    pub(crate) fn step(&mut self, parameters: &Tensor, gradients: &Tensor) {
         let _guard = tch::no_grad_guard();
         self.step += 1;
         let first_correction = 1.0 - BETA_FIRST.powi(self.step);
         let second_correction = 1.0 - BETA_SECOND.powi(self.step);
-        let step_size = self.learning_rate / first_correction;
-        for (index, (&parameter, gradient)) in parameters.iter().zip(gradients).enumerate() {
-            let first = &mut self.first[index];
-            *first = &*first * BETA_FIRST + gradient * (1.0 - BETA_FIRST);
-            let second = &mut self.second[index];
-            *second = &*second * BETA_SECOND + gradient * gradient * (1.0 - BETA_SECOND);
-            let mut parameter = parameter.shallow_clone();
-            if parameter.dim() > 1 {
-                // A bias has one dimension; shrinking it would only shift the units' thresholds.
-                let _same = parameter.g_mul_scalar_(1.0 - self.learning_rate * self.weight_decay);
-            }
-            let scale = (&*second / second_correction).sqrt() + EPSILON;
-            let _same = parameter.g_sub_(&(&*first * step_size / scale));
+        let _same = self.first.lerp_(gradients, 1.0 - BETA_FIRST);
+        let _same = self.second.lerp_(&gradients.square(), 1.0 - BETA_SECOND);
+        let mut scale = self.second.sqrt();
+        let _same = scale.g_mul_scalar_(1.0 / second_correction.sqrt());
+        let _same = scale.g_add_scalar_(EPSILON);
+        let mut change = &self.first / scale;
+        let _same = change.g_mul_scalar_(-self.learning_rate / first_correction);
+        let mut parameters = parameters.shallow_clone();
+        let decay = self.learning_rate * self.weight_decay;
+        if decay > 0.0 {
+            let _same = change.g_sub_(&(&parameters * &self.decays).g_mul_scalar_(decay));
         }
+        let _same = parameters.g_add_(&change);
     }
 }
 
-/// Scales the gradients down together so that their joint length is at most `longest`.
-/// Gives the length before.
-pub(crate) fn clip_by_norm(gradients: &mut [Tensor], longest: f64) -> f64 {
-    let squares = gradients.iter().map(|gradient| gradient.square().sum(tch::Kind::Double));
-    let norm = squares.map(|square| square.double_value(&[])).sum::<f64>().sqrt();
+/// Scales a flat gradient down so that its length is at most `longest`. Gives the length before.
+pub(crate) fn clip_by_norm(gradients: &mut Tensor, longest: f64) -> f64 {
+    let norm = gradients.norm().double_value(&[]);
     if norm > longest {
-        for gradient in gradients {
-            *gradient = &*gradient * (longest / norm);
-        }
+        let _same = gradients.g_mul_scalar_(longest / norm);
     }
     norm
 }
@@ -62,33 +67,43 @@ pub(crate) fn clip_by_norm(gradients: &mut [Tensor], longest: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{Architecture, Input};
 
-    #[test]
-    fn the_first_step_is_the_learning_rate_whatever_the_gradient() {
-        let weight = Tensor::from_slice(&[1_f32, -2.0]).reshape([1, 2]);
-        let gradient = Tensor::from_slice(&[100_f32, -0.01]).reshape([1, 2]);
-        let mut optimizer = AdamW::new(&[&weight], 0.1, 0.5);
-        optimizer.step(&[&weight], &[gradient]);
-        // 1 x (1 - 0.1 x 0.5) - 0.1 and -2 x 0.95 + 0.1
-        for (column, expected) in [(0, 0.85), (1, -1.8)] {
-            assert!((weight.double_value(&[0, column]) - expected).abs() < 1e-5);
+    /// A network whose parameters are all `value`.
+    fn network(value: f32) -> Network {
+        let input = Input { modality: "ct", columns: 2, lacked: false };
+        let settings = crate::NetworkConfig { width: 1, fused_width: 1, ..Default::default() };
+        let architecture = Architecture::new(&settings, &[input], &[], vec![]);
+        let mut weights = architecture.initial_weights(1);
+        for values in weights.values_mut() {
+            values.fill(value);
         }
+        Network::new(&architecture, &weights, tch::Device::Cpu)
     }
 
     #[test]
-    fn biases_do_not_decay() {
-        let bias = Tensor::from_slice(&[3_f32]);
-        let mut optimizer = AdamW::new(&[&bias], 0.1, 0.5);
-        optimizer.step(&[&bias], &[Tensor::from_slice(&[0_f32])]);
-        assert!((bias.double_value(&[0]) - 3.0).abs() < 1e-12);
+    fn the_first_step_is_the_learning_rate_whatever_the_gradient_and_biases_do_not_decay() {
+        for gradient in [100.0, -0.01] {
+            let network = network(2.0);
+            let mut optimizer = AdamW::new(&network, 0.1, 0.5);
+            optimizer.step(&network.flat, &network.flat.full_like(gradient));
+            let moved = -0.1 * gradient.signum();
+            for (name, values) in network.weights() {
+                // Weights shrink by 0.1 x 0.5 of themselves, biases do not.
+                let expected = moved + if name.ends_with("weight") { 1.9 } else { 2.0 };
+                for value in values {
+                    assert!((f64::from(value) - expected).abs() < 1e-5, "{name}: {value}");
+                }
+            }
+        }
     }
 
     #[test]
     fn long_gradients_are_cut_and_short_ones_are_not() {
         for (longest, expected) in [(1.0, 0.6), (50.0, 3.0)] {
-            let mut gradients = [Tensor::from_slice(&[3_f32]), Tensor::from_slice(&[-4_f32])];
-            assert!((clip_by_norm(&mut gradients, longest) - 5.0).abs() < 1e-12);
-            assert!((gradients[0].double_value(&[0]) - expected).abs() < 1e-6);
+            let mut gradients = Tensor::from_slice(&[3_f32, -4.0]);
+            assert!((clip_by_norm(&mut gradients, longest) - 5.0).abs() < 1e-6);
+            assert!((gradients.double_value(&[0]) - expected).abs() < 1e-6);
         }
     }
 }

@@ -16,12 +16,15 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Dataset, EpochReport, Error, Linear, MemberRecord, Model, ModelKind,
-    NetworkPredictor, Predictor, Reference, RiskScale, SubtypeHead, TrainConfig, TrainingRecord,
-    ensemble::merge,
-    fit::{Data, Job, fit, hex},
+    NetworkPredictor, Predictor, Reference, RiskScale, SubtypeHead, SurvivalHead, TrainConfig,
+    TrainingRecord,
+    ensemble::unite,
+    fit::{Job, fit, hex},
+    hazards::cut_points,
     linear::fit_ridge,
     model::{FUSION, NETWORK},
-    network::{ArchitectureKind, InputLayer},
+    network::Input,
+    part::Data,
     scale::default_horizons,
     stacking::stack,
     train::with_causes,
@@ -43,6 +46,8 @@ pub(crate) struct Plan<'a> {
     /// The inner fold of each patient, (patients,); empty but for a stack.
     pub(crate) inner: Vec<u32>,
     notes: Vec<String>,
+    /// Whether each epoch tells of every layer.
+    pub(crate) statistics: bool,
 }
 
 /// A model to fit: how, and to which modalities.
@@ -140,6 +145,7 @@ impl<'a> Plan<'a> {
             classes,
             horizons_days,
             notes,
+            statistics: false,
         })
     }
 
@@ -210,6 +216,16 @@ impl<'a> Plan<'a> {
                 recipes.iter().map(fit).collect()
             }
         }
+    }
+
+    /// The network on all modalities, without what it is compared with.
+    pub(crate) fn all_together(
+        &self,
+        checkpoints: Option<&Path>,
+        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<Model, Error> {
+        let recipe = Recipe::new(Method::Network, Reads::All);
+        Ok(self.network(&recipe, checkpoints, on_epoch)?.model)
     }
 
     /// Puts the fitted models together: into a stack, or the first with the others as its
@@ -322,16 +338,17 @@ impl<'a> Plan<'a> {
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
-        let architecture = self.architecture(&preprocessing);
         let design = self.apply(&preprocessing)?;
+        let architecture = self.architecture(&design);
         let factors = balance(&design);
         let blocks = design.blocks.iter().zip(&factors);
         let data = Data {
             blocks: blocks.map(|(block, &factor)| &block.x * factor).collect(),
+            present: design.blocks.iter().map(|block| block.present.clone()).collect(),
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
-        let name = self.name(recipe);
+        let (name, device) = (self.name(recipe), self.config.training.device);
         let (mut weights, mut members) = (vec![], vec![]);
         let mut out_of_fold = vec![0.0; self.inner.len()];
         let own_blocks: Vec<&Block> = design.blocks.iter().collect();
@@ -348,6 +365,7 @@ impl<'a> Plan<'a> {
                 members: self.networks(),
                 validation: (!self.inner.is_empty()).then_some(&watched),
                 checkpoint: path.as_deref(),
+                statistics: self.statistics,
             };
             let mut fitted = fit(&job, &data, on_epoch)?;
             for (input, &factor) in architecture.inputs.iter().zip(&factors) {
@@ -358,6 +376,7 @@ impl<'a> Plan<'a> {
                 let own = NetworkPredictor {
                     architecture: architecture.clone(),
                     weights: fitted.weights.clone(),
+                    device,
                 };
                 let log_risks = Predictor::Network(own).log_risks(&own_blocks);
                 for &row in &watched {
@@ -367,8 +386,8 @@ impl<'a> Plan<'a> {
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
-        let (architecture, weights) = merge(&architecture, &weights);
-        let predictor = Predictor::Network(NetworkPredictor { architecture, weights });
+        let (architecture, weights) = unite(&architecture, &weights);
+        let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
         let model = self.model(recipe, (preprocessing, predictor), &design, members)?;
         Ok(Fitted { model, out_of_fold })
     }
@@ -459,15 +478,14 @@ impl<'a> Plan<'a> {
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    fn architecture(&self, preprocessing: &Preprocessing) -> Architecture {
-        let widths = preprocessing.widths();
-        Architecture {
-            kind: ArchitectureKind::EarlyFusion,
-            width: self.config.network.width,
-            fused_width: self.config.network.fused_width,
-            classes: self.classes.clone(),
-            inputs: widths.iter().map(|(name, width)| InputLayer::new(name, *width)).collect(),
-        }
+    fn architecture(&self, design: &Design) -> Architecture {
+        let inputs: Vec<Input> = design.blocks.iter().map(Input::of).collect();
+        let heads = &self.config.heads;
+        let cut_points = match heads.survival {
+            SurvivalHead::Cox => vec![],
+            SurvivalHead::DiscreteTime => cut_points(&self.outcomes, heads.intervals),
+        };
+        Architecture::new(&self.config.network, &inputs, &self.classes, cut_points)
     }
 
     fn class_numbers(&self) -> Vec<i64> {

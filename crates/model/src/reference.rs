@@ -270,7 +270,9 @@ mod tests {
         let reference = Reference { modalities: vec![ModalityReference::fit(&training)] };
         let background = reference.background(&[&training]).remove(0);
         assert_eq!(background, reference.background(&[&training])[0]);
-        for (values, column) in background.columns().into_iter().zip(&reference.modalities[0].columns) {
+        for (values, column) in
+            background.columns().into_iter().zip(&reference.modalities[0].columns)
+        {
             let mean = values.sum() / BACKGROUND as f32;
             assert!(mean.abs() < 0.05, "{mean}");
             assert!(values.iter().all(|value| column.quantiles.contains(value)));

@@ -1,5 +1,6 @@
 use oncoweave_core::{
-    Cohort, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline, precision::Precision,
+    Cohort, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline,
+    precision::Precision,
 };
 use serde::{Deserialize, Serialize};
 

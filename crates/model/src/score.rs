@@ -1,14 +1,16 @@
 use ndarray::{Array2, s};
 use oncoweave_core::{
-    Cohort, Prediction, Risk,
+    Cohort, Prediction, Risk, SurvivalProbability,
     preprocess::{Block, Design},
 };
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 use crate::{
     Error, Model, NetworkPredictor, Predictor,
+    device::scoring_device,
     fit::use_one_thread,
-    network::{Network, from_tensor, to_tensor},
+    hazards::Intervals,
+    network::{Inputs, Network, from_tensor, to_tensor},
     stack::pick,
 };
 
@@ -33,7 +35,7 @@ impl Model {
         let design = self.design(cohort, rows)?;
         let read = self.modalities();
         let blocks: Vec<&Block> = design.blocks.iter().collect();
-        let (risks, probabilities) = self.log_risks_and_probabilities(&blocks);
+        let outputs = self.outputs(&blocks);
         let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
             if !risk.is_finite() {
                 let patient_id = cohort.patients[row].clone();
@@ -47,10 +49,52 @@ impl Model {
                 .collect();
             prediction.flags = self.reference.flags(&blocks, place);
             prediction.flags.extend(self.insufficient(&prediction.missing_modalities));
-            prediction.class_probabilities = probabilities.row(place).to_vec();
+            prediction.class_probabilities = outputs.probabilities.row(place).to_vec();
+            if let Some((hazards, intervals)) = self.own_hazards(&outputs, place) {
+                let survival = |&time: &f64| intervals.survival(hazards, time).0;
+                prediction.survival = self.horizons_days().iter().map(survival).collect();
+                // The intervals are those of Breslow's baseline.
+                prediction.survival_low.clear();
+                prediction.survival_high.clear();
+            }
             Ok(prediction)
         };
-        rows.iter().zip(&risks).enumerate().map(predict).collect()
+        rows.iter().zip(&outputs.log_risks).enumerate().map(predict).collect()
+    }
+
+    /// The probability of each row's patient to survive past each time, (patients, times): from
+    /// the network's own hazards where it has a discrete-time head, else from the baseline hazard.
+    ///
+    /// # Errors
+    /// As for [`Model::score`].
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    pub fn survival_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Array2<SurvivalProbability>, Error> {
+        let design = self.design(cohort, rows)?;
+        let outputs = self.outputs(&design.blocks.iter().collect::<Vec<_>>());
+        Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
+            let time = times_days[time];
+            match self.own_hazards(&outputs, place) {
+                Some((hazards, intervals)) => intervals.survival(hazards, time),
+                None => self.scale.baseline.survival(Risk(outputs.log_risks[place]), time),
+            }
+        }))
+    }
+
+    /// A patient's hazards where the network says them itself.
+    fn own_hazards<'a>(
+        &'a self,
+        outputs: &'a ModelOutputs,
+        place: usize,
+    ) -> Option<(&'a [f32], Intervals<'a>)> {
+        let Predictor::Network(network) = &self.predictor else { return None };
+        Some((outputs.hazards.as_ref()?.get(place)?, network.architecture.intervals()?))
     }
 
     /// A flag for a patient who lacks the modalities that carry most of the risk.
@@ -92,21 +136,20 @@ impl Model {
         self.preprocessing.apply(cohort, rows).map_err(Error::undefined(what))
     }
 
-    /// The log-risks, (patients,), and class probabilities, (patients, classes).
-    fn log_risks_and_probabilities(&self, blocks: &[&Block]) -> (Vec<f64>, Array2<f64>) {
+    fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
         if let Predictor::Network(network) = &self.predictor {
             return network.outputs(blocks);
         }
-        let risks = self.predictor.log_risks(blocks);
+        let log_risks = self.predictor.log_risks(blocks);
         let classifier = match &self.predictor {
             Predictor::Stack(stack) => stack.classifier(),
             Predictor::Network(_) | Predictor::Linear(_) => None,
         };
         let probabilities = match classifier {
-            Some(model) => model.log_risks_and_probabilities(&pick(blocks, model)).1,
-            None => Array2::zeros((risks.len(), 0)),
+            Some(model) => model.outputs(&pick(blocks, model)).probabilities,
+            None => Array2::zeros((log_risks.len(), 0)),
         };
-        (risks, probabilities)
+        ModelOutputs { log_risks, probabilities, hazards: None }
     }
 }
 
@@ -114,7 +157,7 @@ impl Predictor {
     /// The log-risk of each patient, (patients,).
     pub(crate) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
         match self {
-            Self::Network(network) => network.outputs(blocks).0,
+            Self::Network(network) => network.outputs(blocks).log_risks,
             Self::Linear(linear) => linear.log_risks(blocks),
             Self::Stack(stack) => stack.log_risks(blocks),
         }
@@ -122,54 +165,76 @@ impl Predictor {
 }
 
 impl NetworkPredictor {
-    /// The log-risks, (patients,), and class probabilities, (patients, classes).
-    fn outputs(&self, blocks: &[&Block]) -> (Vec<f64>, Array2<f64>) {
-        let network = Network::new(&self.architecture, &self.weights);
-        let matrices: Vec<&Array2<f32>> = blocks.iter().map(|block| &block.x).collect();
-        log_risks_and_probabilities(&network, &to_blocks(&matrices))
+    fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
+        let device = scoring_device(self.device);
+        let network = Network::new(&self.architecture, &self.weights, device);
+        network_outputs(&network, &to_blocks(blocks))
     }
 }
 
-/// Cuts matrices into blocks of patients of one size, the last one filled up with zeros.
-pub(crate) fn to_blocks(matrices: &[&Array2<f32>]) -> PaddedBlocks {
-    let patients = matrices.first().map_or(0, |matrix| matrix.nrows());
+/// Cuts a design into blocks of patients of one size, the last one filled up with zeros.
+pub(crate) fn to_blocks(modalities: &[&Block]) -> PaddedBlocks {
+    let patients = modalities.first().map_or(0, |block| block.x.nrows());
     let cut = |start: usize| {
         let end = (start + BLOCK).min(patients);
-        let pad = |matrix: &Array2<f32>| {
-            let mut block = Array2::zeros((BLOCK, matrix.ncols()));
-            block.slice_mut(s![..end - start, ..]).assign(&matrix.slice(s![start..end, ..]));
-            to_tensor(&block.into_dyn())
+        let pad = |block: &Block| {
+            let mut padded = Array2::zeros((BLOCK, block.x.ncols()));
+            padded.slice_mut(s![..end - start, ..]).assign(&block.x.slice(s![start..end, ..]));
+            to_tensor(&padded.into_dyn())
         };
-        matrices.iter().map(|matrix| pad(matrix)).collect()
+        let mut present = Array2::<f32>::zeros((BLOCK, modalities.len()));
+        for (mut column, block) in present.columns_mut().into_iter().zip(modalities) {
+            for (value, &here) in column.iter_mut().zip(&block.present[start..end]) {
+                *value = f32::from(u8::from(here));
+            }
+        }
+        let blocks = modalities.iter().map(|block| pad(block)).collect();
+        Inputs { blocks, present: to_tensor(&present.into_dyn()) }
     };
     PaddedBlocks { patients, blocks: (0..patients).step_by(BLOCK).map(cut).collect() }
 }
 
-/// Patients in blocks of one size.
+/// Patients in blocks of one size, `BLOCK`.
 pub(crate) struct PaddedBlocks {
     patients: usize,
-    /// For each block one tensor a modality, (`BLOCK`, columns).
-    blocks: Vec<Vec<Tensor>>,
+    blocks: Vec<Inputs>,
 }
 
-/// The log-risks, (patients,), and class probabilities, (patients, classes).
-pub(crate) fn log_risks_and_probabilities(
-    network: &Network,
-    blocks: &PaddedBlocks,
-) -> (Vec<f64>, Array2<f64>) {
+/// What a model says about patients.
+pub(crate) struct ModelOutputs {
+    /// (patients,).
+    pub(crate) log_risks: Vec<f64>,
+    /// (patients, classes).
+    pub(crate) probabilities: Array2<f64>,
+    /// The logits of each patient's hazards, (patients, intervals); none without a
+    /// discrete-time head.
+    pub(crate) hazards: Option<Vec<Vec<f32>>>,
+}
+
+/// Runs a network on patients.
+pub(crate) fn network_outputs(network: &Network, blocks: &PaddedBlocks) -> ModelOutputs {
     use_one_thread();
     let _guard = tch::no_grad_guard();
-    let (mut risks, mut probabilities, mut classes) = (vec![], vec![], 0);
+    let (mut log_risks, mut probabilities, mut classes) = (vec![], vec![], 0);
+    let mut hazards: Option<Vec<Vec<f32>>> = None;
     for block in &blocks.blocks {
-        let outputs = network.forward(block, None);
-        risks.extend(from_tensor(&outputs.log_risk).iter().map(|&risk| f64::from(risk)));
+        let outputs = network.forward(block);
+        log_risks.extend(from_tensor(&outputs.log_risk).iter().map(|&risk| f64::from(risk)));
         let softmax = from_tensor(&outputs.logits.softmax(1, Kind::Float));
         classes = softmax.shape()[1];
         probabilities.extend(softmax.iter().map(|&probability| f64::from(probability)));
+        if let Some(logits) = &outputs.hazards {
+            let logits = from_tensor(logits); // (BLOCK, intervals)
+            let patients = logits.outer_iter().map(|row| row.iter().copied().collect());
+            hazards.get_or_insert_default().extend(patients);
+        }
     }
-    risks.truncate(blocks.patients);
+    log_risks.truncate(blocks.patients);
     probabilities.truncate(blocks.patients * classes);
+    if let Some(hazards) = &mut hazards {
+        hazards.truncate(blocks.patients);
+    }
     let probabilities = Array2::from_shape_vec((blocks.patients, classes), probabilities)
         .expect("as many probabilities as patients and classes");
-    (risks, probabilities)
+    ModelOutputs { log_risks, probabilities, hazards }
 }

@@ -1,5 +1,7 @@
 //! Promises of the whole crate, on a simulated cohort.
 
+mod networks;
+
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,

@@ -36,7 +36,8 @@ pub fn train(
     checkpoints: Option<&Path>,
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Model, Error> {
-    let plan = Plan::new(data, rows, config)?;
+    let mut plan = Plan::new(data, rows, config)?;
+    plan.statistics = true;
     if let Some(folder) = checkpoints {
         fs_err::create_dir_all(folder)?;
     }

@@ -100,6 +100,8 @@ mod tests {
                 record: &record,
                 epochs: 5,
                 best_epoch: 1,
+                learning_rate: 0.001,
+                layers: &[],
             };
             assert_eq!(epoch(&report), expected);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use oncoweave_core::{Cohort, Exclusion, PatientId};
+use oncoweave_core::{Cohort, Evaluation, Exclusion, PatientId};
 use oncoweave_model::{CvProgress, Folds, TrainConfig, cross_validate};
 
 use crate::{
@@ -30,6 +30,14 @@ pub(crate) struct Args {
     /// and `fold`; who is not in it is left out and listed
     #[arg(long)]
     pub(crate) splits: Option<PathBuf>,
+    /// Folds of whole sites: one site left out at a time, or with --folds so many groups of sites
+    #[arg(long, conflicts_with = "splits")]
+    pub(crate) by_site: bool,
+    /// Repeat with other stratified folds; the report is that of the first ones, repeats.csv has
+    /// all, and the notes say how far the figures move
+    #[arg(long, default_value_t = 1, conflicts_with_all = ["splits", "by_site"],
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) repeats: u64,
     /// Print evaluation.json instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
@@ -50,12 +58,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (mut evaluation, predictions) =
         cross_validate(&aligned.dataset(), &config, &folds, &on_fit)
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
+    let repeats = repeat(args, &aligned, &config, (&mut evaluation, &on_fit))?;
     bar.finish_and_clear();
     evaluation_folder::notes(&evaluation);
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation.exclusions.extend(without_fold);
     evaluation_folder::write(&args.out, &evaluation, &predictions)?;
+    if let Some(repeats) = repeats {
+        fs_err::write(args.out.join("repeats.csv"), repeats)?;
+    }
     if args.json {
         output::data(&serde_json::to_string_pretty(&evaluation)?)?;
     } else {
@@ -65,8 +77,57 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// Cross-validates again with other folds, says in the evaluation's notes how far each model's C
+/// moves, and gives a CSV of all.
+fn repeat(
+    args: &Args,
+    aligned: &Aligned,
+    config: &TrainConfig,
+    (first, on_fit): (&mut Evaluation, &(dyn Fn(&CvProgress) + Sync)),
+) -> Result<Option<String>> {
+    if args.repeats == 1 {
+        return Ok(None);
+    }
+    let mut table = String::from("repeat,seed,model,c_index\n");
+    let mut by_model: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for number in 0..args.repeats {
+        let seed = config.seed + number;
+        let again;
+        let evaluation = if number == 0 {
+            &*first
+        } else {
+            let folds = Folds::stratified(&aligned.cohort, args.folds.unwrap_or(5), seed)?;
+            again = cross_validate(&aligned.dataset(), config, &folds, on_fit)?.0;
+            &again
+        };
+        for model in &evaluation.models {
+            let Some(c_index) = &model.c_index else { continue };
+            by_model.entry(model.name.clone()).or_default().push(c_index.value);
+            let name = model.name.replace('"', "\"\"");
+            table.push_str(&format!("{number},{seed},\"{name}\",{}\n", c_index.value));
+        }
+    }
+    for (name, values) in by_model {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let (low, high) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &c| (low.min(c), high.max(c)));
+        first.notes.push(format!(
+            "`{name}`: over {} repeats with other folds the C is {mean:.3} on average, from \
+             {low:.3} to {high:.3}",
+            values.len()
+        ));
+    }
+    Ok(Some(table))
+}
+
 /// The folds, and the patients whom they leave out.
 fn choose_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<(Folds, Vec<Exclusion>)> {
+    if args.by_site {
+        let folds = Folds::by_site(cohort, args.folds)?;
+        let left_out = without_fold(cohort, &folds.of, "the column `site`");
+        return Ok((folds, left_out));
+    }
     if let Some(path) = &args.splits {
         let folds = read_splits(path, cohort)?;
         let source = path.display().to_string();
@@ -74,6 +135,7 @@ fn choose_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<(Folds, Vec<E
         return Ok((Folds::given(folds, &source)?, left_out));
     }
     match args.folds {
+        None if args.repeats > 1 => Ok((Folds::stratified(cohort, 5, seed)?, Vec::new())),
         Some(folds) => Ok((Folds::stratified(cohort, folds, seed)?, Vec::new())),
         None if cohort.folds.iter().any(Option::is_some) => {
             let left_out = without_fold(cohort, &cohort.folds, "the column `fold`");

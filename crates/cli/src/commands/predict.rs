@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use oncoweave_cohort::{
-    ExplanationRow, PredictionLayout, write_explanations, write_predictions,
-};
+use oncoweave_cohort::{ExplanationRow, PredictionLayout, write_explanations, write_predictions};
 use oncoweave_model::{Model, cross_check};
 
 use crate::{Outcome, aligned::Aligned, output, replace};
@@ -99,7 +97,8 @@ fn explain(model: &Model, aligned: &Aligned, path: &Path) -> Result<()> {
     let mut figures = vec!["value".to_owned(), "nothing_known".to_owned()];
     figures.extend(modalities);
     figures.extend(["background".to_owned(), "gap".to_owned()]);
-    let group = |(first, places): &(String, Vec<usize>)| format!("group:{first} ({})", places.len());
+    let group =
+        |(first, places): &(String, Vec<usize>)| format!("group:{first} ({})", places.len());
     let groups: Vec<String> = layout.groups.iter().map(group).collect();
     let attributions = [layout.features, groups].concat();
     write_explanations(path, &table, &figures, &attributions)?;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use oncoweave_model::{EpochReport, TrainConfig, train};
+use oncoweave_model::{EpochReport, MetricsWriter, TrainConfig, train};
 
 use crate::{Outcome, aligned::Aligned, input, output, progress::progress, replace};
 
@@ -22,6 +22,10 @@ pub(crate) struct Args {
     /// A folder for checkpoints; a run that was cut off goes on from them to the same model
     #[arg(long)]
     pub(crate) checkpoints: Option<PathBuf>,
+    /// A folder for each epoch's figures: metrics.jsonl, and event files for TensorBoard; by default
+    /// that of the checkpoints, where there is one
+    #[arg(long)]
+    pub(crate) metrics: Option<PathBuf>,
     /// Replace a model folder that exists
     #[arg(long)]
     pub(crate) force: bool,
@@ -33,6 +37,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     replace::check_model(&args.out, args.force)?;
     let aligned = Aligned::read(&args.data)?;
     let bar = progress("training", config.training.epochs);
+    let metrics = args.metrics.as_deref().or(args.checkpoints.as_deref());
+    let mut metrics = metrics.map(MetricsWriter::open).transpose()?;
+    let mut unwritten = None;
     let mut on_epoch = |report: &EpochReport| {
         bar.set_message(report.model.to_owned());
         bar.set_length(report.epochs as u64);
@@ -45,16 +52,25 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             validation_c_index = report.record.validation_c_index,
             "epoch"
         );
-        ControlFlow::Continue(())
+        match metrics.as_mut().map(|metrics| metrics.write(report)) {
+            Some(Err(error)) => {
+                unwritten = Some(error);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
     };
-    let model = train(
+    let trained = train(
         &aligned.dataset(),
         &aligned.rows(),
         &config,
         args.checkpoints.as_deref(),
         &mut on_epoch,
-    )
-    .with_context(|| format!("could not train on {}", args.data.display()))?;
+    );
+    if let Some(error) = unwritten {
+        return Err(error).context("could not write the figures of an epoch");
+    }
+    let model = trained.with_context(|| format!("could not train on {}", args.data.display()))?;
     bar.finish_and_clear();
     model.save(&args.out)?;
     let training = model.training();

@@ -46,9 +46,8 @@ impl<'a> Scorer<'a> {
             Predictor::Linear(linear) => Self::Linear(linear),
             Predictor::Stack(stack) => {
                 let members = stack.members.iter().filter(|member| member.weight > 0.0);
-                let ready = |member: &'a crate::Member| {
-                    (member, Self::new(&member.model.predictor))
-                };
+                let ready =
+                    |member: &'a crate::Member| (member, Self::new(&member.model.predictor));
                 Self::Stack(members.map(ready).collect())
             }
         }
@@ -70,7 +69,10 @@ impl<'a> Scorer<'a> {
                 let mut coefficients = linear.coefficients.iter();
                 for mut column in slopes.iter_mut().flat_map(|slopes| slopes.columns_mut()) {
                     let coefficient = coefficients.next().expect("one for each column");
-                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "attributions are float32"
+                    )]
                     column.fill(coefficient.log_hazard_ratio as f32);
                 }
                 (linear.log_risks(blocks), slopes)
@@ -96,15 +98,22 @@ fn run_stack(
         let factor = member.weight / member.standard_deviation;
         let known: Vec<bool> =
             (0..rows).map(|row| own.iter().any(|block| block.present[row])).collect();
-        for ((sum, risk), _) in log_risks.iter_mut().zip(risks).zip(&known).filter(|(_, &known)| known) {
+        for ((sum, risk), _) in
+            log_risks.iter_mut().zip(risks).zip(&known).filter(|(_, known)| **known)
+        {
             *sum += factor * (risk - member.mean);
         }
         for (block, own_slopes) in own.iter().zip(own_slopes) {
             let place = blocks.iter().position(|other| other.modality == block.modality);
             let slopes = &mut slopes[place.expect("a member's blocks are the stack's")];
-            for ((mut sum, own), &known) in slopes.rows_mut().into_iter().zip(own_slopes.rows()).zip(&known) {
+            for ((mut sum, own), &known) in
+                slopes.rows_mut().into_iter().zip(own_slopes.rows()).zip(&known)
+            {
                 if known {
-                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "attributions are float32"
+                    )]
                     sum.scaled_add(factor as f32, &own);
                 }
             }
@@ -119,9 +128,8 @@ fn run_network(
     gradients: bool,
 ) -> (Vec<f64>, Vec<Array2<f32>>) {
     let rows = blocks.first().map_or(0, |block| block.x.nrows());
-    let tensor = |block: &&Block| {
-        to_tensor(&block.x.clone().into_dyn()).set_requires_grad(gradients)
-    };
+    let tensor =
+        |block: &&Block| to_tensor(&block.x.clone().into_dyn()).set_requires_grad(gradients);
     let inputs: Vec<Tensor> = blocks.iter().map(tensor).collect();
     let present = Array2::from_shape_fn((rows, blocks.len()), |(row, block)| {
         f32::from(u8::from(blocks[block].present[row]))

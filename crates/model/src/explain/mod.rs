@@ -21,7 +21,7 @@ use ndarray::{Array2, Axis};
 use oncoweave_core::{Cohort, PatientId, Risk, preprocess::Block};
 use rayon::prelude::*;
 
-use crate::{Error, Model};
+use crate::{Error, Model, Predictor};
 use gradients::{Background, Scorer};
 
 pub use permutation::{CrossCheck, cross_check};
@@ -75,7 +75,7 @@ impl Model {
     /// The names of what [`Model::explain`] gives.
     #[must_use]
     pub fn explanation_layout(&self) -> ExplanationLayout {
-        let horizons = self.horizons_days().iter().map(|days| format!("survival_{days}d"));
+        let horizons = self.explained_days().iter().map(|days| format!("survival_{days}d"));
         let mut groups: Vec<(usize, Vec<usize>)> = vec![];
         let mut start = 0;
         for modality in &self.reference.modalities {
@@ -140,11 +140,19 @@ impl Model {
         Ok(places.map_init(|| Scorer::new(&self.predictor), explain).collect())
     }
 
+    /// The times at which survival is explained: all horizons, where survival follows from the
+    /// log-risk; none for a discrete-time network, which says its hazards itself.
+    fn explained_days(&self) -> &[f64] {
+        match &self.predictor {
+            Predictor::Network(network) if network.architecture.intervals().is_some() => &[],
+            _ => self.horizons_days(),
+        }
+    }
+
     /// The log-risk, then survival at each horizon.
     fn outputs_of(&self, log_risk: f64) -> Vec<f64> {
-        let survival =
-            |&days: &f64| self.scale.baseline.survival(Risk(log_risk), days).0;
-        std::iter::once(log_risk).chain(self.horizons_days().iter().map(survival)).collect()
+        let survival = |&days: &f64| self.scale.baseline.survival(Risk(log_risk), days).0;
+        std::iter::once(log_risk).chain(self.explained_days().iter().map(survival)).collect()
     }
 
     /// How fast each output of [`Self::outputs_of`] moves with the log-risk.
@@ -154,7 +162,7 @@ impl Model {
             // S = exp(-H), and H grows with the log-risk as itself.
             if survival > 0.0 { survival * survival.ln() } else { 0.0 }
         };
-        std::iter::once(1.0).chain(self.horizons_days().iter().map(slope)).collect()
+        std::iter::once(1.0).chain(self.explained_days().iter().map(slope)).collect()
     }
 }
 

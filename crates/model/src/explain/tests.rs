@@ -72,7 +72,8 @@ fn penalized_cox_is_explained_exactly() {
 #[test]
 fn shapley_values_are_the_mean_gain_over_all_orders() {
     for (model, cohort) in all_kinds() {
-        let row = (0..120).find(|&row| model.score(&cohort, &[row]).unwrap()[0].missing_modalities.is_empty());
+        let row = (0..120)
+            .find(|&row| model.score(&cohort, &[row]).unwrap()[0].missing_modalities.is_empty());
         let row = row.expect("somebody has all modalities");
         let names: Vec<String> = model.explanation_layout().modalities;
         let risk = |known: &[usize]| {
@@ -127,7 +128,8 @@ fn sampled_permutations_agree_within_their_error() {
     let (model, cohort) = trained(ModelKind::RidgeCox);
     let design = model.design(&cohort, &[5]).unwrap();
     let blocks: Vec<&Block> = design.blocks.iter().collect();
-    let players: Vec<Vec<usize>> = (0..blocks.iter().map(|b| b.x.ncols()).sum()).map(|p| vec![p]).collect();
+    let players: Vec<Vec<usize>> =
+        (0..blocks.iter().map(|b| b.x.ncols()).sum()).map(|p| vec![p]).collect();
     let background = Background::new(&model, &blocks);
     let scorer = Scorer::new(&model.predictor);
     let sampled = permutation::sample(&scorer, &background, &one(&blocks, 0), &players, 50);

@@ -1,8 +1,15 @@
+mod heads;
+mod network;
+mod training;
+
 use std::{fmt::Display, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+pub use heads::{ClassWeight, HeadsConfig, RiskSet, SubtypeHead, SurvivalHead};
+pub use network::{Missing, NetworkConfig, Norm};
+pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 
 /// The settings of `train.toml`. Every one has a default, so an empty file is a valid one.
 ///
@@ -13,21 +20,46 @@ use crate::Error;
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
 /// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
+/// | `network.kind` | `"early_fusion"` | how modalities come together: `"early_fusion"` (the reference design), `"late_fusion"`, `"gated"`, `"low_rank_bilinear"`, `"attention"` | |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
 /// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
-/// | `network.dropout` | 0.3 | share of the fused layer's units dropped in training | 0 .. below 1 |
+/// | `network.dropout` | 0.3 | share of the units before the output layer dropped in training | 0 .. below 1 |
 /// | `network.input_dropout` | 0 | share of the inputs dropped in training | 0 .. below 1 |
+/// | `network.encoder_dropout` | 0 | share of each modality's units (attention: of each sublayer's too) dropped in training | 0 .. below 1 |
+/// | `network.norm` | `"none"` | normalization in each modality's encoder: `"none"`, `"layer"`, `"batch"` | |
+/// | `network.bottleneck` | 0 | units of a layer before the encoder of a wide modality; 0 is none | 0 .. 65536 |
+/// | `network.wide_columns` | 256 | more columns than this make a modality wide | |
+/// | `network.missing` | `"auto"` | what stands for a modality that a patient lacks: `"zeros"`, its columns at the training mean; `"mask"`, the modality is left out of sums, averages and attention; `"token"`, a learned vector; `"auto"`: zeros for early fusion, else token | |
+/// | `network.modality_dropout` | 0 | share of patients that each modality is hidden from in a training step, never a patient's last one; takes `"mask"` or `"token"` | 0 .. below 1 |
+/// | `network.learned_weights` | false | late fusion: the modalities' weights are learned instead of equal | |
+/// | `network.rank` | 4 | low-rank bilinear fusion: its rank | 1 .. 1024 |
+/// | `network.attention_heads` | 4 | attention: its heads; `network.width` must be a multiple | 1 .. 256 |
+/// | `network.attention_layers` | 2 | attention: its layers | 1 .. 64 |
+/// | `heads.survival` | `"cox"` | `"cox"`: a log-risk with Efron's partial likelihood; `"discrete_time"`: a hazard for each interval, whose S(t) is the network's own and whose risk is the log of the cumulative hazard at the last cut point | |
+/// | `heads.intervals` | 10 | discrete time: intervals, cut at quantiles of the training part's event times | 1 .. 1000 |
+/// | `heads.risk_set` | `"training"` | Cox in batches: a patient is compared with the whole training part, the others' risks as they were last seen; `"batch"`: with the batch alone | |
+/// | `heads.event_weight` | 1 | weight of patients with an event in the likelihood; with discrete time it raises the hazards, so that S(t) is too low above 1 | above 0 .. 1000 |
+/// | `heads.class_weight` | `"none"` | weight of the classes in their loss: `"none"`, `"balanced"`: by the inverse of their frequency | |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
 /// | `training.ensemble` | 4 | with `model = "network"`: networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
 /// | `training.learning_rate` | 0.0003 | step of AdamW | above 0 .. 1 |
+/// | `training.schedule` | `"constant"` | how the step changes over epochs: `"constant"`; `"cosine"`, along half a cosine to the lowest at `epochs`; `"plateau"`, cut where the validation loss stops falling | |
+/// | `training.warmup_epochs` | 0 | first epochs with a rising step | 0 .. 1000000 |
+/// | `training.lowest_rate` | 0.01 | the lowest step as a share of `learning_rate` | 0 .. 1 |
+/// | `training.plateau_epochs` | 10 | plateau: epochs without a better loss before the step is cut | 1 and more |
+/// | `training.plateau_factor` | 0.5 | plateau: what the step is multiplied with | above 0, below 1 |
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
 /// | `training.epochs` | 1500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
 /// | `training.validation_fraction` | 0.2 | with `model = "network"`: share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
-/// | `training.patience` | 40 | epochs without a better validation loss before stopping | 1 and more |
+/// | `training.patience` | 40 | epochs without a better validation figure before stopping | 1 and more |
+/// | `training.stop_on` | `"loss"` | the figure that early stopping watches on the validation part: `"loss"`, `"c_index"` | |
 /// | `training.clip_norm` | 5 | longest gradient | above 0 |
 /// | `training.threads` | 0 | networks trained at the same time in cross-validation; 0 is one a processor. Never changes a result | 0 .. 1024 |
+/// | `training.network_threads` | 1 | threads of libtorch for each network; another number may round differently | 1 .. 1024 |
+/// | `training.device` | `"auto"` | `"auto"`: the first CUDA device where there is one; `"cpu"`; `"cuda"` | |
+/// | `training.mixed_precision` | false | half precision with loss scaling, on a CUDA device alone | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
@@ -73,67 +105,6 @@ pub struct StackConfig {
     pub folds: usize,
 }
 
-/// `[network]`: the shape of the network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Units of each modality's first layer.
-    pub width: usize,
-    /// Units of the layer over all modalities.
-    pub fused_width: usize,
-    /// Share of the fused layer's units dropped in training.
-    pub dropout: f64,
-    /// Share of the inputs dropped in training.
-    pub input_dropout: f64,
-}
-
-/// `[heads]`: what the network predicts beside survival.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HeadsConfig {
-    /// Whether the network tells subtypes apart.
-    pub subtype: SubtypeHead,
-    /// The weight of the class loss beside the survival loss.
-    pub subtype_weight: f64,
-}
-
-/// Whether the network has a head for the subtype.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubtypeHead {
-    /// Where the training part has 2 to 20 classes.
-    #[default]
-    Auto,
-    /// Always; training fails where there are not two classes.
-    On,
-    /// Never.
-    Off,
-}
-
-/// `[training]`: how the network is fitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// Networks trained from seeds of their own and merged into one that gives their mean.
-    pub ensemble: usize,
-    /// The step of `AdamW`.
-    pub learning_rate: f64,
-    /// Decoupled decay of the weights; biases do not decay.
-    pub weight_decay: f64,
-    /// Passes over the training part at most.
-    pub epochs: usize,
-    /// Patients in a step; 0 is the whole training part.
-    pub batch_size: usize,
-    /// Share of the training part that early stopping watches; 0 trains all epochs.
-    pub validation_fraction: f64,
-    /// Epochs without a better validation loss before stopping.
-    pub patience: usize,
-    /// The longest gradient; a longer one is scaled down to it.
-    pub clip_norm: f64,
-    /// Networks trained at the same time; 0 is one a processor. Never changes a result.
-    pub threads: usize,
-}
-
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
@@ -152,34 +123,6 @@ impl Default for TrainConfig {
 impl Default for StackConfig {
     fn default() -> Self {
         Self { folds: 5 }
-    }
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self { width: 128, fused_width: 128, dropout: 0.3, input_dropout: 0.0 }
-    }
-}
-
-impl Default for HeadsConfig {
-    fn default() -> Self {
-        Self { subtype: SubtypeHead::Auto, subtype_weight: 0.3 }
-    }
-}
-
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        Self {
-            ensemble: 4,
-            learning_rate: 0.0003,
-            weight_decay: 0.01,
-            epochs: 1500,
-            batch_size: 0,
-            validation_fraction: 0.2,
-            patience: 40,
-            clip_norm: 5.0,
-            threads: 0,
-        }
     }
 }
 
@@ -206,39 +149,12 @@ impl TrainConfig {
     /// # Errors
     /// For the first setting that is out of its range.
     pub fn validate(&self) -> Result<(), Error> {
-        let network = &self.network;
-        let training = &self.training;
-        let width = 1..=65_536;
-        let share = |value: f64| (0.0..1.0).contains(&value);
         check("seed", "at most 2^63 - 1", self.seed, self.seed <= i64::MAX.unsigned_abs())?;
         let folds = self.stack.folds;
         check("stack.folds", "3 to 20", folds, (3..=20).contains(&folds))?;
-        check("network.width", "1 to 65536", network.width, width.contains(&network.width))?;
-        let fused = network.fused_width;
-        check("network.fused_width", "1 to 65536", fused, width.contains(&fused))?;
-        let share_range = "at least 0 and below 1";
-        check("network.dropout", share_range, network.dropout, share(network.dropout))?;
-        let input = network.input_dropout;
-        check("network.input_dropout", share_range, input, share(input))?;
-        let weight = self.heads.subtype_weight;
-        check("heads.subtype_weight", "0 to 1000", weight, (0.0..=1000.0).contains(&weight))?;
-        let members = training.ensemble;
-        check("training.ensemble", "1 to 64", members, (1..=64).contains(&members))?;
-        let rate = training.learning_rate;
-        check("training.learning_rate", "above 0, at most 1", rate, rate > 0.0 && rate <= 1.0)?;
-        let decay = training.weight_decay;
-        check("training.weight_decay", "0 to 100", decay, (0.0..=100.0).contains(&decay))?;
-        let epochs = training.epochs;
-        check("training.epochs", "1 to 1000000", epochs, (1..=1_000_000).contains(&epochs))?;
-        let batch = training.batch_size;
-        check("training.batch_size", "0 (all) or at least 2", batch, batch != 1)?;
-        let fraction = training.validation_fraction;
-        let in_range = (0.0..=0.5).contains(&fraction);
-        check("training.validation_fraction", "0 to 0.5", fraction, in_range)?;
-        check("training.patience", "at least 1", training.patience, training.patience >= 1)?;
-        let norm = training.clip_norm;
-        check("training.clip_norm", "above 0", norm, norm > 0.0 && norm.is_finite())?;
-        check("training.threads", "0 to 1024", training.threads, training.threads <= 1024)?;
+        self.network.validate()?;
+        self.heads.validate()?;
+        self.training.validate()?;
         self.validate_lists()
     }
 
@@ -299,6 +215,21 @@ mod tests {
             ("[network]\nfused_width = 0", "network.fused_width"),
             ("[network]\ndropout = 1.0", "network.dropout"),
             ("[network]\ninput_dropout = -0.1", "network.input_dropout"),
+            ("[network]\nencoder_dropout = 1.0", "network.encoder_dropout"),
+            ("[network]\nbottleneck = 100000", "network.bottleneck"),
+            ("[network]\nmodality_dropout = 0.2", "network.modality_dropout"),
+            ("[network]\nkind = 'gated'\nmodality_dropout = 1.0", "network.modality_dropout"),
+            ("[network]\nrank = 0", "network.rank"),
+            ("[network]\nattention_heads = 0", "network.attention_heads"),
+            ("[network]\nkind = 'attention'\nattention_heads = 3", "network.attention_heads"),
+            ("[network]\nattention_layers = 0", "network.attention_layers"),
+            ("[heads]\nintervals = 0", "heads.intervals"),
+            ("[heads]\nevent_weight = 0", "heads.event_weight"),
+            ("[training]\nwarmup_epochs = 1000001", "training.warmup_epochs"),
+            ("[training]\nlowest_rate = 1.5", "training.lowest_rate"),
+            ("[training]\nplateau_epochs = 0", "training.plateau_epochs"),
+            ("[training]\nplateau_factor = 1.0", "training.plateau_factor"),
+            ("[training]\nnetwork_threads = 0", "training.network_threads"),
             ("[heads]\nsubtype_weight = nan", "heads.subtype_weight"),
             ("[training]\nensemble = 0", "training.ensemble"),
             ("[training]\nlearning_rate = 0", "training.learning_rate"),

@@ -1,0 +1,89 @@
+//! Times epochs of the reference network on made-up patients: our side of `scripts/bench_training`.
+//! `cargo run --release -p oncoweave-model --example time_epochs -- EPOCHS RISK_SET`
+//!
+//! 1,000 genomic, 50 clinical and 256 imaging columns, width 128, 5 classes, 20,000 patients in
+//! batches of 64, two threads. Prints the seconds of each epoch.
+
+use std::{env, error::Error, ops::ControlFlow, time::Instant};
+
+use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
+use oncoweave_model::{Dataset, ModelKind, RiskSet, TrainConfig, train};
+use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
+
+const PATIENTS: usize = 20_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let epochs: usize = env::args().nth(1).ok_or("say how many epochs")?.parse()?;
+    let risk_set = env::args().nth(2).ok_or("say `training` or `batch`")?;
+    let cohort = cohort()?;
+    let mut config = TrainConfig::default();
+    config.model = ModelKind::Network;
+    config.training.ensemble = 1;
+    config.training.batch_size = 64;
+    config.training.epochs = epochs;
+    config.training.validation_fraction = 0.0;
+    config.training.network_threads = 2;
+    config.heads.risk_set = match risk_set.as_str() {
+        "training" => RiskSet::Training,
+        "batch" => RiskSet::Batch,
+        other => return Err(format!("expected `training` or `batch`, found `{other}`").into()),
+    };
+    let data = Dataset { cohort: &cohort, id: "made-up", sha256: "none" };
+    let rows: Vec<usize> = (0..PATIENTS).collect();
+    let mut before = Instant::now();
+    let mut seconds = vec![];
+    let mut on_epoch = |report: &oncoweave_model::EpochReport| {
+        seconds.push(before.elapsed().as_secs_f64());
+        before = Instant::now();
+        if report.record.epoch == epochs {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    // It stops before the models that the network is compared with.
+    let stopped = train(&data, &rows, &config, None, &mut on_epoch);
+    if !matches!(stopped, Err(oncoweave_model::Error::Stopped { .. })) {
+        stopped?;
+    }
+    // The first began with the preparation of the columns.
+    for epoch in &seconds[1..] {
+        #[expect(clippy::print_stdout, reason = "this is what the example is for")]
+        {
+            println!("{epoch:.4}");
+        }
+    }
+    Ok(())
+}
+
+fn cohort() -> Result<Cohort, Box<dyn Error>> {
+    let mut random = ChaCha12Rng::seed_from_u64(1);
+    let mut columns = vec![];
+    for (modality, features) in [("genomics", 1000), ("clinical", 50), ("imaging", 256)] {
+        for feature in 0..features {
+            let info = FeatureInfo {
+                name: format!("f{feature}"),
+                unit: String::new(),
+                meaning: "made up".to_owned(),
+                standard: String::new(),
+            };
+            let values = (0..PATIENTS).map(|_| Some(random.random_range(-1.7_f32..1.7))).collect();
+            columns.push(CohortColumn { modality: modality.to_owned(), info, values });
+        }
+    }
+    let mut survival = || Survival {
+        time_days: random.random_range(1.0..4000.0_f64).round(),
+        event: random.random_range(0..10) < 4,
+    };
+    Ok(Cohort {
+        survival: (0..PATIENTS).map(|_| Some(survival())).collect(),
+        patients: (0..PATIENTS)
+            .map(|row| PatientId::new(&format!("P{row}")))
+            .collect::<Result<_, _>>()?,
+        sites: vec![None; PATIENTS],
+        index_dates: vec![None; PATIENTS],
+        labels: (0..PATIENTS).map(|row| Some(format!("class {}", row % 5))).collect(),
+        folds: vec![None; PATIENTS],
+        columns,
+    })
+}

@@ -1,0 +1,192 @@
+//! Discrete-time hazards: follow-up cut into intervals, a conditional probability of the event in
+//! each. Gensheimer and Narasimhan, `PeerJ` 2019;7:e6257 (Nnet-survival).
+
+use oncoweave_core::{Survival, SurvivalProbability};
+use tch::{Device, Kind, Reduction, Tensor};
+
+use crate::network::to_i64;
+
+/// The ends of the intervals in days, rising; the first begins at 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Intervals<'a>(pub(crate) &'a [f64]);
+
+/// The ends of at most `intervals` intervals, at quantiles of the event times, so that each holds
+/// about as many events; the last is the last event's time. Times at 0 cannot end an interval.
+pub(crate) fn cut_points(outcomes: &[Survival], intervals: usize) -> Vec<f64> {
+    let mut times: Vec<f64> =
+        outcomes.iter().filter(|outcome| outcome.event).map(|outcome| outcome.time_days).collect();
+    times.sort_by(f64::total_cmp);
+    let count = times.len();
+    let end = |interval: usize| times[(count * interval).div_ceil(intervals) - 1];
+    let mut ends: Vec<f64> = if count == 0 {
+        vec![]
+    } else {
+        (1..=intervals).map(end).filter(|&day| day > 0.0).collect()
+    };
+    ends.dedup();
+    if ends.is_empty() { vec![1.0] } else { ends }
+}
+
+/// The log of the cumulative hazard at the last cut point, (batch,): what a discrete-time head gives
+/// as risk. A hazard h adds -log(1 - h), which is the softplus of its logit.
+pub(crate) fn log_risk(logits: &Tensor) -> Tensor {
+    logits.softplus().sum_dim_intlist(1, false, Kind::Float).log()
+}
+
+impl Intervals<'_> {
+    /// The probability to survive past a time, from the logits of one patient's hazards,
+    /// (intervals,). Within an interval the hazard is constant; after the last it is 0.
+    pub(crate) fn survival(self, logits: &[f32], time_days: f64) -> SurvivalProbability {
+        let (mut start, mut hazard) = (0.0, 0.0);
+        for (&end, &logit) in self.0.iter().zip(logits) {
+            if time_days <= start {
+                break;
+            }
+            let share = ((time_days - start) / (end - start)).min(1.0);
+            hazard += share * softplus(f64::from(logit));
+            start = end;
+        }
+        SurvivalProbability((-hazard).exp())
+    }
+}
+
+fn softplus(value: f64) -> f64 {
+    value.max(0.0) + (-value.abs()).exp().ln_1p()
+}
+
+/// What each patient's follow-up says about each interval's hazard.
+pub(crate) struct Observed {
+    /// 1 in the interval of the event, (patients, intervals).
+    pub(crate) event: Tensor,
+    /// The weight of what is seen: 0 where nothing is, (patients, intervals).
+    pub(crate) weight: Tensor,
+}
+
+impl Observed {
+    /// An event counts in its interval and as survival before. A censored patient has survived
+    /// every interval whose middle was reached.
+    pub(crate) fn new(outcomes: &[Survival], intervals: Intervals, event_weight: f64) -> Self {
+        let ends = intervals.0;
+        let (mut event, mut weight): (Vec<f32>, Vec<f32>) = (vec![], vec![]);
+        #[expect(clippy::cast_possible_truncation, reason = "tensors are float32")]
+        let event_weight = event_weight as f32;
+        for outcome in outcomes {
+            let mut start = 0.0;
+            for (place, &end) in ends.iter().enumerate() {
+                // The first interval holds its start too: an event at time 0 is an event.
+                let after_start = outcome.time_days > start || place == 0;
+                let dies = outcome.event && after_start && outcome.time_days <= end;
+                let survives = if outcome.event {
+                    outcome.time_days > end
+                } else {
+                    outcome.time_days >= f64::midpoint(start, end)
+                };
+                event.push(f32::from(u8::from(dies)));
+                let seen = if dies || survives { 1.0 } else { 0.0 };
+                weight.push(if outcome.event { seen * event_weight } else { seen });
+                start = end;
+            }
+        }
+        let shape = [to_i64(outcomes.len()), to_i64(ends.len())];
+        Self {
+            event: Tensor::from_slice(&event).reshape(shape),
+            weight: Tensor::from_slice(&weight).reshape(shape),
+        }
+    }
+
+    pub(crate) fn to_device(&self, device: Device) -> Self {
+        Self { event: self.event.to_device(device), weight: self.weight.to_device(device) }
+    }
+
+    /// Rows of it.
+    pub(crate) fn pick(&self, index: &Tensor) -> Self {
+        Self {
+            event: self.event.index_select(0, index),
+            weight: self.weight.index_select(0, index),
+        }
+    }
+
+    /// The negative log likelihood of the patients, divided by their number.
+    pub(crate) fn loss(&self, logits: &Tensor) -> Tensor {
+        let weight = Some(&self.weight);
+        let sum =
+            logits.binary_cross_entropy_with_logits(&self.event, weight, None, Reduction::Sum);
+        sum / logits.size()[0] as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+    }
+
+    #[test]
+    fn intervals_hold_about_as_many_events() {
+        let rows: Vec<(f64, bool)> = (1..=100).map(|day| (f64::from(day), day % 2 == 0)).collect();
+        assert_eq!(cut_points(&outcomes(&rows), 5), [20.0, 40.0, 60.0, 80.0, 100.0]);
+        for (name, rows, expected) in [
+            ("one event", vec![(3.0, true), (9.0, false)], vec![3.0]),
+            ("ties", vec![(3.0, true), (3.0, true), (5.0, true)], vec![3.0, 5.0]),
+            ("all at once on day 0", vec![(0.0, true), (0.0, true)], vec![1.0]),
+            ("no event", vec![(4.0, false)], vec![1.0]),
+        ] {
+            assert_eq!(cut_points(&outcomes(&rows), 4), expected, "{name}");
+        }
+    }
+
+    /// The figures by hand: the logit 0 is a hazard of 1/2.
+    #[test]
+    fn the_likelihood_is_that_of_the_intervals_seen() {
+        let ln2 = std::f64::consts::LN_2;
+        for (name, outcome, seen) in [
+            ("event in the first", (5.0, true), 1.0),
+            ("event at its end", (10.0, true), 1.0),
+            ("event in the second", (15.0, true), 2.0),
+            ("event at time 0", (0.0, true), 1.0),
+            ("event after all", (40.0, true), 3.0),
+            ("censored before the middle", (14.0, false), 1.0),
+            ("censored past the middle", (15.0, false), 2.0),
+            ("censored at once", (0.0, false), 0.0),
+        ] {
+            let observed =
+                Observed::new(&outcomes(&[outcome]), Intervals(&[10.0, 20.0, 30.0]), 1.0);
+            let loss = observed.loss(&Tensor::zeros([1, 3], tch::kind::FLOAT_CPU));
+            assert!((loss.double_value(&[]) - seen * ln2).abs() < 1e-6, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_events_weight_multiplies_its_patients_share() {
+        let both = outcomes(&[(5.0, true), (15.0, false)]);
+        let logits = Tensor::from_slice(&[0.3_f32, -0.2, 1.0, 0.5]).reshape([2, 2]);
+        let loss = |weight: f64| {
+            let observed = Observed::new(&both, Intervals(&[10.0, 20.0]), weight);
+            observed.loss(&logits).double_value(&[])
+        };
+        // The event's own likelihood is log h of the logit 0.3, halved over two patients.
+        let own = (1.0 + (-0.3_f64).exp()).ln() / 2.0;
+        assert!((loss(3.0) - loss(1.0) - 2.0 * own).abs() < 1e-6);
+    }
+
+    #[test]
+    fn survival_is_the_product_and_bends_within_an_interval() {
+        let intervals = Intervals(&[10.0, 30.0]);
+        let logits = [0.0, (3.0_f32).ln()]; // hazards 1/2 and 3/4
+        for (day, expected) in [
+            (0.0, 1.0),
+            (5.0, 0.5_f64.sqrt()),
+            (10.0, 0.5),
+            (20.0, 0.25),
+            (30.0, 0.125),
+            (99.0, 0.125),
+        ] {
+            let found = intervals.survival(&logits, day).0;
+            assert!((found - expected).abs() < 1e-6, "day {day}: {found}");
+        }
+        let risk = log_risk(&Tensor::from_slice(&logits).reshape([1, 2])).double_value(&[0]);
+        assert!((risk - (-(0.125_f64).ln()).ln()).abs() < 1e-6);
+    }
+}

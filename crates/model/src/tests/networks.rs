@@ -1,0 +1,231 @@
+//! Every kind of network, head and schedule: what all of them promise.
+
+use oncoweave_core::{Risk, concordance::harrell_c, kaplan_meier::KaplanMeier};
+
+use super::*;
+use crate::{ModelKind, Predictor, plan::Plan};
+
+const VARIANTS: [(&str, &str); 14] = [
+    (
+        "tuned early fusion",
+        "[network]\nnorm='layer'\nbottleneck=6\nwide_columns=8\nencoder_dropout=0.1\ninput_dropout=0.1",
+    ),
+    ("batch norm in batches", "[network]\nnorm='batch'\n[training]\nbatch_size=64"),
+    (
+        "tokens and modality dropout",
+        "[network]\nmissing='token'\nmodality_dropout=0.2\n[training]\nschedule='cosine'\nwarmup_epochs=3",
+    ),
+    ("late fusion, average", "[network]\nkind='late_fusion'\nmissing='mask'"),
+    ("late fusion, learned", "[network]\nkind='late_fusion'\nlearned_weights=true"),
+    ("gated", "[network]\nkind='gated'\nnorm='layer'"),
+    ("low-rank bilinear", "[network]\nkind='low_rank_bilinear'"),
+    ("attention", "[network]\nkind='attention'\nattention_layers=1\nmodality_dropout=0.1"),
+    ("attention, masked", "[network]\nkind='attention'\nattention_layers=1\nmissing='mask'"),
+    ("discrete time", "[heads]\nsurvival='discrete_time'\nintervals=8"),
+    (
+        "gated, discrete time, in batches",
+        "[network]\nkind='gated'\n[heads]\nsurvival='discrete_time'\n[training]\nbatch_size=50",
+    ),
+    (
+        "weights of events and classes, in batches",
+        "[heads]\nevent_weight=2\nclass_weight='balanced'\n[training]\nbatch_size=50",
+    ),
+    ("risk sets of the batch", "[heads]\nrisk_set='batch'\n[training]\nbatch_size=64"),
+    (
+        "plateau, stopped by C",
+        "[training]\nschedule='plateau'\nplateau_epochs=3\nstop_on='c_index'\npatience=12",
+    ),
+];
+
+fn config(text: &str) -> TrainConfig {
+    let mut config: TrainConfig = toml::from_str(text).unwrap();
+    config.model = ModelKind::Network;
+    config.network.width = 16;
+    config.network.fused_width = 16;
+    config.training.learning_rate = 0.01;
+    config.training.epochs = 40;
+    config.training.ensemble = 2;
+    config
+}
+
+fn simulated() -> Simulated {
+    simulate(Shape { patients: 360, genes: 12, textures: 10, without_imaging: 0.2, seed: 3 })
+}
+
+/// The network of all modalities alone, without what it is compared with.
+fn network(
+    cohort: &Cohort,
+    rows: &[usize],
+    config: &TrainConfig,
+    checkpoints: Option<&Path>,
+    on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<Model, Error> {
+    let data = dataset(cohort);
+    let mut plan = Plan::new(&data, rows, config).unwrap();
+    plan.statistics = true;
+    plan.all_together(checkpoints, on_epoch)
+}
+
+#[test]
+fn every_network_learns_and_comes_back_to_the_bit() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..260).collect();
+    let held_out: Vec<usize> = (260..360).collect();
+    for (name, text) in VARIANTS {
+        let model = network(&cohort, &rows, &config(text), None, &mut go_on).unwrap();
+        let predictions = model.score(&cohort, &held_out).unwrap();
+        let (outcomes, risks): (Vec<Survival>, Vec<Risk>) =
+            predictions.iter().map(|one| (one.observed.unwrap(), one.risk)).unzip();
+        let c_index = harrell_c(&outcomes, &risks).unwrap();
+        assert!(c_index > 0.6, "{name}: C {c_index:.3}");
+        let right = |one: &&oncoweave_core::Prediction| {
+            let classes = model.classes().iter().zip(&one.class_probabilities);
+            let likeliest = classes.max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+            one.label.as_ref() == Some(likeliest)
+        };
+        let right = predictions.iter().filter(right).count();
+        assert!(right > 55, "{name}: {right} of 100 classes");
+        for row in [260, 261, 262] {
+            let alone = &model.score(&cohort, &[row]).unwrap()[0];
+            assert_eq!(alone, &predictions[row - 260], "{name}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        model.save(&path).unwrap();
+        let read = Model::load(&path).unwrap();
+        assert_eq!(read, model, "{name}");
+        assert_eq!(read.score(&cohort, &held_out).unwrap(), predictions, "{name}");
+    }
+}
+
+#[test]
+fn every_run_that_was_cut_off_ends_with_the_same_network() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    for (name, text) in VARIANTS {
+        let mut config = config(text);
+        config.training.epochs = 8;
+        let whole = network(&cohort, &rows, &config, None, &mut go_on).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = folder.path().join("model_0");
+        for (member, last) in [(1, 1), (1, 5), (2, 4)] {
+            let mut stop = |report: &EpochReport| {
+                let here = (report.member, report.record.epoch) == (member, last);
+                if here { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let stopped = network(&cohort, &rows, &config, Some(&checkpoints), &mut stop);
+            assert!(matches!(stopped, Err(Error::Stopped { .. })), "{name}");
+        }
+        let resumed = network(&cohort, &rows, &config, Some(&checkpoints), &mut go_on).unwrap();
+        assert_eq!(resumed, whole, "{name}");
+    }
+}
+
+#[test]
+fn hazards_give_survival_near_what_was_observed() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..360).collect();
+    let text = "[heads]\nsurvival='discrete_time'\nsubtype='off'";
+    let model = network(&cohort, &rows, &config(text), None, &mut go_on).unwrap();
+    let times: Vec<f64> = (1..=12).map(|step| 100.0 * f64::from(step)).collect();
+    let curves = model.survival_at(&cohort, &rows, &times).unwrap();
+    let outcomes: Vec<Survival> = cohort.survival.iter().flatten().copied().collect();
+    let observed = KaplanMeier::fit(&outcomes);
+    for (place, &time) in times.iter().enumerate() {
+        let mean = curves.column(place).iter().map(|one| one.0).sum::<f64>() / rows.len() as f64;
+        let difference = mean - observed.survival_at(time);
+        assert!(difference.abs() < 0.06, "day {time}: off by {difference:.3}");
+    }
+    let predictions = model.score(&cohort, &rows).unwrap();
+    let horizons = model.survival_at(&cohort, &rows, model.horizons_days()).unwrap();
+    for (prediction, curve) in predictions.iter().zip(horizons.rows()) {
+        assert!(prediction.survival.is_sorted_by(|a, b| a >= b && (0.0..=1.0).contains(b)));
+        let curve: Vec<f64> = curve.iter().map(|one| one.0).collect();
+        assert_eq!(prediction.survival, curve);
+    }
+    // They are no function of the risk times a common hazard: curves of two patients may cross.
+    let Predictor::Network(network) = model.predictor() else { panic!("it is a network") };
+    assert_eq!(network.architecture.cut_points_days.len(), 10);
+}
+
+#[test]
+fn the_token_speaks_for_whoever_lacks_the_modality_and_for_nobody_else() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    let mut config = config("[network]\nkind='gated'");
+    config.training.epochs = 5;
+    let model = network(&cohort, &rows, &config, None, &mut go_on).unwrap();
+    let mut changed = model.clone();
+    let Predictor::Network(network) = &mut changed.predictor else { panic!("it is a network") };
+    let tokens: Vec<&String> =
+        network.weights.keys().filter(|name| name.ends_with("_missing")).collect();
+    // Every patient has the other modalities.
+    assert_eq!(tokens, ["members.0.imaging_missing", "members.1.imaging_missing"]);
+    for name in ["members.0.imaging_missing", "members.1.imaging_missing"] {
+        *network.weights.get_mut(name).unwrap() += 0.5;
+    }
+    let before = model.score(&cohort, &rows).unwrap();
+    let after = changed.score(&cohort, &rows).unwrap();
+    let lacking = before.iter().filter(|one| !one.missing_modalities.is_empty()).count();
+    assert!(lacking > 10);
+    for (before, after) in before.iter().zip(&after) {
+        let lacks = !before.missing_modalities.is_empty();
+        assert_eq!(before.risk != after.risk, lacks);
+    }
+}
+
+#[test]
+fn a_run_that_diverges_says_which_layer() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    let mut wild = config("[network]\nkind='low_rank_bilinear'");
+    wild.training.learning_rate = 1.0;
+    wild.training.weight_decay = 100.0;
+    wild.training.epochs = 1000;
+    let error = network(&cohort, &rows, &wild, None, &mut go_on).unwrap_err().to_string();
+    assert!(error.contains("diverged in epoch") && error.contains("layer `"), "{error}");
+}
+
+#[test]
+fn every_layer_is_told_of() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    let mut config = config("[network]\nkind='attention'\nattention_layers=1");
+    config.training.epochs = 2;
+    let mut told = vec![];
+    let mut listen = |report: &EpochReport| {
+        told.push((report.learning_rate, report.layers.to_vec()));
+        ControlFlow::Continue(())
+    };
+    network(&cohort, &rows, &config, None, &mut listen).unwrap();
+    assert_eq!(told.len(), 4);
+    for (rate, layers) in told {
+        assert!((rate - 0.01).abs() < 1e-12);
+        let names: Vec<&str> = layers.iter().map(|layer| &*layer.layer).collect();
+        for name in ["genomic_fc", "imaging_missing", "encoder.layers.0.linear1", "output_fc"] {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+        for layer in &layers {
+            assert!(
+                layer.gradient_norm.is_finite() && layer.weight_norm > 0.0
+                    || layer.layer.ends_with("in_proj_bias"),
+                "{layer:?}"
+            );
+        }
+        let first = layers[0].activation.unwrap();
+        assert!(first.sd > 0.0 && first.dead_share < 1.0 && first.largest.is_finite());
+    }
+}
+
+#[test]
+fn cuda_that_is_not_there_is_refused_in_words() {
+    if tch::Cuda::is_available() {
+        println!("skipped: there is a CUDA device");
+        return;
+    }
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    let config = config("[training]\ndevice='cuda'");
+    let error = network(&cohort, &rows, &config, None, &mut go_on).unwrap_err().to_string();
+    assert!(error.contains("training.device") && error.contains("no CUDA device"), "{error}");
+}
