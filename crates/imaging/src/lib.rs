@@ -21,7 +21,7 @@ mod volume;
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
-pub use processing::{ProcessedImage, process_image};
+pub use processing::{ProcessedImage, process_image, resample_image};
 pub use radiomics::features;
 pub use settings::{
     Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,

@@ -11,6 +11,8 @@ mod interpolate;
 mod resample;
 mod resegment;
 
+pub use resample::resample_image;
+
 /// An image and its two masks, ready for features.
 #[derive(Clone, Debug)]
 pub struct ProcessedImage<'a> {
