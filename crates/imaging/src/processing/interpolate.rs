@@ -82,7 +82,10 @@ pub(crate) fn along(
 }
 
 /// The rows of a block cut into panels, each with the column that it begins at.
-fn panels(block: &mut [f32], stride: usize) -> impl Iterator<Item = (usize, Vec<&mut [f32]>)> {
+pub(super) fn panels(
+    block: &mut [f32],
+    stride: usize,
+) -> impl Iterator<Item = (usize, Vec<&mut [f32]>)> {
     let mut panels: Vec<Vec<&mut [f32]>> = Vec::new();
     panels.resize_with(stride.div_ceil(PANEL), Vec::new);
     for row in block.chunks_exact_mut(stride) {
@@ -145,7 +148,7 @@ pub(crate) fn cubic_weights(t: f64) -> [f64; 4] {
 
 /// Turns rows into the coefficients of the cubic B-spline through them (Unser, IEEE Signal
 /// Processing Magazine 1999), as if the first and the last row went on for ever.
-pub(crate) fn spline_coefficients(rows: &mut [f32], width: usize) {
+fn spline_coefficients(rows: &mut [f32], width: usize) {
     let last = rows.len() - width;
     let ends = rows[last..].to_vec();
     for value in &mut rows[..width] {
@@ -167,6 +170,24 @@ pub(crate) fn spline_coefficients(rows: &mut [f32], width: usize) {
     for value in rows {
         *value *= 6.0;
     }
+}
+
+/// Turns an array with x fastest into spline coefficients along one of its axes.
+pub(crate) fn spline_coefficients_along(values: &mut [f32], size: [usize; 3], axis: usize) {
+    let stride: usize = size[..axis].iter().product();
+    if axis == 0 {
+        return values.par_chunks_exact_mut(size[0]).for_each(|row| spline_coefficients(row, 1));
+    }
+    let blocks = values.chunks_exact_mut(size[axis] * stride);
+    let panels: Vec<Vec<&mut [f32]>> =
+        blocks.flat_map(|block| panels(block, stride).map(|(_, rows)| rows)).collect();
+    panels.into_par_iter().for_each_init(Vec::new, |buffer: &mut Vec<f32>, mut rows| {
+        let width = rows[0].len();
+        buffer.clear();
+        rows.iter().for_each(|row| buffer.extend_from_slice(row));
+        spline_coefficients(buffer, width);
+        rows.iter_mut().zip(buffer.chunks_exact(width)).for_each(|(a, b)| a.copy_from_slice(b));
+    });
 }
 
 fn signed(rows: usize) -> isize {
