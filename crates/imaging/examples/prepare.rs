@@ -27,11 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let started = Instant::now();
     let mut prepared = prepare_image(&volume, &mask, &settings)?;
-    if let (Some(settings), Some(reference)) = (&settings.register, &reference) {
-        let transform = register(reference, &prepared, settings)?;
+    if let (Some(registration), Some(reference)) = (&settings.register, &reference) {
+        let transform = register(reference, &prepared, registration)?;
         println!("{transform}");
         let geometry = &reference.geometry;
-        let moved = resample_onto(&prepared, geometry, &transform, Default::default());
+        let moved = resample_onto(&prepared, geometry, &transform, settings.interpolation);
         *prepared.to_mut() = moved;
     }
     if let Some(spacing_mm) = &settings.resample_mm {

@@ -75,7 +75,9 @@ fn smooth(values: &mut [f32], size: [usize; 3], axis: usize, kernel: &[f32]) {
     lines.into_par_iter().for_each_init(Vec::new, |before: &mut Vec<f32>, mut rows| {
         let width = rows[0].len();
         before.clear();
-        rows.iter().for_each(|row| before.extend_from_slice(row));
+        for row in &rows {
+            before.extend_from_slice(row);
+        }
         let source = |row: usize| &before[row * width..(row + 1) * width];
         for (index, row) in rows.iter_mut().enumerate() {
             for (value, middle) in row.iter_mut().zip(source(index)) {
@@ -99,7 +101,9 @@ fn smooth_row(row: &mut [f32], kernel: &[f32], padded: &mut Vec<f32>) {
     padded.resize(reach, row[0]);
     padded.extend_from_slice(row);
     padded.resize(row.len() + 2 * reach, row[row.len() - 1]);
-    row.iter_mut().for_each(|value| *value *= kernel[0]);
+    for value in row.iter_mut() {
+        *value *= kernel[0];
+    }
     for (distance, weight) in kernel.iter().enumerate().skip(1) {
         let (low, high) = (&padded[reach - distance..], &padded[reach + distance..]);
         for ((value, low), high) in row.iter_mut().zip(low).zip(high) {

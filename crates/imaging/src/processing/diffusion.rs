@@ -15,6 +15,8 @@ struct Image<'a> {
     size: [usize; 3],
     /// Voxels per mm along each axis.
     scale: [f64; 3],
+    /// Minus the squared gradient at which an edge weakens the flow by a factor of e.
+    edge: f64,
 }
 
 /// The derivatives along x, y and z at each voxel of a slice, by central differences.
@@ -28,26 +30,28 @@ pub(super) fn diffused(
     spacing_mm: [f64; 3],
     [conductance, time_step]: [f64; 2],
 ) -> Vec<f32> {
-    let image = Image { values, size, scale: spacing_mm.map(f64::recip) };
+    let scale = spacing_mm.map(f64::recip);
+    let mut image = Image { values, size, scale, edge: -1.0 };
     let squares = |z: usize| image.slopes(z).iter().flatten().map(|slope| slope * slope).sum();
     // Added in order, so that the sum is the same on any number of threads.
     let squares: Vec<f64> = (0..size[2]).into_par_iter().map(squares).collect();
     let mean = squares.into_iter().sum::<f64>() / values.len() as f64;
     // Of an image without any gradient nothing flows.
-    let edge = (-2.0 * conductance * conductance * mean).min(-f64::MIN_POSITIVE);
+    image.edge = (-2.0 * conductance * conductance * mean).min(-f64::MIN_POSITIVE);
     let plane = size[0] * size[1];
     let mut next = values.to_vec();
     next.par_chunks_mut(plane * SLAB).enumerate().for_each(|(slab, output)| {
         let start = slab * SLAB;
         let mut slopes = image.slopes(start);
         let mut below = match start.checked_sub(1) {
-            Some(z) => image.flux_up(z, [&image.slopes(z), &slopes], edge),
+            Some(z) => image.flux_up(z, [&image.slopes(z), &slopes]),
             None => vec![0.0; plane],
         };
         for (z, output) in (start..).zip(output.chunks_exact_mut(plane)) {
             let next_slopes = image.slopes((z + 1).min(size[2] - 1));
-            let above = image.flux_up(z, [&slopes, &next_slopes], edge);
-            image.step_slice(z, &slopes, [&below, &above], [edge, time_step], output);
+            let above = image.flux_up(z, [&slopes, &next_slopes]);
+            let speeds = image.speeds(z, &slopes, [&below, &above]);
+            image.step_slice(z, &speeds, time_step, output);
             below = above;
             slopes = next_slopes;
         }
@@ -97,7 +101,7 @@ impl Image<'_> {
     }
 
     /// The flux from each voxel of a slice to the next slice.
-    fn flux_up(&self, z: usize, [here, next]: [&Slopes; 2], edge: f64) -> Vec<f64> {
+    fn flux_up(&self, z: usize, [here, next]: [&Slopes; 2]) -> Vec<f64> {
         let plane = self.size[0] * self.size[1];
         let values = &self.values[z * plane..(z + 1) * plane];
         let Some(above) = self.values.get((z + 1) * plane..(z + 2) * plane) else {
@@ -107,13 +111,13 @@ impl Image<'_> {
             .map(|index| {
                 let across = (f64::from(above[index]) - f64::from(values[index])) * self.scale[2];
                 let along = [here[0][index] + next[0][index], here[1][index] + next[1][index]];
-                flux(across, along, edge)
+                flux(across, along, self.edge)
             })
             .collect()
     }
 
     /// The flux from each voxel of a row to the next row.
-    fn flux_to_next_row(&self, y: usize, z: usize, slopes: &Slopes, edge: f64) -> Vec<f64> {
+    fn flux_to_next_row(&self, y: usize, z: usize, slopes: &Slopes) -> Vec<f64> {
         let [width, height, _] = self.size;
         if y + 1 == height {
             return vec![0.0; width];
@@ -125,51 +129,56 @@ impl Image<'_> {
                 let (here, there) = (y * width + x, (y + 1) * width + x);
                 let along =
                     [slopes[0][here] + slopes[0][there], slopes[2][here] + slopes[2][there]];
-                flux(across, along, edge)
+                flux(across, along, self.edge)
             })
             .collect()
     }
 
-    /// Moves a slice on, given what flows to it from below and from it to above.
-    fn step_slice(
-        &self,
-        z: usize,
-        slopes: &Slopes,
-        [below, above]: [&[f64]; 2],
-        [edge, time_step]: [f64; 2],
-        output: &mut [f32],
-    ) {
+    /// What flows to each voxel of a slice, given what flows to it from below and from it to above.
+    fn speeds(&self, z: usize, slopes: &Slopes, [below, above]: [&[f64]; 2]) -> Vec<f64> {
         let width = self.size[0];
+        let mut speeds: Vec<f64> = above.iter().zip(below).map(|(up, low)| up - low).collect();
         let mut before = vec![0.0; width];
-        for (y, output) in output.chunks_exact_mut(width).enumerate() {
-            let after = self.flux_to_next_row(y, z, slopes, edge);
+        for (y, speeds) in speeds.chunks_exact_mut(width).enumerate() {
+            let after = self.flux_to_next_row(y, z, slopes);
             let row = self.row(y, z);
-            let beside = self.beside(y, z);
             let mut left = 0.0;
-            for (x, output) in output.iter_mut().enumerate() {
+            for (x, speed) in speeds.iter_mut().enumerate() {
                 let index = y * width + x;
-                let value = f64::from(row[x]);
-                let across = (f64::from(row[(x + 1).min(width - 1)]) - value) * self.scale[0];
-                let right = if x + 1 == width {
-                    0.0
-                } else {
+                let right = row.get(x + 1).map_or(0.0, |&next| {
+                    let across = (f64::from(next) - f64::from(row[x])) * self.scale[0];
                     let along = |axis: usize| slopes[axis][index] + slopes[axis][index + 1];
-                    flux(across, [along(1), along(2)], edge)
-                };
-                let speed = right - left + after[x] - before[x] + above[index] - below[index];
+                    flux(across, [along(1), along(2)], self.edge)
+                });
+                *speed += right - left + after[x] - before[x];
                 left = right;
-                let back = (value - f64::from(row[x.saturating_sub(1)])) * self.scale[0];
-                let mut squared = upwind(speed, [back, across]);
-                for (axis, [low, high]) in beside.into_iter().enumerate() {
-                    let scale = self.scale[axis + 1];
-                    let back = (value - f64::from(low[x])) * scale;
-                    squared += upwind(speed, [back, (f64::from(high[x]) - value) * scale]);
-                }
-                #[expect(clippy::cast_possible_truncation, reason = "intensities are float32")]
-                let moved = (value + time_step * squared.sqrt() * speed) as f32;
-                *output = moved;
             }
             before = after;
+        }
+        speeds
+    }
+
+    /// Moves a slice on: speed times gradient.
+    fn step_slice(&self, z: usize, speeds: &[f64], time_step: f64, output: &mut [f32]) {
+        let width = self.size[0];
+        let rows = output.chunks_exact_mut(width).zip(speeds.chunks_exact(width));
+        for (y, (output, speeds)) in rows.enumerate() {
+            let row = self.row(y, z);
+            let beside = self.beside(y, z);
+            for (x, (output, &speed)) in output.iter_mut().zip(speeds).enumerate() {
+                let value = f64::from(row[x]);
+                let squared = |axis: usize, low: f32, high: f32| {
+                    let ends = [value - f64::from(low), f64::from(high) - value];
+                    upwind(speed, ends.map(|difference| difference * self.scale[axis]))
+                };
+                let [[back, front], [down, up]] = beside;
+                let gradient = squared(0, row[x.saturating_sub(1)], row[(x + 1).min(width - 1)])
+                    + squared(1, back[x], front[x])
+                    + squared(2, down[x], up[x]);
+                #[expect(clippy::cast_possible_truncation, reason = "intensities are float32")]
+                let moved = (value + time_step * gradient.sqrt() * speed) as f32;
+                *output = moved;
+            }
         }
     }
 }

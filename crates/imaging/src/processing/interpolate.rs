@@ -34,6 +34,9 @@ pub(super) struct Grid {
 /// first and its last as they were before the spline filter.
 type Tap = (usize, f32);
 
+/// The rows of a panel.
+type Rows<'a> = Vec<&'a mut [f32]>;
+
 /// The values at points along an axis of an array with x fastest; the size of the others stays.
 pub(crate) fn along(
     values: &[f32],
@@ -60,7 +63,7 @@ pub(crate) fn along(
         return outputs;
     }
     let blocks = outputs.chunks_exact_mut(points.count * stride);
-    let panels: Vec<(&[f32], usize, Vec<&mut [f32]>)> = blocks
+    let panels: Vec<(&[f32], usize, Rows<'_>)> = blocks
         .zip(values.chunks_exact(inputs * stride))
         .flat_map(|(output, input)| panels(output, stride).map(move |(at, rows)| (input, at, rows)))
         .collect();
@@ -82,11 +85,8 @@ pub(crate) fn along(
 }
 
 /// The rows of a block cut into panels, each with the column that it begins at.
-pub(super) fn panels(
-    block: &mut [f32],
-    stride: usize,
-) -> impl Iterator<Item = (usize, Vec<&mut [f32]>)> {
-    let mut panels: Vec<Vec<&mut [f32]>> = Vec::new();
+pub(super) fn panels(block: &mut [f32], stride: usize) -> impl Iterator<Item = (usize, Rows<'_>)> {
+    let mut panels: Vec<Rows<'_>> = Vec::new();
     panels.resize_with(stride.div_ceil(PANEL), Vec::new);
     for row in block.chunks_exact_mut(stride) {
         for (panel, part) in panels.iter_mut().zip(row.chunks_mut(PANEL)) {
@@ -179,12 +179,14 @@ pub(crate) fn spline_coefficients_along(values: &mut [f32], size: [usize; 3], ax
         return values.par_chunks_exact_mut(size[0]).for_each(|row| spline_coefficients(row, 1));
     }
     let blocks = values.chunks_exact_mut(size[axis] * stride);
-    let panels: Vec<Vec<&mut [f32]>> =
+    let panels: Vec<Rows<'_>> =
         blocks.flat_map(|block| panels(block, stride).map(|(_, rows)| rows)).collect();
     panels.into_par_iter().for_each_init(Vec::new, |buffer: &mut Vec<f32>, mut rows| {
         let width = rows[0].len();
         buffer.clear();
-        rows.iter().for_each(|row| buffer.extend_from_slice(row));
+        for row in &rows {
+            buffer.extend_from_slice(row);
+        }
         spline_coefficients(buffer, width);
         rows.iter_mut().zip(buffer.chunks_exact(width)).for_each(|(a, b)| a.copy_from_slice(b));
     });

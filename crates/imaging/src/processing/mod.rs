@@ -64,8 +64,6 @@ pub fn process_image<'a>(
     mask: &'a Mask,
     settings: &ImagingSettings,
 ) -> Result<ProcessedImage<'a>, Error> {
-    settings.binning()?;
-    check_pair(volume, mask)?;
     let volume = prepare_image(volume, mask, settings)?;
     let (volume, mask) = match &settings.register {
         None => (volume, Cow::Borrowed(mask)),
@@ -98,12 +96,15 @@ pub fn process_image<'a>(
 /// settings ask for it and in this order, on the image's own grid; borrowed where they ask for none.
 ///
 /// # Errors
-/// When the intensities do not allow a step: the voxels that it looks at are too few or all equal.
+/// When a setting is out of range, the grids differ, the mask holds too few voxels, or the intensities
+/// do not allow a step: the voxels that it looks at are too few or all equal.
 pub fn prepare_image<'a>(
     volume: &'a Volume,
     mask: &Mask,
     settings: &ImagingSettings,
 ) -> Result<Cow<'a, Volume>, Error> {
+    settings.binning()?;
+    check_pair(volume, mask)?;
     let mut image = Cow::Borrowed(volume);
     if let Some(settings) = &settings.bias_field {
         log_bias_field(&image, mask, settings)?.correct(image.to_mut());

@@ -50,8 +50,8 @@ fn best_cut(counts: &[u64; BINS]) -> usize {
     let whole: f64 = (0..BINS).map(moment).sum();
     let (mut below, mut below_moment) = (0_u64, 0.0);
     let mut best = (0, 0.0);
-    for bin in 0..BINS - 1 {
-        below += counts[bin];
+    for (bin, count) in counts[..BINS - 1].iter().enumerate() {
+        below += count;
         below_moment += moment(bin);
         let above = total - below;
         if below == 0 || above == 0 {

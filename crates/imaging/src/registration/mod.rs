@@ -20,8 +20,9 @@ const SHORTEST_STEP: f64 = 0.005;
 /// on each other. The same images and settings give the same transform on any number of threads.
 ///
 /// # Errors
-/// When an image is empty of contrast, or the two do not overlap.
+/// When a setting is out of range, an image is empty of contrast, or the two do not overlap.
 pub fn register(fixed: &Volume, moving: &Volume, settings: &Register) -> Result<Transform, Error> {
+    settings.check()?;
     let center_mm = middle_mm(&fixed.geometry);
     let mut parameters: Option<Vec<f64>> = None;
     for &factor in &settings.pyramid {
@@ -35,8 +36,8 @@ pub fn register(fixed: &Volume, moving: &Volume, settings: &Register) -> Result<
         let steps = [2.0 * edge_mm * factor as f64, SHORTEST_STEP * edge_mm];
         parameters = Some(search.ascend(begin, steps, settings.iterations));
     }
-    let parameters = parameters.expect("a pyramid has levels");
-    Ok(transform(settings.transform, &parameters, center_mm))
+    let found = parameters.map(|found| transform(settings.transform, &found, center_mm));
+    found.ok_or_else(|| refuse("expected a pyramid of one level or more"))
 }
 
 fn refuse(problem: &str) -> Error {

@@ -55,10 +55,10 @@ impl Scale {
     /// intensities do not differ.
     pub(super) fn new(mut intensities: Vec<f32>, bins: usize) -> Option<Self> {
         intensities.retain(|value| value.is_finite());
-        let last = intensities.len().checked_sub(1)?;
-        let rare = last / 1000;
+        let end = intensities.len().checked_sub(1)?;
+        let rare = end / 1000;
         let least = *intensities.select_nth_unstable_by(rare, f32::total_cmp).1;
-        let greatest = *intensities.select_nth_unstable_by(last - rare, f32::total_cmp).1;
+        let greatest = *intensities.select_nth_unstable_by(end - rare, f32::total_cmp).1;
         let width = f64::from(greatest - least) / (bins - 2 * MARGIN - 1) as f64;
         (width > 0.0).then_some(Self { least: f64::from(least), width, bins })
     }

@@ -13,6 +13,9 @@ const PAD: usize = 2;
 /// Gives an image on another grid: `transform` takes positions of the new grid to positions of the
 /// image. Where there is no image, which ends half a voxel beyond its outermost centers, voxels get
 /// its least finite intensity.
+///
+/// # Panics
+/// Never: an intensity is found for each voxel of the grid.
 #[must_use]
 pub fn resample_onto(
     volume: &Volume,
@@ -37,6 +40,9 @@ pub fn resample_onto(
 
 /// Gives a mask on another grid: a voxel is inside whose center lies at a share of `threshold` or
 /// more.
+///
+/// # Panics
+/// Never: a share is found for each voxel of the grid.
 #[must_use]
 pub fn resample_mask_onto(
     mask: &Mask,
@@ -107,9 +113,7 @@ fn moved(
             };
             let index = index.map(|index| index + pad);
             *output = match interpolation {
-                Interpolation::Nearest => {
-                    value(&values, padded, index.map(|index| taps_nearest(index)))
-                }
+                Interpolation::Nearest => value(&values, padded, index.map(taps_nearest)),
                 Interpolation::Linear => {
                     let taps = std::array::from_fn(|axis| taps_linear(index[axis], padded[axis]));
                     value(&values, padded, taps)

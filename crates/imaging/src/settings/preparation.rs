@@ -244,7 +244,7 @@ impl ImagingSettings {
 }
 
 impl BiasField {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         within("bias_field shrink", self.shrink, 1, 64)?;
         within("bias_field spans", self.spans, 1, 64)?;
         within("bias_field histogram_bins", self.histogram_bins, 16, 65_536)?;
@@ -316,7 +316,7 @@ impl Normalize {
 }
 
 impl Register {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.to.as_os_str().is_empty() {
             return refuse("register to must name a NIfTI file, got an empty text".into());
         }
@@ -350,56 +350,53 @@ fn above(field: &str, value: f64, greatest: f64) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    /// Settings, and how the message about what is out of range begins.
+    const CASES: &[(&str, Result<(), &str>)] = &[
+        ("window = [-160, 240]", Ok(())),
+        ("window = [240, -160]", Err("window must")),
+        ("window = [nan, 1]", Err("window must")),
+        ("normalize = { method = 'z_score' }", Ok(())),
+        ("normalize = { method = 'z_score', over = 'mask', scale = 100, clip_sigma = 3 }", Ok(())),
+        ("normalize = { method = 'z_score', scale = 0 }", Err("normalize scale must")),
+        ("normalize = { method = 'percentile' }", Ok(())),
+        ("normalize = { method = 'percentile', low = 99.5 }", Err("normalize low must")),
+        (
+            "normalize = { method = 'landmarks', percentiles = [1, 50, 99], intensities = [0, 40, 100] }",
+            Ok(()),
+        ),
+        (
+            "normalize = { method = 'landmarks', percentiles = [1, 50], intensities = [0] }",
+            Err("normalize percentiles must be two"),
+        ),
+        (
+            "normalize = { method = 'landmarks', percentiles = [50, 1], intensities = [0, 1] }",
+            Err("normalize percentiles must ascend"),
+        ),
+        (
+            "normalize = { method = 'landmarks', percentiles = [1, 50], intensities = [1, 0] }",
+            Err("normalize intensities must"),
+        ),
+        ("denoise = { method = 'gaussian', sigma_mm = 1.0 }", Ok(())),
+        ("denoise = { method = 'gaussian', sigma_mm = -1.0 }", Err("denoise sigma_mm must")),
+        ("denoise = { method = 'median' }", Ok(())),
+        ("denoise = { method = 'median', radius = [1, 1, 11] }", Err("denoise radius must")),
+        ("denoise = { method = 'curvature' }", Ok(())),
+        ("denoise = { method = 'curvature', iterations = 0 }", Err("denoise iterations must")),
+        ("bias_field = {}", Ok(())),
+        ("bias_field = { shrink = 0 }", Err("bias_field shrink must")),
+        ("bias_field = { iterations = [] }", Err("bias_field iterations' levels must")),
+        ("bias_field = { iterations = [50, 0] }", Err("bias_field iterations must")),
+        ("bias_field = { convergence = 0 }", Err("bias_field convergence must")),
+        ("bias_field = { spans = 64, iterations = [1, 1, 1, 1] }", Err("bias_field spans doubled")),
+        ("register = { to = 'atlas.nii.gz' }", Ok(())),
+        ("register = { to = '' }", Err("register to must")),
+        ("register = { to = 'a.nii', pyramid = [4, 0] }", Err("register pyramid must")),
+        ("register = { to = 'a.nii', samples = 1 }", Err("register samples must")),
+    ];
+
     #[test]
     fn reads_the_steps_or_names_the_field_that_is_out_of_range() {
-        for (text, expected) in [
-            ("window = [-160, 240]", Ok(())),
-            ("window = [240, -160]", Err("window must")),
-            ("window = [nan, 1]", Err("window must")),
-            ("normalize = { method = 'z_score' }", Ok(())),
-            (
-                "normalize = { method = 'z_score', over = 'mask', scale = 100, clip_sigma = 3 }",
-                Ok(()),
-            ),
-            ("normalize = { method = 'z_score', scale = 0 }", Err("normalize scale must")),
-            ("normalize = { method = 'percentile' }", Ok(())),
-            ("normalize = { method = 'percentile', low = 99.5 }", Err("normalize low must")),
-            (
-                "normalize = { method = 'landmarks', percentiles = [1, 50, 99], intensities = [0, 40, 100] }",
-                Ok(()),
-            ),
-            (
-                "normalize = { method = 'landmarks', percentiles = [1, 50], intensities = [0] }",
-                Err("normalize percentiles must be two"),
-            ),
-            (
-                "normalize = { method = 'landmarks', percentiles = [50, 1], intensities = [0, 1] }",
-                Err("normalize percentiles must ascend"),
-            ),
-            (
-                "normalize = { method = 'landmarks', percentiles = [1, 50], intensities = [1, 0] }",
-                Err("normalize intensities must"),
-            ),
-            ("denoise = { method = 'gaussian', sigma_mm = 1.0 }", Ok(())),
-            ("denoise = { method = 'gaussian', sigma_mm = -1.0 }", Err("denoise sigma_mm must")),
-            ("denoise = { method = 'median' }", Ok(())),
-            ("denoise = { method = 'median', radius = [1, 1, 11] }", Err("denoise radius must")),
-            ("denoise = { method = 'curvature' }", Ok(())),
-            ("denoise = { method = 'curvature', iterations = 0 }", Err("denoise iterations must")),
-            ("bias_field = {}", Ok(())),
-            ("bias_field = { shrink = 0 }", Err("bias_field shrink must")),
-            ("bias_field = { iterations = [] }", Err("bias_field iterations' levels must")),
-            ("bias_field = { iterations = [50, 0] }", Err("bias_field iterations must")),
-            ("bias_field = { convergence = 0 }", Err("bias_field convergence must")),
-            (
-                "bias_field = { spans = 64, iterations = [1, 1, 1, 1] }",
-                Err("bias_field spans doubled"),
-            ),
-            ("register = { to = 'atlas.nii.gz' }", Ok(())),
-            ("register = { to = '' }", Err("register to must")),
-            ("register = { to = 'a.nii', pyramid = [4, 0] }", Err("register pyramid must")),
-            ("register = { to = 'a.nii', samples = 1 }", Err("register samples must")),
-        ] {
+        for &(text, expected) in CASES {
             let settings: ImagingSettings = toml::from_str(text).expect(text);
             let found = settings.binning().map(|_| ()).map_err(|error| error.to_string());
             match expected {

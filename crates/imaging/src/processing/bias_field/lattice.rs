@@ -59,14 +59,14 @@ pub(super) struct Fit {
 impl Fit {
     /// `included` tells for each slice z, row y and column x whether a voxel counts.
     pub(super) fn new(basis: &Basis, included: impl Fn(usize, &mut [f64]) + Sync) -> Self {
-        let squared = |weights: [f64; 4]| weights.map(|weight| weight * weight);
-        let cubed = |weights: [f64; 4]| {
-            let sum: f64 = squared(weights).iter().sum();
+        let square = |weights: [f64; 4]| weights.map(|weight| weight * weight);
+        let cube = |weights: [f64; 4]| {
+            let sum: f64 = square(weights).iter().sum();
             weights.map(|weight| weight.powi(3) / sum)
         };
-        let squares: [AxisWeights; 3] = std::array::from_fn(|axis| basis.powers(axis, squared));
+        let squares: [AxisWeights; 3] = std::array::from_fn(|axis| basis.powers(axis, square));
         Self {
-            cubes: std::array::from_fn(|axis| basis.powers(axis, cubed)),
+            cubes: std::array::from_fn(|axis| basis.powers(axis, cube)),
             squares: contracted(&squares, basis.control_points, included),
         }
     }

@@ -31,12 +31,13 @@ struct Estimate {
 /// threads.
 ///
 /// # Errors
-/// When fewer than two voxels count, or all of them are equal.
+/// When a setting is out of range, fewer than two voxels count, or all of them are equal.
 pub fn log_bias_field(
     volume: &Volume,
     mask: &Mask,
     settings: &BiasField,
 ) -> Result<LogBiasField, Error> {
+    settings.check()?;
     let mut estimate = shrunken(volume, mask, settings);
     let mut lattice = Lattice::zeros(settings.spans);
     for (level, &iterations) in settings.iterations.iter().enumerate() {
@@ -141,9 +142,9 @@ fn shrunken(volume: &Volume, mask: &Mask, settings: &BiasField) -> Estimate {
 
 /// Sharpens the histogram of the image as corrected so far.
 fn expectation(estimate: &Estimate, settings: &BiasField) -> Result<Expectation, Error> {
-    let plane = estimate.plane_voxels();
+    let voxels = estimate.plane_voxels();
     let planes =
-        || estimate.logs.par_chunks_exact(plane).zip(estimate.field.par_chunks_exact(plane));
+        || estimate.logs.par_chunks_exact(voxels).zip(estimate.field.par_chunks_exact(voxels));
     let corrected = |(logs, field): (&'_ [f32], &'_ [f32])| -> Vec<f64> {
         let pairs = logs.iter().zip(field).filter(|(log, _)| !log.is_nan());
         pairs.map(|(log, field)| f64::from(log - field)).collect()
