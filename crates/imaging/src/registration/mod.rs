@@ -1,6 +1,8 @@
 //! Registration of an image onto a reference by mutual information: a pyramid of smoothed images,
 //! on each a gradient ascent whose step halves where the slope turns.
 
+use std::borrow::Cow;
+
 use crate::processing::denoise::gaussian;
 use crate::{Error, Geometry, Register, TransformKind, Volume, vector};
 
@@ -8,7 +10,7 @@ mod mutual_information;
 mod onto;
 mod transform;
 
-use mutual_information::{Comparison, Image, Information, Scale, samples};
+use mutual_information::{Comparison, Image, Information, samples};
 pub use onto::{resample_mask_onto, resample_onto};
 pub use transform::Transform;
 
@@ -49,25 +51,25 @@ fn middle_mm(geometry: &Geometry) -> [f64; 3] {
 }
 
 /// Both images at one level of the pyramid, and the samples to compare.
-fn comparison(
+fn comparison<'a>(
     fixed: &Volume,
-    moving: &Volume,
+    moving: &'a Volume,
     settings: &Register,
     factor: usize,
-) -> Result<Comparison, Error> {
+) -> Result<Comparison<'a>, Error> {
     let bins = settings.histogram_bins;
-    let fixed = shrunken(fixed, factor);
-    let moving = shrunken(moving, factor);
     let flat =
         || refuse("expected different intensities, found equal ones in an image or the reference");
-    let samples = samples(&fixed, settings.samples, settings.seed, bins).ok_or_else(flat)?;
-    let moving_scale = Scale::new(moving.values.clone(), bins).ok_or_else(flat)?;
+    let samples = samples(&shrunken(fixed, factor), settings.samples, settings.seed, bins)
+        .ok_or_else(flat)?;
+    let moving = shrunken(moving, factor);
+    let moving_scale = moving.scale(bins).ok_or_else(flat)?;
     Ok(Comparison { samples, moving, moving_scale })
 }
 
 /// An image smoothed and taken at every how many voxels, so that its voxels have edges of about so
 /// many times the finest.
-fn shrunken(volume: &Volume, factor: usize) -> Image {
+fn shrunken(volume: &Volume, factor: usize) -> Image<'_> {
     let geometry = volume.geometry;
     let edge_mm = geometry.spacing_mm.into_iter().fold(f64::INFINITY, f64::min) * factor as f64;
     let steps: [usize; 3] = std::array::from_fn(|axis| {
@@ -75,10 +77,11 @@ fn shrunken(volume: &Volume, factor: usize) -> Image {
         let step = (edge_mm / geometry.spacing_mm[axis]).round().max(1.0) as usize;
         step.min(geometry.size[axis])
     });
-    let mut values = onto::contiguous(&volume.voxels).into_owned();
+    let values = onto::contiguous(&volume.voxels);
     if factor == 1 {
         return Image { values, geometry };
     }
+    let mut values = values.into_owned();
     let sigmas = geometry.spacing_mm.map(|spacing| 0.5 * edge_mm / spacing);
     gaussian(&mut values, geometry.size, sigmas);
     let [width, height, _] = geometry.size;
@@ -91,7 +94,7 @@ fn shrunken(volume: &Volume, factor: usize) -> Image {
         }
     }
     let spacing_mm = std::array::from_fn(|axis| geometry.spacing_mm[axis] * steps[axis] as f64);
-    Image { values: taken, geometry: Geometry { size, spacing_mm, ..geometry } }
+    Image { values: Cow::Owned(taken), geometry: Geometry { size, spacing_mm, ..geometry } }
 }
 
 fn transform(kind: TransformKind, parameters: &[f64], center_mm: [f64; 3]) -> Transform {
@@ -110,7 +113,7 @@ fn transform(kind: TransformKind, parameters: &[f64], center_mm: [f64; 3]) -> Tr
 struct Search<'a> {
     kind: TransformKind,
     center_mm: [f64; 3],
-    comparison: &'a Comparison,
+    comparison: &'a Comparison<'a>,
     /// How many mm the reference moves, root mean square, when a parameter changes by 1.
     reach_mm: Vec<f64>,
 }
@@ -120,7 +123,7 @@ impl<'a> Search<'a> {
         kind: TransformKind,
         fixed: &Geometry,
         center_mm: [f64; 3],
-        comparison: &'a Comparison,
+        comparison: &'a Comparison<'a>,
     ) -> Self {
         // The spread of positions along x, y and z of a box with the grid's axes.
         let variance = |coordinate: usize| {

@@ -2,6 +2,8 @@
 //! cubic B-splines, so that it has a slope (Mattes et al., IEEE Transactions on Medical Imaging
 //! 2003, 22:120-128).
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::Transform;
@@ -13,12 +15,14 @@ use crate::{Geometry, vector};
 const CHUNK: usize = 2048;
 /// Bins on either side of the histogram that the spread reaches into.
 const MARGIN: usize = 2;
+/// The most voxels that a scale is taken from.
+const SCALED: usize = 1_000_003;
 /// The least share of samples that must lie in the moving image.
 const LEAST_OVERLAP: f64 = 0.1;
 
 /// An image to sample: voxels with x fastest.
-pub(super) struct Image {
-    pub(super) values: Vec<f32>,
+pub(super) struct Image<'a> {
+    pub(super) values: Cow<'a, [f32]>,
     pub(super) geometry: Geometry,
 }
 
@@ -37,9 +41,9 @@ pub(super) struct Scale {
 }
 
 /// What is compared at one level.
-pub(super) struct Comparison {
+pub(super) struct Comparison<'a> {
     pub(super) samples: Vec<Sample>,
-    pub(super) moving: Image,
+    pub(super) moving: Image<'a>,
     pub(super) moving_scale: Scale,
 }
 
@@ -53,7 +57,7 @@ pub(super) struct Information {
 impl Scale {
     /// From the 0.1st to the 99.9th percentile; what lies beyond counts as there. `None` where the
     /// intensities do not differ.
-    pub(super) fn new(mut intensities: Vec<f32>, bins: usize) -> Option<Self> {
+    fn new(mut intensities: Vec<f32>, bins: usize) -> Option<Self> {
         intensities.retain(|value| value.is_finite());
         let end = intensities.len().checked_sub(1)?;
         let rare = end / 1000;
@@ -71,7 +75,13 @@ impl Scale {
     }
 }
 
-impl Image {
+impl Image<'_> {
+    /// A scale for the intensities of voxels evenly spread over the image.
+    pub(super) fn scale(&self, bins: usize) -> Option<Scale> {
+        let step = self.values.len().div_ceil(SCALED);
+        Scale::new(self.values.iter().copied().step_by(step).collect(), bins)
+    }
+
     /// The intensity at a position and its slope in mm, linear between voxel centers; `None` beyond
     /// the image and where it is no number.
     fn at(&self, position_mm: [f64; 3]) -> Option<(f64, [f64; 3])> {
@@ -110,7 +120,12 @@ impl Image {
 
 /// Chooses positions of the fixed image, spread evenly by an additive recurrence over the voxels and
 /// between them, so that no grid coincides with another.
-pub(super) fn samples(fixed: &Image, count: usize, seed: u64, bins: usize) -> Option<Vec<Sample>> {
+pub(super) fn samples(
+    fixed: &Image<'_>,
+    count: usize,
+    seed: u64,
+    bins: usize,
+) -> Option<Vec<Sample>> {
     // The powers of the root of x⁴ = x + 1, whose multiples fill a cube evenly.
     const STEPS: [f64; 3] =
         [0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_3];
@@ -146,7 +161,7 @@ struct Spread {
     slope: [f64; 3],
 }
 
-impl Comparison {
+impl Comparison<'_> {
     /// `None` where too few samples lie in the moving image.
     pub(super) fn information(&self, transform: &Transform) -> Option<Information> {
         let bins = self.moving_scale.bins;

@@ -407,6 +407,11 @@ mod tests {
                 }
             }
         }
+        let mut settings: ImagingSettings = toml::from_str("register = { to = 'a.nii' }").unwrap();
+        assert_eq!(
+            settings.paths_mut().map(|path| path.clone()).collect::<Vec<_>>(),
+            [PathBuf::from("a.nii")]
+        );
         for text in [
             "denoise = { method = 'gaussian' }",
             "denoise = { method = 'wavelet' }",
