@@ -1,6 +1,8 @@
 use std::fmt::Write;
 
-use crate::{MemberRecord, Model};
+use oncoweave_core::preprocess::ModalityColumns;
+
+use crate::{MemberRecord, Model, Predictor};
 
 /// How many columns a card names before it says how many more there are.
 const NAMED: usize = 12;
@@ -14,23 +16,17 @@ pub(crate) fn card(model: &Model) -> String {
         let _ok = writeln!(text, "{content}");
     };
     line(format!(
-        "A neural network that ranks patients by hazard, trained by Oncoweave {} on {} patients of \
-         cohort `{}` with {} observed events.\n",
-        training.program_version, training.patients, training.cohort, training.events
+        "{} that ranks patients by hazard, trained by Oncoweave {} on {} patients of cohort `{}` \
+         with {} observed events.\n",
+        kind(model),
+        training.program_version,
+        training.patients,
+        training.cohort,
+        training.events
     ));
     line("## What it reads\n".to_owned());
     for modality in &model.preprocessing.modalities {
-        let names = modality.names();
-        let more = names.len().saturating_sub(NAMED);
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let shown = names.iter().take(NAMED).map(|name| format!("`{name}`"));
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        let dropped = modality.dropped.len();
-        line(format!(
-            "- **{}**: {} columns in use, {dropped} left out as empty or constant. {shown}{tail}",
-            modality.name,
-            names.len()
-        ));
+        line(columns_line(modality));
     }
     line("\n## What it gives\n".to_owned());
     let horizons: Vec<String> =
@@ -45,6 +41,7 @@ pub(crate) fn card(model: &Model) -> String {
     }
     line("\n## How it was fitted\n".to_owned());
     line(match training.members.len() {
+        0 => "Without a network.\n".to_owned(),
         1 => "One network.\n".to_owned(),
         count => format!("{count} networks, merged into one that gives their mean.\n"),
     });
@@ -64,6 +61,28 @@ pub(crate) fn card(model: &Model) -> String {
         line(format!("- {note}."));
     }
     text
+}
+
+fn columns_line(modality: &ModalityColumns) -> String {
+    let names = modality.names();
+    let more = names.len().saturating_sub(NAMED);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown = names.iter().take(NAMED).map(|name| format!("`{name}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    format!(
+        "- **{}**: {} columns in use, {} left out as empty or constant. {shown}{tail}",
+        modality.name,
+        names.len(),
+        modality.dropped.len()
+    )
+}
+
+fn kind(model: &Model) -> &'static str {
+    match model.predictor {
+        Predictor::Network(_) => "A neural network",
+        Predictor::Linear(_) => "A penalized Cox regression",
+        Predictor::Stack(_) => "A stack of models",
+    }
 }
 
 fn validation_line(member: &MemberRecord) -> String {

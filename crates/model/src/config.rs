@@ -9,6 +9,7 @@ use crate::Error;
 /// | Name | Default | Purpose | Range |
 /// | --- | --- | --- | --- |
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
+/// | `model` | `"network"` | what to train: `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
@@ -31,6 +32,8 @@ use crate::Error;
 pub struct TrainConfig {
     /// The start of all random numbers.
     pub seed: u64,
+    /// What to train.
+    pub model: ModelKind,
     /// The modalities that the fusion model reads; all by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modalities: Option<Vec<String>>,
@@ -43,6 +46,17 @@ pub struct TrainConfig {
     pub heads: HeadsConfig,
     /// How it is fitted.
     pub training: TrainingConfig,
+}
+
+/// Which model is trained; others stand beside it for comparison.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// The network of the settings.
+    #[default]
+    Network,
+    /// Ridge Cox with its penalty chosen inside the training part.
+    RidgeCox,
 }
 
 /// `[network]`: the shape of the network.
@@ -110,6 +124,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             seed: 7,
+            model: ModelKind::default(),
             modalities: None,
             horizons_days: None,
             network: NetworkConfig::default(),

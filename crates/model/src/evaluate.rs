@@ -9,12 +9,13 @@ use oncoweave_core::{Cohort, Evaluation, Prediction, Survival, SurvivalProbabili
 use rayon::prelude::*;
 
 use crate::{
-    Dataset, Error, Folds, Model, RidgeModel, RiskScale, TrainConfig,
+    Dataset, Error, Folds, Model, RiskScale, TrainConfig,
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
+    plan::{Plan, Recipe, patient_digest},
     scale::default_horizons,
-    train::{Part, Plan, patient_digest, with_causes},
+    train::with_causes,
 };
 
 /// What [`cross_validate`] tells after each model that it has fitted and scored.
@@ -93,21 +94,14 @@ pub fn evaluate(
     let known: Vec<Survival> = observed.iter().flatten().copied().collect();
     check_known(&known, rows.len())?;
     let times = brier_times(model.horizons_days());
-    let candidate = |name: &str, modalities: &[String], scores: Result<Scores, Error>| Candidate {
-        name: name.to_owned(),
-        modalities: modalities.to_vec(),
-        scores: vec![scores.map_err(|error| with_causes(&error))],
-    };
-    let fusion = network_scores(model, data.cohort, rows, &times)?;
-    let mut candidates = vec![candidate(model.name(), &model.modalities(), Ok(fusion))];
-    for ridge in &model.baselines.ridge {
-        let scores = ridge_scores(ridge, data.cohort, rows, &times);
-        candidates.push(candidate(&ridge.name, &ridge.modalities, scores));
-    }
-    for network in &model.baselines.networks {
-        let scores = network_scores(network, data.cohort, rows, &times);
-        candidates.push(candidate(network.name(), &network.modalities(), scores));
-    }
+    let main = (model.name.clone(), model.modalities(), scores(model, data.cohort, rows, &times)?);
+    let others = model.compared_with().into_iter().map(|other| {
+        let scores = scores(other, data.cohort, rows, &times).map_err(|error| with_causes(&error));
+        Candidate { name: other.name.clone(), modalities: other.modalities(), scores: vec![scores] }
+    });
+    let (name, modalities, own) = main;
+    let first = Candidate { name, modalities, scores: vec![Ok(own)] };
+    let candidates = [first].into_iter().chain(others).collect::<Vec<_>>();
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -126,7 +120,7 @@ pub fn evaluate(
             model.training.cohort
         ));
     }
-    if model.baselines.ridge.is_empty() {
+    if candidates.len() == 1 {
         notes
             .push("the model folder holds no baselines, so the model stands alone here".to_owned());
     }
@@ -169,31 +163,17 @@ fn check_known(known: &[Survival], patients: usize) -> Result<(), Error> {
     Err(Error::Unevaluable { reason })
 }
 
-/// One fit: a kind of model on the columns of a part, without one fold.
-struct Task<'a> {
-    fold: usize,
-    plan: &'a Plan<'a>,
-    part: Part,
-    ridge: bool,
+/// One training part with the patients that it leaves out.
+struct Fold<'a> {
+    number: u32,
+    plan: Plan<'a>,
+    rows: Vec<usize>,
 }
 
-impl Task<'_> {
-    fn name(&self) -> String {
-        if self.ridge { self.part.ridge_name() } else { self.part.network_name() }
-    }
-
-    fn is_fusion(&self) -> bool {
-        !self.ridge && matches!(self.part, Part::Fusion(_))
-    }
-
-    fn run(&self, cohort: &Cohort, held_out: &[usize], times: &[f64]) -> Result<Scores, Error> {
-        if self.ridge {
-            return ridge_scores(&self.plan.ridge(&self.part)?, cohort, held_out, times);
-        }
-        let mut silent = |_: &crate::EpochReport| ControlFlow::Continue(());
-        let model = self.plan.network(&self.part, None, &mut silent)?;
-        network_scores(&model, cohort, held_out, times)
-    }
+/// One fit: a model on one training part.
+struct Task<'a> {
+    fold: &'a Fold<'a>,
+    recipe: &'a Recipe,
 }
 
 fn run_folds(
@@ -202,65 +182,110 @@ fn run_folds(
     folds: &Folds,
     progress: &(dyn Fn(&CvProgress) + Sync),
 ) -> Result<(Vec<HeldOut>, Vec<Candidate>), Error> {
-    let numbers = folds.numbers();
     let rows_where = |wanted: &dyn Fn(u32) -> bool| -> Vec<usize> {
         (0..folds.of.len()).filter(|&row| folds.of[row].is_some_and(wanted)).collect()
     };
-    let mut plans = vec![];
-    for &fold in &numbers {
-        let rows = rows_where(&|other| other != fold);
-        let plan = Plan::new(data, &rows, config)
-            .map_err(|source| Error::Fold { fold, source: Box::new(source) })?;
-        plans.push((plan, rows_where(&|other| other == fold)));
-    }
-    let kinds = kinds(&plans[0].0);
-    let new_task = |(fold, (part, ridge)): (usize, &(Part, bool))| {
-        let (part, ridge, plan) = (part.clone(), *ridge, &plans[fold].0);
-        Task { fold, plan, part, ridge }
+    let fold = |number: u32| {
+        let plan = Plan::new(data, &rows_where(&|other| other != number), config)
+            .map_err(|source| Error::Fold { fold: number, source: Box::new(source) })?;
+        Ok(Fold { number, plan, rows: rows_where(&|other| other == number) })
     };
-    let order = kinds.iter().flat_map(|kind| (0..numbers.len()).map(move |fold| (fold, kind)));
-    let tasks: Vec<Task> = order.map(new_task).collect();
-    let times = brier_times(config.horizons_days.as_deref().unwrap_or_default());
+    let parts = folds.numbers().into_iter().map(fold).collect::<Result<Vec<_>, Error>>()?;
+    let recipes = parts[0].plan.recipes();
+    let of = |recipe| parts.iter().map(move |fold| Task { fold, recipe });
+    let tasks: Vec<Task> = recipes.iter().flat_map(of).collect();
     let done = AtomicUsize::new(0);
-    let run = |task: &Task| {
-        let fold = numbers[task.fold];
-        let scores = task.run(data.cohort, &plans[task.fold].1, &times);
+    let fit = |task: &Task| {
+        let Task { fold, recipe } = task;
+        let model = fold.plan.fit(recipe, None, &mut |_| ControlFlow::Continue(()));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(&CvProgress { fold, model: task.name(), done, total: tasks.len() });
-        match scores {
-            Err(source) if task.is_fusion() => Err(Error::Fold { fold, source: Box::new(source) }),
-            Err(error) => Ok(Err(with_causes(&error))),
-            Ok(scores) => Ok(Ok(with_fold(scores, fold))),
-        }
+        let model_name = fold.plan.name(recipe);
+        progress(&CvProgress { fold: fold.number, model: model_name, done, total: tasks.len() });
+        model
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.training.threads)
         .build()
         .map_err(std::io::Error::other)?;
-    let results: Vec<Result<Scores, String>> = pool
-        .install(|| tasks.par_iter().with_max_len(1).map(run).collect::<Result<Vec<_>, Error>>())?;
-    let mut results = results.into_iter();
-    let candidate = |kind: &(Part, bool)| Candidate {
-        name: if kind.1 { kind.0.ridge_name() } else { kind.0.network_name() },
-        modalities: kind.0.modalities(),
-        scores: results.by_ref().take(numbers.len()).collect(),
+    let judged = pool.install(|| {
+        let fitted: Vec<_> = tasks.par_iter().with_max_len(1).map(fit).collect();
+        let mut by_fold: Vec<Vec<(Recipe, Result<Model, Error>)>> = vec![];
+        by_fold.resize_with(parts.len(), Vec::new);
+        for (index, (task, model)) in tasks.iter().zip(fitted).enumerate() {
+            by_fold[index % parts.len()].push((task.recipe.clone(), model));
+        }
+        let judge = |(fold, fitted): (&Fold, _)| {
+            judge_fold(data.cohort, fold, fitted)
+                .map_err(|source| Error::Fold { fold: fold.number, source: Box::new(source) })
+        };
+        parts.par_iter().zip(by_fold).map(judge).collect::<Result<Vec<_>, Error>>()
+    })?;
+    let names: Vec<String> = recipes.iter().map(|recipe| parts[0].plan.name(recipe)).collect();
+    let mut candidates = transpose(judged);
+    candidates.sort_by_key(|candidate| names.iter().position(|name| name == &candidate.name));
+    let held_out = |fold: &Fold| HeldOut {
+        fold: fold.number,
+        reference: fold.plan.outcomes().to_vec(),
+        observed: fold.rows.iter().map(|&row| data.cohort.survival[row]).collect(),
     };
-    let candidates = kinds.iter().map(candidate).collect();
-    let held_out = |(&fold, (plan, rows)): (&u32, &(Plan, Vec<usize>))| HeldOut {
-        fold,
-        reference: plan.outcomes().to_vec(),
-        observed: rows.iter().map(|&row| data.cohort.survival[row]).collect(),
-    };
-    Ok((numbers.iter().zip(&plans).map(held_out).collect(), candidates))
+    Ok((parts.iter().map(held_out).collect(), candidates))
 }
 
-/// The models to fit: fusion, ridge Cox on the same columns, each modality alone, ridge Cox on
-/// each alone.
-fn kinds(plan: &Plan) -> Vec<(Part, bool)> {
-    let fusion = [(plan.fusion(), false), (plan.fusion(), true)];
-    let networks = plan.alone().into_iter().map(|part| (part, false));
-    let ridges = plan.alone().into_iter().map(|part| (part, true));
-    fusion.into_iter().chain(networks).chain(ridges).collect()
+/// Puts a fold's models together and scores the patients that it left out with each of them.
+fn judge_fold(
+    cohort: &Cohort,
+    fold: &Fold,
+    fitted: Vec<(Recipe, Result<Model, Error>)>,
+) -> Result<Vec<Judged>, Error> {
+    let (model, failures) = fold.plan.finish(fitted)?;
+    let times = brier_times(model.horizons_days());
+    let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);
+    let mut judged =
+        vec![Judged { name: model.name.clone(), modalities: model.modalities(), scores: Ok(own) }];
+    for other in model.compared_with() {
+        let scores = scores(other, cohort, &fold.rows, &times);
+        let scores = scores.map(|scores| with_fold(scores, fold.number));
+        judged.push(Judged {
+            name: other.name.clone(),
+            modalities: other.modalities(),
+            scores: scores.map_err(|error| with_causes(&error)),
+        });
+    }
+    let failed = |(name, reason)| Judged { name, modalities: vec![], scores: Err(reason) };
+    judged.extend(failures.into_iter().map(failed));
+    Ok(judged)
+}
+
+/// One model in one fold.
+struct Judged {
+    name: String,
+    modalities: Vec<String>,
+    scores: Result<Scores, String>,
+}
+
+/// Turns the models of each fold into the folds of each model, in the first fold's order.
+fn transpose(folds: Vec<Vec<Judged>>) -> Vec<Candidate> {
+    let count = folds.len();
+    let mut candidates: Vec<Candidate> = vec![];
+    for (fold, judged) in folds.into_iter().enumerate() {
+        for Judged { name, modalities, scores } in judged {
+            let place = candidates.iter().position(|candidate| candidate.name == name);
+            let place = place.unwrap_or_else(|| {
+                let absent = || Err("not fitted in this fold".to_owned());
+                let scores = (0..count).map(|_| absent()).collect();
+                candidates.push(Candidate { name, modalities: vec![], scores });
+                candidates.len() - 1
+            });
+            let candidate = &mut candidates[place];
+            candidate.scores[fold] = scores;
+            for modality in modalities {
+                if !candidate.modalities.contains(&modality) {
+                    candidate.modalities.push(modality);
+                }
+            }
+        }
+    }
+    candidates
 }
 
 fn with_fold(mut scores: Scores, fold: u32) -> Scores {
@@ -270,12 +295,7 @@ fn with_fold(mut scores: Scores, fold: u32) -> Scores {
     scores
 }
 
-fn network_scores(
-    model: &Model,
-    cohort: &Cohort,
-    rows: &[usize],
-    times: &[f64],
-) -> Result<Scores, Error> {
+fn scores(model: &Model, cohort: &Cohort, rows: &[usize], times: &[f64]) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
     let survival = curves(&model.scale, &predictions, times);
     Ok(Scores {
@@ -284,17 +304,6 @@ fn network_scores(
         classes: model.classes().to_vec(),
         notes: model.training.notes.clone(),
     })
-}
-
-fn ridge_scores(
-    model: &RidgeModel,
-    cohort: &Cohort,
-    rows: &[usize],
-    times: &[f64],
-) -> Result<Scores, Error> {
-    let predictions = model.score(cohort, rows)?;
-    let survival = curves(&model.scale, &predictions, times);
-    Ok(Scores { predictions, survival, classes: vec![], notes: vec![] })
 }
 
 /// Survival of each patient at each time, (patients, times).

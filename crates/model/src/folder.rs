@@ -6,13 +6,14 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, Baselines, Error, Model, RidgeModel, RiskScale, TrainConfig, TrainingRecord,
+    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Stack, TrainConfig,
+    Without,
     card::card,
     checkpoint::{from_bytes, to_bytes},
 };
 
 /// The layout of the folder.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 const WEIGHTS: &str = "model.safetensors";
 const MODEL: &str = "model.toml";
@@ -20,8 +21,10 @@ const FEATURES: &str = "features.json";
 const BASELINE: &str = "baseline.json";
 const TRAINING: &str = "training.json";
 const CARD: &str = "card.md";
+const COEFFICIENTS: &str = "coefficients.json";
+const STACK: &str = "stack.json";
+const MEMBERS: &str = "members";
 const BASELINES: &str = "baselines";
-const RIDGE: &str = "ridge_cox.json";
 
 /// The content of `model.toml`.
 #[derive(Serialize, Deserialize)]
@@ -29,8 +32,43 @@ const RIDGE: &str = "ridge_cox.json";
 struct ModelFile {
     schema: u32,
     name: String,
-    architecture: Architecture,
+    kind: Kind,
+    /// The network's shape; other models have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<Architecture>,
     config: TrainConfig,
+}
+
+/// Which files hold the model's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// `model.safetensors`.
+    Network,
+    /// `coefficients.json`.
+    Linear,
+    /// `stack.json`, and a model folder for each member.
+    Stack,
+}
+
+/// The content of `stack.json`; member 0 stands in `members/0`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StackFile {
+    schema: u32,
+    members: Vec<MemberLine>,
+    without: Vec<Without>,
+}
+
+/// One member in `stack.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberLine {
+    /// The name of the model in the member's folder.
+    name: String,
+    weight: f64,
+    mean: f64,
+    standard_deviation: f64,
 }
 
 /// The content of `features.json`.
@@ -75,11 +113,23 @@ impl Model {
 
     fn write_files(&self, folder: &Path) -> Result<(), Error> {
         fs_err::create_dir_all(folder)?;
-        fs_err::write(folder.join(WEIGHTS), to_bytes(&self.weights, None))?;
+        let (kind, architecture) = match &self.predictor {
+            Predictor::Network(network) => (Kind::Network, Some(network.architecture.clone())),
+            Predictor::Linear(_) => (Kind::Linear, None),
+            Predictor::Stack(_) => (Kind::Stack, None),
+        };
+        match &self.predictor {
+            Predictor::Network(network) => {
+                fs_err::write(folder.join(WEIGHTS), to_bytes(&network.weights, None))?;
+            }
+            Predictor::Linear(linear) => write_json(&folder.join(COEFFICIENTS), linear)?,
+            Predictor::Stack(stack) => write_stack(stack, folder)?,
+        }
         let model = ModelFile {
             schema: SCHEMA,
             name: self.name.clone(),
-            architecture: self.architecture.clone(),
+            kind,
+            architecture,
             config: self.config.clone(),
         };
         let text = toml::to_string(&model).expect("settings are representable in TOML");
@@ -90,81 +140,155 @@ impl Model {
         write_json(&folder.join(BASELINE), &self.scale)?;
         write_json(&folder.join(TRAINING), &self.training)?;
         fs_err::write(folder.join(CARD), card(self))?;
-        let Baselines { ridge, networks } = &self.baselines;
-        if ridge.is_empty() && networks.is_empty() {
-            return Ok(());
-        }
-        let baselines = folder.join(BASELINES);
-        fs_err::create_dir_all(&baselines)?;
-        write_json(&baselines.join(RIDGE), ridge)?;
-        for (index, network) in networks.iter().enumerate() {
-            network.write_files(&baselines.join(network_folder(index)))?;
+        for (index, baseline) in self.baselines.iter().enumerate() {
+            baseline.write_files(&numbered(folder, BASELINES, index))?;
         }
         Ok(())
     }
 
-    /// Reads a model folder with its baselines.
+    /// Reads a model folder with everything below it.
     ///
     /// # Errors
     /// When a file is missing, cannot be read, belongs to another layout, or does not fit the
     /// others.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        let mut model = Self::load_alone(folder)?;
-        let baselines = folder.join(BASELINES);
-        if baselines.exists() {
-            model.baselines.ridge = read_json(&baselines.join(RIDGE))?;
-            for ridge in &model.baselines.ridge {
-                check_ridge(&baselines.join(RIDGE), ridge)?;
-            }
-            let folders = (0..).map(|index| baselines.join(network_folder(index)));
-            for network in folders.take_while(|folder| folder.exists()) {
-                model.baselines.networks.push(Self::load_alone(&network)?);
-            }
-        }
-        Ok(model)
+        Self::load_to_depth(folder, 1)
     }
 
-    fn load_alone(folder: &Path) -> Result<Self, Error> {
-        let file = read_model_file(&folder.join(MODEL))?;
+    /// Models below a model have no models below them.
+    fn load_to_depth(folder: &Path, depth: usize) -> Result<Self, Error> {
+        let path = folder.join(MODEL);
+        let file = read_model_file(&path)?;
         let features = folder.join(FEATURES);
         check_schema(&features, read_json::<SchemaOnly>(&features)?.schema)?;
         let modalities = read_json::<FeaturesFile>(&features)?.modalities;
         let preprocessing = Preprocessing { modalities };
-        let inputs = file.architecture.inputs.iter();
-        let expected: Vec<(&str, usize)> =
-            inputs.map(|input| (input.modality.as_str(), input.columns)).collect();
-        if preprocessing.widths() != expected {
-            let found = preprocessing.widths();
-            let reason = format!(
-                "the network reads the columns {expected:?}, but {found:?} are described here"
-            );
-            return Err(Error::BadFile { path: features, reason });
+        let predictor = match (file.kind, file.architecture) {
+            (Kind::Network, Some(architecture)) => {
+                Predictor::Network(read_network(folder, architecture, &preprocessing)?)
+            }
+            (Kind::Linear, None) => Predictor::Linear(read_linear(folder, &preprocessing)?),
+            (Kind::Stack, None) if depth > 0 => {
+                Predictor::Stack(read_stack(folder, &preprocessing)?)
+            }
+            (kind, _) => {
+                let reason = format!("a model of kind {kind:?} cannot be made of what stands here");
+                return Err(Error::BadFile { path, reason });
+            }
+        };
+        let mut baselines = vec![];
+        let folders = (0..).map(|index| numbered(folder, BASELINES, index));
+        for baseline in folders.take_while(|folder| depth > 0 && folder.exists()) {
+            baselines.push(Self::load_to_depth(&baseline, 0)?);
         }
-        let weights_path = folder.join(WEIGHTS);
-        let bad = |reason| Error::BadFile { path: weights_path.clone(), reason };
-        let (weights, _) = from_bytes(&read_bytes(&weights_path)?).map_err(bad)?;
-        if let Some(reason) = file.architecture.mismatch(&weights) {
-            return Err(bad(reason));
-        }
-        let scale: RiskScale = read_json(&folder.join(BASELINE))?;
-        let training: TrainingRecord = read_json(&folder.join(TRAINING))?;
         Ok(Self {
             name: file.name,
             config: file.config,
-            architecture: file.architecture,
-            weights,
             preprocessing,
-            scale,
-            training,
-            baselines: Baselines::default(),
+            predictor,
+            scale: read_json(&folder.join(BASELINE))?,
+            training: read_json(&folder.join(TRAINING))?,
+            baselines,
         })
     }
 }
 
-fn network_folder(index: usize) -> String {
-    format!("network_{index}")
+fn read_network(
+    folder: &Path,
+    architecture: Architecture,
+    preprocessing: &Preprocessing,
+) -> Result<NetworkPredictor, Error> {
+    let inputs = architecture.inputs.iter();
+    let expected: Vec<(&str, usize)> =
+        inputs.map(|input| (input.modality.as_str(), input.columns)).collect();
+    let found = preprocessing.widths();
+    if found != expected {
+        let reason =
+            format!("the network reads the columns {expected:?}, but {found:?} are described here");
+        return Err(Error::BadFile { path: folder.join(FEATURES), reason });
+    }
+    let path = folder.join(WEIGHTS);
+    let bad = |reason| Error::BadFile { path: path.clone(), reason };
+    let (weights, _) = from_bytes(&read_bytes(&path)?).map_err(bad)?;
+    match architecture.mismatch(&weights) {
+        Some(reason) => Err(bad(reason)),
+        None => Ok(NetworkPredictor { architecture, weights }),
+    }
 }
 
+fn read_linear(folder: &Path, preprocessing: &Preprocessing) -> Result<Linear, Error> {
+    let path = folder.join(COEFFICIENTS);
+    let linear: Linear = read_json(&path)?;
+    let columns = preprocessing.modalities.iter().flat_map(ModalityColumns::names);
+    let found = linear.coefficients.iter().map(|coefficient| &coefficient.column);
+    if columns.clone().eq(found.cloned()) {
+        return Ok(linear);
+    }
+    let reason = format!(
+        "the {} coefficients are not those of the {} columns that `{FEATURES}` describes",
+        linear.coefficients.len(),
+        columns.count()
+    );
+    Err(Error::BadFile { path, reason })
+}
+
+fn write_stack(stack: &Stack, folder: &Path) -> Result<(), Error> {
+    for (index, member) in stack.members.iter().enumerate() {
+        member.model.write_files(&numbered(folder, MEMBERS, index))?;
+    }
+    let line = |member: &Member| MemberLine {
+        name: member.model.name.clone(),
+        weight: member.weight,
+        mean: member.mean,
+        standard_deviation: member.standard_deviation,
+    };
+    let members = stack.members.iter().map(line).collect();
+    let file = StackFile { schema: SCHEMA, members, without: stack.without.clone() };
+    write_json(&folder.join(STACK), &file)
+}
+
+/// A stack prepares a patient's columns once for all members, so that theirs must be its own.
+fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Error> {
+    let path = folder.join(STACK);
+    check_schema(&path, read_json::<SchemaOnly>(&path)?.schema)?;
+    let file: StackFile = read_json(&path)?;
+    let bad = |reason| Error::BadFile { path: path.clone(), reason };
+    let mut members = vec![];
+    for (index, line) in file.members.into_iter().enumerate() {
+        let own = numbered(folder, MEMBERS, index);
+        let model = Model::load_to_depth(&own, 0)?;
+        let columns = |part: &ModalityColumns| preprocessing.modalities.contains(part);
+        if model.name != line.name || !model.preprocessing.modalities.iter().all(columns) {
+            let (expected, found) = (line.name, own.display());
+            return Err(bad(format!("`{expected}` does not belong to the model in {found}")));
+        }
+        let weighted = line.weight >= 0.0 && line.weight.is_finite();
+        if !(weighted && line.mean.is_finite() && line.standard_deviation > 0.0) {
+            return Err(bad(format!(
+                "`{}` has an impossible weight, mean or deviation",
+                line.name
+            )));
+        }
+        members.push(Member {
+            model,
+            weight: line.weight,
+            mean: line.mean,
+            standard_deviation: line.standard_deviation,
+        });
+    }
+    if !members.iter().any(|member| member.weight > 0.0) {
+        return Err(bad("no member has a weight".to_owned()));
+    }
+    if file.without.iter().any(|without| without.weights.len() != members.len()) {
+        return Err(bad("`without` must have one weight for each member".to_owned()));
+    }
+    Ok(Stack { members, without: file.without })
+}
+
+/// `members/0`.
+fn numbered(folder: &Path, group: &str, index: usize) -> PathBuf {
+    folder.join(group).join(index.to_string())
+}
 /// `model` becomes `.model.partial` in the same folder, so that a rename stays on one disk.
 fn sibling(folder: &Path, suffix: &str) -> PathBuf {
     let name = folder.file_name().map_or_else(String::new, |name| name.display().to_string());
@@ -221,15 +345,5 @@ fn check_schema(path: &Path, found: u32) -> Result<(), Error> {
         "the folder has layout {found}, this program reads layout {SCHEMA}; use the version of \
          the program that wrote it, or train again"
     );
-    Err(Error::BadFile { path: path.to_owned(), reason })
-}
-
-fn check_ridge(path: &Path, ridge: &RidgeModel) -> Result<(), Error> {
-    let columns: usize = ridge.preprocessing.widths().iter().map(|(_, width)| width).sum();
-    if columns == ridge.coefficients.len() {
-        return Ok(());
-    }
-    let (name, coefficients) = (&ridge.name, ridge.coefficients.len());
-    let reason = format!("`{name}` has {coefficients} coefficients for {columns} columns");
     Err(Error::BadFile { path: path.to_owned(), reason })
 }

@@ -18,26 +18,29 @@ mod fit;
 mod folder;
 mod folds;
 mod held_out;
+mod linear;
 mod loss;
 mod model;
 mod network;
 mod optimizer;
-mod ridge;
+mod plan;
 mod scale;
 mod score;
+mod stack;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
 
-pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use config::{HeadsConfig, ModelKind, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
 pub use folds::Folds;
-pub use model::{Baselines, FUSION, MemberRecord, Model, TrainingRecord};
+pub use linear::{Coefficient, Linear};
+pub use model::{FUSION, MemberRecord, Model, NetworkPredictor, Predictor, TrainingRecord};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
-pub use ridge::{Coefficient, RidgeModel};
 pub use scale::RiskScale;
+pub use stack::{Member, Stack, Without};
 pub use train::{Dataset, train};

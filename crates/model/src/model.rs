@@ -1,33 +1,44 @@
-use oncoweave_core::preprocess::Preprocessing;
+use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, EpochRecord, RidgeModel, RiskScale, TrainConfig, network::Weights};
+use crate::{Architecture, EpochRecord, Linear, RiskScale, Stack, TrainConfig, network::Weights};
 
-/// The name of the model that reads all modalities.
+/// The name of the model that is trained; the others are its parts and what it is compared with.
 pub const FUSION: &str = "fusion";
 
-/// A trained network with everything that scoring a patient takes.
+/// A trained model with everything that scoring a patient takes.
 ///
 /// It holds plain numbers alone, so that threads can share it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub(crate) name: String,
     pub(crate) config: TrainConfig,
-    pub(crate) architecture: Architecture,
-    pub(crate) weights: Weights,
     pub(crate) preprocessing: Preprocessing,
+    pub(crate) predictor: Predictor,
     pub(crate) scale: RiskScale,
     pub(crate) training: TrainingRecord,
-    pub(crate) baselines: Baselines,
+    /// Models fitted on the same patients that this one is compared with. A stack has none: it is
+    /// compared with its members.
+    pub(crate) baselines: Vec<Model>,
 }
 
-/// The models that a fusion model is always compared with, fitted on the same patients.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Baselines {
-    /// Ridge Cox on the same columns, then on those of each modality alone.
-    pub ridge: Vec<RidgeModel>,
-    /// The same network on each modality alone; empty for a model of one modality.
-    pub networks: Vec<Model>,
+/// What turns prepared columns into a log-risk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predictor {
+    /// A neural network.
+    Network(NetworkPredictor),
+    /// Penalized Cox regression.
+    Linear(Linear),
+    /// A weighted sum of other models.
+    Stack(Stack),
+}
+
+/// A neural network as plain numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkPredictor {
+    /// Its shape.
+    pub architecture: Architecture,
+    pub(crate) weights: Weights,
 }
 
 /// How a model came to be: the content of `training.json`.
@@ -47,9 +58,10 @@ pub struct TrainingRecord {
     /// Events among them.
     pub events: usize,
     /// The first half of the SHA-256 of each patient's id, sorted: enough to know a patient again,
-    /// so that nobody judges a model on patients that it has seen.
+    /// so that nobody judges a model on patients that it has seen. Empty in a model that is part of
+    /// another.
     pub patient_digests: Vec<String>,
-    /// The networks that were trained and merged.
+    /// The networks that were trained and merged; empty where there is no network.
     pub members: Vec<MemberRecord>,
     /// What a reader must know, one sentence each.
     pub notes: Vec<String>,
@@ -70,22 +82,32 @@ pub struct MemberRecord {
 }
 
 impl Model {
-    /// The model's name: `fusion`, or such as `clinical alone`.
+    /// The model's name: `fusion`, or such as `ridge Cox, clinical alone`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The modalities that it reads.
+    /// The modalities that its risk depends on. A stack leaves out those that no member with a
+    /// weight reads.
     #[must_use]
     pub fn modalities(&self) -> Vec<String> {
-        self.architecture.inputs.iter().map(|input| input.modality.clone()).collect()
+        let read = |modality: &&ModalityColumns| match &self.predictor {
+            Predictor::Stack(stack) => stack.reads(&modality.name),
+            Predictor::Network(_) | Predictor::Linear(_) => modality.width() > 0,
+        };
+        let names = self.preprocessing.modalities.iter().filter(read);
+        names.map(|modality| modality.name.clone()).collect()
     }
 
     /// The classes in the order of their probabilities; empty without a subtype head.
     #[must_use]
     pub fn classes(&self) -> &[String] {
-        &self.architecture.classes
+        match &self.predictor {
+            Predictor::Network(network) => &network.architecture.classes,
+            Predictor::Linear(_) => &[],
+            Predictor::Stack(stack) => stack.classifier().map_or(&[], Self::classes),
+        }
     }
 
     /// The times that survival is reported at, in days.
@@ -100,10 +122,10 @@ impl Model {
         &self.scale
     }
 
-    /// The shape of the network.
+    /// What turns prepared columns into a log-risk.
     #[must_use]
-    pub fn architecture(&self) -> &Architecture {
-        &self.architecture
+    pub fn predictor(&self) -> &Predictor {
+        &self.predictor
     }
 
     /// The settings that it was trained with.
@@ -112,7 +134,8 @@ impl Model {
         &self.config
     }
 
-    /// The columns that it reads, how missing values are filled in and how they are scaled.
+    /// The columns of every modality that it was trained on, how missing values are filled in and
+    /// how they are scaled.
     #[must_use]
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
@@ -124,9 +147,13 @@ impl Model {
         &self.training
     }
 
-    /// The models that it is compared with.
+    /// The models that it is always compared with, fitted on the same patients: a stack's members
+    /// on all modalities or on one, or the baselines of any other model.
     #[must_use]
-    pub fn baselines(&self) -> &Baselines {
-        &self.baselines
+    pub fn compared_with(&self) -> Vec<&Self> {
+        match &self.predictor {
+            Predictor::Stack(stack) => stack.compared_with(self.preprocessing.modalities.len()),
+            Predictor::Network(_) | Predictor::Linear(_) => self.baselines.iter().collect(),
+        }
     }
 }

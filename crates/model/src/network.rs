@@ -238,6 +238,7 @@ pub(crate) fn to_i64(size: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::{log_risks_and_probabilities, to_blocks};
 
     fn architecture() -> Architecture {
         Architecture {
@@ -334,8 +335,8 @@ mod tests {
             ndarray::Array2::from_shape_vec((patients, columns), values.clone()).unwrap()
         };
         let blocks: Vec<_> = golden.inputs.iter().zip(&golden.columns).map(block).collect();
-        let (risks, probabilities) =
-            crate::score::log_risks_and_probabilities(&network, &crate::score::to_blocks(&blocks));
+        let blocks = to_blocks(&blocks.iter().collect::<Vec<_>>());
+        let (risks, probabilities) = log_risks_and_probabilities(&network, &blocks);
         let spread = golden.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
         assert!(spread > 0.1, "the golden risks differ from nothing");
         for patient in 0..patients {

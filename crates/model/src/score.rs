@@ -1,14 +1,15 @@
 use ndarray::{Array2, s};
 use oncoweave_core::{
     Cohort, Prediction, Risk,
-    preprocess::{Design, Preprocessing},
+    preprocess::{Block, Design},
 };
 use tch::{Kind, Tensor};
 
 use crate::{
-    Error, Model, RidgeModel, RiskScale,
+    Error, Model, NetworkPredictor, Predictor,
     fit::use_one_thread,
     network::{Network, from_tensor, to_tensor},
+    stack::pick,
 };
 
 /// Patients that pass through the network at once. The last block is filled up with zeros: the
@@ -29,96 +30,92 @@ impl Model {
     /// # Panics
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        let design = design(&self.name, &self.preprocessing, cohort, rows)?;
-        let network = Network::new(&self.architecture, &self.weights);
-        let blocks: Vec<Array2<f32>> = design.blocks.iter().map(|block| block.x.clone()).collect();
-        let (risks, probabilities) = log_risks_and_probabilities(&network, &to_blocks(&blocks));
-        let scored = Scored { name: &self.name, scale: &self.scale, design: &design };
-        let mut predictions = scored.predictions(cohort, rows, &risks)?;
-        for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
-            prediction.class_probabilities = row.to_vec();
-        }
-        Ok(predictions)
+        let design = self.design(cohort, rows)?;
+        let read = self.modalities();
+        let blocks: Vec<&Block> = design.blocks.iter().collect();
+        let (risks, probabilities) = self.log_risks_and_probabilities(&blocks);
+        let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
+            if !risk.is_finite() {
+                let patient_id = cohort.patients[row].clone();
+                return Err(Error::NotFinite { patient_id, model: self.name.clone() });
+            }
+            let mut prediction = self.scale.prediction(&self.name, cohort, row, Risk(risk));
+            let absent = blocks.iter().filter(|block| !block.present[place]);
+            prediction.missing_modalities = absent
+                .map(|block| block.modality.clone())
+                .filter(|modality| read.contains(modality))
+                .collect();
+            prediction.class_probabilities = probabilities.row(place).to_vec();
+            Ok(prediction)
+        };
+        rows.iter().zip(&risks).enumerate().map(predict).collect()
     }
 
-    /// The columns of a cohort, in the modalities that the model reads, that it does not know and
-    /// leaves aside.
+    /// The columns of a cohort, in the modalities that the model was trained on, that it does not
+    /// know and leaves aside.
     ///
     /// # Errors
     /// When the cohort does not fit, as for [`Model::score`].
     pub fn unknown_columns(&self, cohort: &Cohort) -> Result<Vec<String>, Error> {
-        Ok(design(&self.name, &self.preprocessing, cohort, &[])?.unknown)
+        Ok(self.design(cohort, &[])?.unknown)
     }
-}
 
-impl RidgeModel {
-    /// Scores rows of a cohort as [`Model::score`] does.
-    ///
-    /// # Errors
-    /// When the cohort has none of the model's modalities, has one without all its columns, or a
-    /// risk is not finite.
-    ///
-    /// # Panics
-    /// When a row does not exist.
-    pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        let design = design(&self.name, &self.preprocessing, cohort, rows)?;
-        let scored = Scored { name: &self.name, scale: &self.scale, design: &design };
-        scored.predictions(cohort, rows, &self.log_risks(&design))
+    /// Prepares a cohort's rows: a block for each modality that the model was trained on.
+    pub(crate) fn design(&self, cohort: &Cohort, rows: &[usize]) -> Result<Design, Error> {
+        let found = cohort.modalities();
+        let expected = self.modalities();
+        if !found.iter().any(|name| expected.iter().any(|read| read == name)) {
+            return Err(Error::NoCommonModality {
+                model: self.name.clone(),
+                found: found.into_iter().map(str::to_owned).collect(),
+                expected,
+            });
+        }
+        let what = format!("the table does not fit the model `{}`", self.name);
+        self.preprocessing.apply(cohort, rows).map_err(Error::undefined(what))
     }
-}
 
-/// Prepares a cohort's rows for a model.
-fn design(
-    model: &str,
-    preprocessing: &Preprocessing,
-    cohort: &Cohort,
-    rows: &[usize],
-) -> Result<Design, Error> {
-    let found = cohort.modalities();
-    let known = |name: &str| preprocessing.widths().iter().any(|(width_of, _)| *width_of == name);
-    if !found.iter().any(|name| known(name)) {
-        return Err(Error::NoCommonModality {
-            model: model.to_owned(),
-            found: found.into_iter().map(str::to_owned).collect(),
-            expected: preprocessing.widths().iter().map(|(name, _)| (*name).to_owned()).collect(),
-        });
-    }
-    preprocessing
-        .apply(cohort, rows)
-        .map_err(Error::undefined(format!("the table does not fit the model `{model}`")))
-}
-
-/// A model's view of some rows.
-struct Scored<'a> {
-    name: &'a str,
-    scale: &'a RiskScale,
-    design: &'a Design,
-}
-
-impl Scored<'_> {
-    fn predictions(
-        &self,
-        cohort: &Cohort,
-        rows: &[usize],
-        risks: &[f64],
-    ) -> Result<Vec<Prediction>, Error> {
-        let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
-            if !risk.is_finite() {
-                let patient_id = cohort.patients[row].clone();
-                return Err(Error::NotFinite { patient_id, model: self.name.to_owned() });
-            }
-            let mut prediction = self.scale.prediction(self.name, cohort, row, Risk(risk));
-            let absent = self.design.blocks.iter().filter(|block| !block.present[place]);
-            prediction.missing_modalities = absent.map(|block| block.modality.clone()).collect();
-            Ok(prediction)
+    /// The log-risks, (patients,), and class probabilities, (patients, classes).
+    fn log_risks_and_probabilities(&self, blocks: &[&Block]) -> (Vec<f64>, Array2<f64>) {
+        if let Predictor::Network(network) = &self.predictor {
+            return network.outputs(blocks);
+        }
+        let risks = self.predictor.log_risks(blocks);
+        let classifier = match &self.predictor {
+            Predictor::Stack(stack) => stack.classifier(),
+            Predictor::Network(_) | Predictor::Linear(_) => None,
         };
-        rows.iter().zip(risks).enumerate().map(predict).collect()
+        let probabilities = match classifier {
+            Some(model) => model.log_risks_and_probabilities(&pick(blocks, model)).1,
+            None => Array2::zeros((risks.len(), 0)),
+        };
+        (risks, probabilities)
+    }
+}
+
+impl Predictor {
+    /// The log-risk of each patient, (patients,).
+    pub(crate) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
+        match self {
+            Self::Network(network) => network.outputs(blocks).0,
+            Self::Linear(linear) => linear.log_risks(blocks),
+            Self::Stack(stack) => stack.log_risks(blocks),
+        }
+    }
+}
+
+impl NetworkPredictor {
+    /// The log-risks, (patients,), and class probabilities, (patients, classes).
+    fn outputs(&self, blocks: &[&Block]) -> (Vec<f64>, Array2<f64>) {
+        let network = Network::new(&self.architecture, &self.weights);
+        let matrices: Vec<&Array2<f32>> = blocks.iter().map(|block| &block.x).collect();
+        log_risks_and_probabilities(&network, &to_blocks(&matrices))
     }
 }
 
 /// Cuts matrices into blocks of patients of one size, the last one filled up with zeros.
-pub(crate) fn to_blocks(matrices: &[Array2<f32>]) -> PaddedBlocks {
-    let patients = matrices.first().map_or(0, ndarray::ArrayBase::nrows);
+pub(crate) fn to_blocks(matrices: &[&Array2<f32>]) -> PaddedBlocks {
+    let patients = matrices.first().map_or(0, |matrix| matrix.nrows());
     let cut = |start: usize| {
         let end = (start + BLOCK).min(patients);
         let pad = |matrix: &Array2<f32>| {
@@ -126,7 +123,7 @@ pub(crate) fn to_blocks(matrices: &[Array2<f32>]) -> PaddedBlocks {
             block.slice_mut(s![..end - start, ..]).assign(&matrix.slice(s![start..end, ..]));
             to_tensor(&block.into_dyn())
         };
-        matrices.iter().map(pad).collect()
+        matrices.iter().map(|matrix| pad(matrix)).collect()
     };
     PaddedBlocks { patients, blocks: (0..patients).step_by(BLOCK).map(cut).collect() }
 }

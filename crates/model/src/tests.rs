@@ -131,7 +131,9 @@ fn a_run_that_was_cut_off_ends_with_the_same_model() {
         config.training.batch_size = batch_size;
         let whole = saved(&train_on(&cohort, &rows, &config));
         let folder = tempfile::tempdir().unwrap();
-        for (model, member, last) in [("fusion", 1, 1), ("fusion", 2, 7), ("imaging alone", 1, 4)] {
+        for (model, member, last) in
+            [("fusion", 1, 1), ("fusion", 2, 7), ("network, imaging alone", 1, 4)]
+        {
             let mut stop = |report: &EpochReport| {
                 let here = (report.model, report.member, report.record.epoch);
                 if here == (model, member, last) {
@@ -152,7 +154,7 @@ fn a_run_that_was_cut_off_ends_with_the_same_model() {
         let resumed =
             train(&dataset(&cohort), &rows, &config, Some(folder.path()), &mut listen).unwrap();
         assert_eq!(saved(&resumed), whole);
-        assert_eq!(epochs[0], ("imaging alone".to_owned(), 5));
+        assert_eq!(epochs[0], ("network, imaging alone".to_owned(), 5));
     }
 }
 
@@ -197,7 +199,8 @@ fn a_patient_scores_the_same_alone_and_in_company() {
     let cohort = small().cohort;
     let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
     let together = model.score(&cohort, &all_rows(&cohort)).unwrap();
-    let ridge = &model.baselines().ridge[0];
+    let ridge = model.compared_with()[0];
+    assert_eq!(ridge.name(), "ridge Cox");
     let ridge_together = ridge.score(&cohort, &all_rows(&cohort)).unwrap();
     for row in 0..cohort.len() {
         assert_eq!(model.score(&cohort, &[row]).unwrap()[0], together[row]);
@@ -281,14 +284,16 @@ fn a_broken_model_folder_is_refused_in_words() {
         Model::load(&path).unwrap_err().to_string()
     };
     for (file, from, to, expected) in [
-        ("model.toml", "schema = 1", "schema = 2", "layout 2, this program reads layout 1"),
-        ("model.toml", "schema = 1", "schema = [", "cannot be read as this program writes it"),
+        ("model.toml", "schema = 2", "schema = 1", "layout 1, this program reads layout 2"),
+        ("model.toml", "schema = 2", "schema = [", "cannot be read as this program writes it"),
         ("model.toml", "\nwidth = 16", "\nwidth = 9", "must have shape [9, 12], got [16, 12]"),
         ("features.json", "\"clinical.age\"", "7", "cannot be read as this program writes it"),
         ("features.json", "\"name\": \"imaging\"", "\"name\": \"mr\"", "are described here"),
         ("baseline.json", "median_risk", "mean_risk", "unknown field `mean_risk`"),
         ("training.json", "{", "", "cannot be read as this program writes it"),
-        ("baselines/ridge_cox.json", "\"log_hazard_ratio\"", "\"beta\"", "unknown field `beta`"),
+        ("baselines/0/coefficients.json", "\"log_hazard_ratio\"", "\"b\"", "unknown field `b`"),
+        ("baselines/0/coefficients.json", "clinical.age", "clinical.ago", "are not those of the"),
+        ("baselines/0/model.toml", "linear", "stack", "cannot be made of what stands here"),
     ] {
         let error = break_file(file, &|text| text.replacen(from, to, 1));
         assert!(error.contains(expected), "{file}: {error}");
@@ -355,9 +360,9 @@ fn every_fusion_result_has_its_baselines_beside_it() {
     let expected = [
         "fusion",
         "ridge Cox",
-        "genomics alone",
-        "imaging alone",
-        "clinical alone",
+        "network, genomics alone",
+        "network, imaging alone",
+        "network, clinical alone",
         "ridge Cox, genomics alone",
         "ridge Cox, imaging alone",
         "ridge Cox, clinical alone",
@@ -408,8 +413,8 @@ fn one_modality_is_not_compared_with_itself() {
     let mut config = quick_config();
     config.modalities = Some(vec!["clinical".to_owned()]);
     let model = train_on(&cohort, &all_rows(&cohort), &config);
-    assert!(model.baselines().networks.is_empty());
-    assert_eq!(model.baselines().ridge.len(), 1);
+    let names: Vec<&str> = model.compared_with().iter().map(|model| model.name()).collect();
+    assert_eq!(names, ["ridge Cox"]);
 }
 
 #[test]
@@ -434,7 +439,8 @@ fn what_is_undefined_is_said_and_left_out() {
     assert!(fusion.c_index.is_some());
     assert_eq!(fusion.folds[3].c_index, None);
     assert!(fusion.folds[3].note.as_ref().unwrap().contains("can be compared"));
-    let imaging = evaluation.models.iter().find(|model| model.name == "imaging alone").unwrap();
+    let imaging =
+        evaluation.models.iter().find(|model| model.name == "network, imaging alone").unwrap();
     let note = imaging.folds[0].note.as_ref().unwrap();
     assert!(note.contains("no column is left"), "{note}");
     let notes = evaluation.notes.join("\n");

@@ -1,0 +1,81 @@
+use oncoweave_core::{
+    Survival, Undefined,
+    cox::{CoxModel, fit_ridge_cv},
+    preprocess::{Block, Design},
+};
+use serde::{Deserialize, Serialize};
+
+/// Parts of the training part that the penalty is chosen over.
+const PENALTY_FOLDS: usize = 5;
+
+/// Penalized Cox regression: the content of `coefficients.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linear {
+    /// The penalty, chosen by cross-validation inside the training part.
+    pub penalty: f64,
+    /// The log partial likelihood of the training patients, without the penalty.
+    pub log_likelihood: f64,
+    /// The log hazard ratio of one standard deviation of each column, in the columns' order.
+    pub coefficients: Vec<Coefficient>,
+}
+
+/// One column of [`Linear`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coefficient {
+    /// The column as in the aligned table, `<modality>.<feature>`.
+    pub column: String,
+    /// The log hazard ratio of one standard deviation; positive is worse.
+    pub log_hazard_ratio: f64,
+}
+
+/// Chooses the penalty inside the training part and fits all of it.
+pub(crate) fn fit_ridge(
+    design: &Design,
+    outcomes: &[Survival],
+    seed: u64,
+) -> Result<CoxModel, Undefined> {
+    let events = outcomes.iter().filter(|outcome| outcome.event).count();
+    let folds = PENALTY_FOLDS.min(events).max(2);
+    fit_ridge_cv(&design.concatenated(), outcomes, folds, seed)
+}
+
+impl Linear {
+    pub(crate) fn new(fitted: &CoxModel, design: &Design) -> Self {
+        let column = |(name, &log_hazard_ratio): (&str, &f64)| Coefficient {
+            column: name.to_owned(),
+            log_hazard_ratio,
+        };
+        Self {
+            penalty: fitted.penalty,
+            log_likelihood: fitted.log_likelihood,
+            coefficients: design
+                .names()
+                .into_iter()
+                .zip(&fitted.coefficients)
+                .map(column)
+                .collect(),
+        }
+    }
+
+    /// The log-risk of each patient, (patients,): a plain sum row by row, because a matrix product
+    /// rounds otherwise for other numbers of patients.
+    pub(crate) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
+        let coefficients: Vec<f64> =
+            self.coefficients.iter().map(|column| column.log_hazard_ratio).collect();
+        let patients = blocks.first().map_or(0, |block| block.x.nrows());
+        let mut log_risks = vec![0.0; patients];
+        let mut start = 0;
+        for block in blocks {
+            let own = &coefficients[start..start + block.x.ncols()];
+            for (log_risk, row) in log_risks.iter_mut().zip(block.x.rows()) {
+                for (&value, coefficient) in row.iter().zip(own) {
+                    *log_risk += f64::from(value) * coefficient;
+                }
+            }
+            start += block.x.ncols();
+        }
+        log_risks
+    }
+}

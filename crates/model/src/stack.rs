@@ -1,0 +1,123 @@
+use oncoweave_core::preprocess::Block;
+use serde::{Deserialize, Serialize};
+
+use crate::{Model, Predictor, RiskScale};
+
+/// A weighted sum of models: each member's log-risk, less its mean and divided by its standard
+/// deviation, times its weight.
+///
+/// A member all of whose modalities a patient lacks adds nothing: it is taken at its mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stack {
+    /// Every model that the weights were chosen among; many have weight 0.
+    pub members: Vec<Member>,
+    /// For each modality the same stack as if the modality had never been measured.
+    pub without: Vec<Without>,
+}
+
+/// One model of a [`Stack`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// The model, fitted to all training patients.
+    pub model: Model,
+    /// The log hazard ratio of one standard deviation of its risk; 0 or more.
+    pub weight: f64,
+    /// Its mean log-risk over the training patients.
+    pub mean: f64,
+    /// The standard deviation of its out-of-fold log-risk within folds.
+    pub standard_deviation: f64,
+}
+
+/// A stack whose weights were chosen anew among the members that do not read a modality.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Without {
+    /// The modality that it does without.
+    pub modality: String,
+    /// One weight a member.
+    pub weights: Vec<f64>,
+    /// Its own baseline hazard.
+    pub scale: RiskScale,
+}
+
+impl Stack {
+    /// Whether any member with a weight reads a modality.
+    #[must_use]
+    pub fn reads(&self, modality: &str) -> bool {
+        let mut weighted = self.members.iter().filter(|member| member.weight > 0.0);
+        weighted.any(|member| member.model.modalities().iter().any(|name| name == modality))
+    }
+
+    /// The member whose class probabilities are the stack's own: the first with a subtype head,
+    /// which reads all modalities wherever that network could be fitted.
+    pub(crate) fn classifier(&self) -> Option<&Model> {
+        self.members.iter().map(|member| &member.model).find(|model| !model.classes().is_empty())
+    }
+
+    /// The members that read all modalities or one.
+    pub(crate) fn compared_with(&self, modalities: usize) -> Vec<&Model> {
+        let width = |model: &Model| model.preprocessing.modalities.len();
+        let models = self.members.iter().map(|member| &member.model);
+        models.filter(|model| [1, modalities].contains(&width(model))).collect()
+    }
+
+    /// The log-risk of each patient, (patients,), from the blocks of all modalities that are read.
+    pub(crate) fn log_risks(&self, blocks: &[&Block]) -> Vec<f64> {
+        let patients = blocks.first().map_or(0, |block| block.x.nrows());
+        let mut log_risks = vec![0.0; patients];
+        for member in self.members.iter().filter(|member| member.weight > 0.0) {
+            for (sum, share) in log_risks.iter_mut().zip(member.shares(blocks)) {
+                *sum += share;
+            }
+        }
+        log_risks
+    }
+}
+
+impl Member {
+    /// What the member adds to each patient's log-risk, (patients,).
+    fn shares(&self, blocks: &[&Block]) -> Vec<f64> {
+        let own = pick(blocks, &self.model);
+        let log_risks = self.model.predictor.log_risks(&own);
+        let share = |(patient, log_risk): (usize, f64)| {
+            if own.iter().any(|block| block.present[patient]) {
+                self.weight * (log_risk - self.mean) / self.standard_deviation
+            } else {
+                0.0
+            }
+        };
+        log_risks.into_iter().enumerate().map(share).collect()
+    }
+}
+
+/// The blocks that a model reads, in its own order.
+pub(crate) fn pick<'a>(blocks: &[&'a Block], model: &Model) -> Vec<&'a Block> {
+    let block = |(modality, _): (&str, usize)| {
+        let found = blocks.iter().find(|block| block.modality == modality);
+        *found.expect("a stack's blocks are those of its members")
+    };
+    model.preprocessing.widths().into_iter().map(block).collect()
+}
+
+impl Model {
+    /// The stack as it would be had the modality never been measured, named
+    /// `fusion without <modality>`; `None` for another model, or where no weight was left.
+    #[must_use]
+    pub fn without(&self, modality: &str) -> Option<Self> {
+        let Predictor::Stack(stack) = &self.predictor else { return None };
+        let without = stack.without.iter().find(|without| without.modality == modality)?;
+        let members = stack.members.iter().zip(&without.weights);
+        let members = members.filter(|(_, weight)| **weight > 0.0);
+        let members: Vec<Member> =
+            members.map(|(member, &weight)| Member { weight, ..member.clone() }).collect();
+        (!members.is_empty()).then(|| Self {
+            name: format!("{} without {modality}", self.name),
+            predictor: Predictor::Stack(Stack { members, without: vec![] }),
+            scale: without.scale.clone(),
+            config: self.config.clone(),
+            preprocessing: self.preprocessing.clone(),
+            training: self.training.clone(),
+            baselines: vec![],
+        })
+    }
+}
