@@ -24,6 +24,7 @@ pub mod nelson_aalen;
 pub mod preprocess;
 pub mod roc;
 pub mod split;
+pub mod stack;
 
 mod active_set;
 mod cohort;
