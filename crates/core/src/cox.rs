@@ -194,7 +194,7 @@ pub fn fit_ridge_cv(
 }
 
 /// From the largest penalty to the smallest.
-fn penalty_grid(scale: f64) -> Vec<f64> {
+pub(crate) fn penalty_grid(scale: f64) -> Vec<f64> {
     (0..16).map(|step| scale * 10_f64.powf(1.0 - f64::from(step) / 3.0)).collect()
 }
 

@@ -14,6 +14,7 @@ pub mod competing_risks;
 pub mod concordance;
 pub mod concordance_interval;
 pub mod cox;
+pub mod cross_fit;
 pub mod decision;
 pub mod delong;
 pub mod elastic_net;

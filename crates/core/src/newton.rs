@@ -57,6 +57,12 @@ impl Geometry {
         Self { x, gram, variance }
     }
 
+    /// Of centered columns whose inner products of rows are known.
+    pub(crate) fn of_centered(x: Array2<f64>, gram: Option<Array2<f64>>) -> Self {
+        let variance = x.iter().map(|value| value * value).sum::<f64>() / x.nrows() as f64;
+        Self { x, gram, variance }
+    }
+
     pub(crate) fn part(&self, rows: &[usize]) -> Part {
         if let Some(gram) = &self.gram {
             let matrix = pick(gram, rows, rows);
@@ -100,6 +106,17 @@ impl Part {
         penalty: f64,
         start: Option<&[f64]>,
     ) -> Result<Fitted, Undefined> {
+        self.fit_within(sets, penalty, start, SMALL_GAIN)
+    }
+
+    /// As [`Self::fit`], up to a gain relative to the objective that is too small for another step.
+    pub(crate) fn fit_within(
+        &self,
+        sets: &RiskSets,
+        penalty: f64,
+        start: Option<&[f64]>,
+        small_gain: f64,
+    ) -> Result<Fitted, Undefined> {
         let mut solution = start.map_or_else(|| vec![0.0; self.matrix.ncols()], <[f64]>::to_vec);
         let mut log_risks = times(&self.matrix, &solution);
         for _ in 0..NEWTON_STEPS {
@@ -109,7 +126,7 @@ impl Part {
             let step = self.newton_step(&at, &downhill, penalty);
             let gain = self.inner(&downhill, &step.solution, &step.log_risks);
             let objective = 0.5 * penalty * self.inner(&solution, &solution, &log_risks) - at.value;
-            let small = gain <= SMALL_GAIN * (1.0 + objective.abs());
+            let small = gain <= small_gain * (1.0 + objective.abs());
             let length = if small {
                 1.0
             } else {
@@ -241,7 +258,7 @@ fn finish(
 }
 
 /// `XXᵀ`, by blocks of rows in parallel.
-fn inner_products(x: &Array2<f64>) -> Array2<f64> {
+pub(crate) fn inner_products(x: &Array2<f64>) -> Array2<f64> {
     let patients = x.nrows();
     let block = patients.div_ceil(16).max(1);
     let blocks: Vec<(usize, Array2<f64>)> = (0..patients)
