@@ -9,21 +9,22 @@ use crate::Error;
 /// | Name | Default | Purpose | Range |
 /// | --- | --- | --- | --- |
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
-/// | `model` | `"network"` | what to train: `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
+/// | `model` | `"stack"` | what to train: `"stack"`, the networks and penalized Cox models that do best together, see [`crate::Stack`]; `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
+/// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
 /// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
 /// | `network.dropout` | 0.3 | share of the fused layer's units dropped in training | 0 .. below 1 |
 /// | `network.input_dropout` | 0 | share of the inputs dropped in training | 0 .. below 1 |
 /// | `heads.subtype` | `"auto"` | `"auto"`: a class head where the training part has 2 to 20 classes; `"on"`; `"off"` | |
 /// | `heads.subtype_weight` | 0.3 | weight of the class loss beside the survival loss | 0 .. 1000 |
-/// | `training.ensemble` | 4 | networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
+/// | `training.ensemble` | 4 | with `model = "network"`: networks trained from seeds of their own, each with its own validation part, and merged into one of that many times the width that gives their mean | 1 .. 64 |
 /// | `training.learning_rate` | 0.0003 | step of AdamW | above 0 .. 1 |
 /// | `training.weight_decay` | 0.01 | decoupled decay of weights, biases left out | 0 .. 100 |
 /// | `training.epochs` | 1500 | passes over the training part at most | 1 .. 1000000 |
 /// | `training.batch_size` | 0 | patients in a step; 0 is the whole training part, which Cox losses like best | 0 or 2 and more |
-/// | `training.validation_fraction` | 0.2 | share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
+/// | `training.validation_fraction` | 0.2 | with `model = "network"`: share of the training part that early stopping watches; 0 trains all epochs | 0 .. 0.5 |
 /// | `training.patience` | 40 | epochs without a better validation loss before stopping | 1 and more |
 /// | `training.clip_norm` | 5 | longest gradient | above 0 |
 /// | `training.threads` | 0 | networks trained at the same time in cross-validation; 0 is one a processor. Never changes a result | 0 .. 1024 |
@@ -40,6 +41,8 @@ pub struct TrainConfig {
     /// The times that survival is reported at, in days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizons_days: Option<Vec<f64>>,
+    /// How models are weighted.
+    pub stack: StackConfig,
     /// The shape of the network.
     pub network: NetworkConfig,
     /// What the network predicts beside survival.
@@ -52,11 +55,22 @@ pub struct TrainConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
-    /// The network of the settings.
+    /// Networks and penalized Cox models, on all modalities and on parts of them, weighted by
+    /// their out-of-fold risks.
     #[default]
+    Stack,
+    /// The network of the settings.
     Network,
     /// Ridge Cox with its penalty chosen inside the training part.
     RidgeCox,
+}
+
+/// `[stack]`: how the models of a stack are weighted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StackConfig {
+    /// Folds inside the training part.
+    pub folds: usize,
 }
 
 /// `[network]`: the shape of the network.
@@ -127,10 +141,17 @@ impl Default for TrainConfig {
             model: ModelKind::default(),
             modalities: None,
             horizons_days: None,
+            stack: StackConfig::default(),
             network: NetworkConfig::default(),
             heads: HeadsConfig::default(),
             training: TrainingConfig::default(),
         }
+    }
+}
+
+impl Default for StackConfig {
+    fn default() -> Self {
+        Self { folds: 5 }
     }
 }
 
@@ -190,6 +211,8 @@ impl TrainConfig {
         let width = 1..=65_536;
         let share = |value: f64| (0.0..1.0).contains(&value);
         check("seed", "at most 2^63 - 1", self.seed, self.seed <= i64::MAX.unsigned_abs())?;
+        let folds = self.stack.folds;
+        check("stack.folds", "3 to 20", folds, (3..=20).contains(&folds))?;
         check("network.width", "1 to 65536", network.width, width.contains(&network.width))?;
         let fused = network.fused_width;
         check("network.fused_width", "1 to 65536", fused, width.contains(&fused))?;
@@ -271,6 +294,7 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_named() {
         for (text, setting) in [
+            ("[stack]\nfolds = 2", "stack.folds"),
             ("[network]\nwidth = 0", "network.width"),
             ("[network]\nfused_width = 0", "network.fused_width"),
             ("[network]\ndropout = 1.0", "network.dropout"),

@@ -13,7 +13,7 @@ use crate::{
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
-    plan::{Plan, Recipe, patient_digest},
+    plan::{Fitted, Group, Plan, Recipe, patient_digest},
     scale::default_horizons,
     train::with_causes,
 };
@@ -170,10 +170,13 @@ struct Fold<'a> {
     rows: Vec<usize>,
 }
 
-/// One fit: a model on one training part.
+/// What came of the models of a training part.
+type Attempts = Vec<(Recipe, Result<Fitted, Error>)>;
+
+/// One fit: models on one training part.
 struct Task<'a> {
     fold: &'a Fold<'a>,
-    recipe: &'a Recipe,
+    group: &'a Group,
 }
 
 fn run_folds(
@@ -191,17 +194,17 @@ fn run_folds(
         Ok(Fold { number, plan, rows: rows_where(&|other| other == number) })
     };
     let parts = folds.numbers().into_iter().map(fold).collect::<Result<Vec<_>, Error>>()?;
-    let recipes = parts[0].plan.recipes();
-    let of = |recipe| parts.iter().map(move |fold| Task { fold, recipe });
-    let tasks: Vec<Task> = recipes.iter().flat_map(of).collect();
+    let groups = parts[0].plan.groups();
+    let of = |group| parts.iter().map(move |fold| Task { fold, group });
+    let tasks: Vec<Task> = groups.iter().flat_map(of).collect();
     let done = AtomicUsize::new(0);
     let fit = |task: &Task| {
-        let Task { fold, recipe } = task;
-        let model = fold.plan.fit(recipe, None, &mut |_| ControlFlow::Continue(()));
+        let Task { fold, group } = task;
+        let fitted = fold.plan.fit(group, None, &mut |_| ControlFlow::Continue(()));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        let model_name = fold.plan.name(recipe);
-        progress(&CvProgress { fold: fold.number, model: model_name, done, total: tasks.len() });
-        model
+        let model = fold.plan.name(&group.0[0]);
+        progress(&CvProgress { fold: fold.number, model, done, total: tasks.len() });
+        fitted
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.training.threads)
@@ -209,10 +212,10 @@ fn run_folds(
         .map_err(std::io::Error::other)?;
     let judged = pool.install(|| {
         let fitted: Vec<_> = tasks.par_iter().with_max_len(1).map(fit).collect();
-        let mut by_fold: Vec<Vec<(Recipe, Result<Model, Error>)>> = vec![];
+        let mut by_fold: Vec<Attempts> = vec![];
         by_fold.resize_with(parts.len(), Vec::new);
-        for (index, (task, model)) in tasks.iter().zip(fitted).enumerate() {
-            by_fold[index % parts.len()].push((task.recipe.clone(), model));
+        for (index, models) in fitted.into_iter().enumerate() {
+            by_fold[index % parts.len()].extend(models);
         }
         let judge = |(fold, fitted): (&Fold, _)| {
             judge_fold(data.cohort, fold, fitted)
@@ -220,9 +223,11 @@ fn run_folds(
         };
         parts.par_iter().zip(by_fold).map(judge).collect::<Result<Vec<_>, Error>>()
     })?;
-    let names: Vec<String> = recipes.iter().map(|recipe| parts[0].plan.name(recipe)).collect();
+    let recipes = groups.iter().flat_map(|group| &group.0);
+    let names: Vec<String> = recipes.map(|recipe| parts[0].plan.name(recipe)).collect();
     let mut candidates = transpose(judged);
-    candidates.sort_by_key(|candidate| names.iter().position(|name| name == &candidate.name));
+    // The model asked for is first, whatever it is called.
+    candidates[1..].sort_by_key(|one| names.iter().position(|name| name == &one.name));
     let held_out = |fold: &Fold| HeldOut {
         fold: fold.number,
         reference: fold.plan.outcomes().to_vec(),
@@ -232,11 +237,7 @@ fn run_folds(
 }
 
 /// Puts a fold's models together and scores the patients that it left out with each of them.
-fn judge_fold(
-    cohort: &Cohort,
-    fold: &Fold,
-    fitted: Vec<(Recipe, Result<Model, Error>)>,
-) -> Result<Vec<Judged>, Error> {
+fn judge_fold(cohort: &Cohort, fold: &Fold, fitted: Attempts) -> Result<Vec<Judged>, Error> {
     let (model, failures) = fold.plan.finish(fitted)?;
     let times = brier_times(model.horizons_days());
     let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);

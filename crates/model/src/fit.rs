@@ -80,6 +80,10 @@ pub(crate) struct Job<'a> {
     pub(crate) config: &'a TrainConfig,
     /// The network of the ensemble, from 1.
     pub(crate) member: usize,
+    /// The networks of the ensemble.
+    pub(crate) members: usize,
+    /// The rows that early stopping watches, rising; by default the settings' share, drawn by the seed.
+    pub(crate) validation: Option<&'a [usize]>,
     pub(crate) checkpoint: Option<&'a Path>,
 }
 
@@ -126,7 +130,7 @@ pub(crate) fn fit(
         let report = EpochReport {
             model: job.name,
             member: job.member,
-            members: job.config.training.ensemble,
+            members: job.members,
             record,
             epochs: job.config.training.epochs,
             best_epoch: state.best_epoch,
@@ -152,6 +156,10 @@ pub(crate) fn fit(
 /// where the settings want none or it would have fewer than two events.
 fn split(job: &Job, data: &Data) -> (Vec<usize>, Vec<usize>) {
     let everyone: Vec<usize> = (0..data.outcomes.len()).collect();
+    if let Some(watched) = job.validation {
+        let train = everyone.iter().copied().filter(|row| watched.binary_search(row).is_err());
+        return (train.collect(), watched.to_vec());
+    }
     let fraction = job.config.training.validation_fraction;
     if fraction == 0.0 {
         return (everyone, vec![]);
@@ -386,6 +394,9 @@ fn fingerprint(job: &Job, data: &Data) -> String {
     hash.update(json(serde_json::to_string(&config)));
     hash.update(json(serde_json::to_string(job.architecture)));
     hash.update(job.seed().to_le_bytes());
+    for &row in job.validation.unwrap_or_default() {
+        hash.update(row.to_le_bytes());
+    }
     for block in &data.blocks {
         for value in block {
             hash.update(value.to_le_bytes());

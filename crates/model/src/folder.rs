@@ -6,8 +6,8 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Stack, TrainConfig,
-    Without,
+    Architecture, Error, Linear, Member, Model, NetworkPredictor, Predictor, Share, Stack,
+    TrainConfig, Without,
     card::card,
     checkpoint::{from_bytes, to_bytes},
 };
@@ -56,6 +56,9 @@ enum Kind {
 #[serde(deny_unknown_fields)]
 struct StackFile {
     schema: u32,
+    choice: String,
+    c_index: Option<f64>,
+    shares: Vec<Share>,
     members: Vec<MemberLine>,
     without: Vec<Without>,
 }
@@ -69,6 +72,7 @@ struct MemberLine {
     weight: f64,
     mean: f64,
     standard_deviation: f64,
+    c_index: Option<f64>,
 }
 
 /// The content of `features.json`.
@@ -241,9 +245,17 @@ fn write_stack(stack: &Stack, folder: &Path) -> Result<(), Error> {
         weight: member.weight,
         mean: member.mean,
         standard_deviation: member.standard_deviation,
+        c_index: member.c_index,
     };
     let members = stack.members.iter().map(line).collect();
-    let file = StackFile { schema: SCHEMA, members, without: stack.without.clone() };
+    let file = StackFile {
+        schema: SCHEMA,
+        choice: stack.choice.clone(),
+        c_index: stack.c_index,
+        shares: stack.shares.clone(),
+        members,
+        without: stack.without.clone(),
+    };
     write_json(&folder.join(STACK), &file)
 }
 
@@ -254,12 +266,12 @@ fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Err
     let file: StackFile = read_json(&path)?;
     let bad = |reason| Error::BadFile { path: path.clone(), reason };
     let mut members = vec![];
-    for (index, line) in file.members.into_iter().enumerate() {
+    for (index, line) in file.members.iter().enumerate() {
         let own = numbered(folder, MEMBERS, index);
         let model = Model::load_to_depth(&own, 0)?;
         let columns = |part: &ModalityColumns| preprocessing.modalities.contains(part);
         if model.name != line.name || !model.preprocessing.modalities.iter().all(columns) {
-            let (expected, found) = (line.name, own.display());
+            let (expected, found) = (&line.name, own.display());
             return Err(bad(format!("`{expected}` does not belong to the model in {found}")));
         }
         let weighted = line.weight >= 0.0 && line.weight.is_finite();
@@ -274,6 +286,7 @@ fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Err
             weight: line.weight,
             mean: line.mean,
             standard_deviation: line.standard_deviation,
+            c_index: line.c_index,
         });
     }
     if !members.iter().any(|member| member.weight > 0.0) {
@@ -282,7 +295,8 @@ fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Err
     if file.without.iter().any(|without| without.weights.len() != members.len()) {
         return Err(bad("`without` must have one weight for each member".to_owned()));
     }
-    Ok(Stack { members, without: file.without })
+    let StackFile { choice, c_index, shares, without, .. } = file;
+    Ok(Stack { members, without, shares, choice, c_index })
 }
 
 /// `members/0`.

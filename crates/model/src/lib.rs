@@ -27,20 +27,25 @@ mod plan;
 mod scale;
 mod score;
 mod stack;
+mod stacking;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
 
-pub use config::{HeadsConfig, ModelKind, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use config::{
+    HeadsConfig, ModelKind, NetworkConfig, StackConfig, SubtypeHead, TrainConfig, TrainingConfig,
+};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};
 pub use folds::Folds;
-pub use linear::{Coefficient, Linear};
-pub use model::{FUSION, MemberRecord, Model, NetworkPredictor, Predictor, TrainingRecord};
+pub use linear::{Coefficient, Linear, ModalityPenalty};
+pub use model::{
+    FUSION, MemberRecord, Model, NETWORK, NetworkPredictor, Predictor, TrainingRecord,
+};
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use scale::RiskScale;
-pub use stack::{Member, Stack, Without};
+pub use stack::{Member, Share, Stack, Without};
 pub use train::{Dataset, train};

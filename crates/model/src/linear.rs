@@ -1,6 +1,7 @@
 use oncoweave_core::{
     Survival, Undefined,
     cox::{CoxModel, fit_ridge_cv},
+    cross_fit::CrossFitted,
     preprocess::{Block, Design},
 };
 use serde::{Deserialize, Serialize};
@@ -12,12 +13,22 @@ const PENALTY_FOLDS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
-    /// The penalty, chosen by cross-validation inside the training part.
-    pub penalty: f64,
+    /// The penalty of each modality's columns, chosen by cross-validation inside the training part.
+    pub penalties: Vec<ModalityPenalty>,
     /// The log partial likelihood of the training patients, without the penalty.
     pub log_likelihood: f64,
     /// The log hazard ratio of one standard deviation of each column, in the columns' order.
     pub coefficients: Vec<Coefficient>,
+}
+
+/// One modality's penalty in [`Linear`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModalityPenalty {
+    /// The modality.
+    pub modality: String,
+    /// The penalty on half the sum of the squares of its coefficients.
+    pub penalty: f64,
 }
 
 /// One column of [`Linear`].
@@ -43,19 +54,27 @@ pub(crate) fn fit_ridge(
 
 impl Linear {
     pub(crate) fn new(fitted: &CoxModel, design: &Design) -> Self {
+        let penalties = vec![fitted.penalty; design.blocks.len()];
+        Self::of(&fitted.coefficients, &penalties, fitted.log_likelihood, design)
+    }
+
+    pub(crate) fn cross_fitted(fitted: &CrossFitted, design: &Design) -> Self {
+        Self::of(&fitted.coefficients, &fitted.penalties, fitted.log_likelihood, design)
+    }
+
+    fn of(coefficients: &[f64], penalties: &[f64], log_likelihood: f64, design: &Design) -> Self {
         let column = |(name, &log_hazard_ratio): (&str, &f64)| Coefficient {
             column: name.to_owned(),
             log_hazard_ratio,
         };
+        let penalty = |(block, &penalty): (&Block, &f64)| ModalityPenalty {
+            modality: block.modality.clone(),
+            penalty,
+        };
         Self {
-            penalty: fitted.penalty,
-            log_likelihood: fitted.log_likelihood,
-            coefficients: design
-                .names()
-                .into_iter()
-                .zip(&fitted.coefficients)
-                .map(column)
-                .collect(),
+            penalties: design.blocks.iter().zip(penalties).map(penalty).collect(),
+            log_likelihood,
+            coefficients: design.names().into_iter().zip(coefficients).map(column).collect(),
         }
     }
 

@@ -6,6 +6,9 @@ use crate::{Architecture, EpochRecord, Linear, RiskScale, Stack, TrainConfig, ne
 /// The name of the model that is trained; the others are its parts and what it is compared with.
 pub const FUSION: &str = "fusion";
 
+/// The network on all modalities, where another model is `fusion`.
+pub const NETWORK: &str = "network";
+
 /// A trained model with everything that scoring a patient takes.
 ///
 /// It holds plain numbers alone, so that threads can share it.

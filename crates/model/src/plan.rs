@@ -1,14 +1,16 @@
 //! Everything that the models of one training part share, and how each of them is fitted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use oncoweave_core::{
     Cohort, PatientId, Risk, Survival,
+    cross_fit::{CrossFitted, RidgeBlocks},
     preprocess::{Block, Design, Preprocessing},
+    split::{Stratum, stratified_folds},
 };
 use sha2::{Digest, Sha256};
 
@@ -18,9 +20,10 @@ use crate::{
     ensemble::merge,
     fit::{Data, Job, fit, hex},
     linear::fit_ridge,
-    model::FUSION,
+    model::{FUSION, NETWORK},
     network::{ArchitectureKind, InputLayer},
     scale::default_horizons,
+    stacking::stack,
     train::with_causes,
 };
 
@@ -37,6 +40,8 @@ pub(crate) struct Plan<'a> {
     modalities: Vec<String>,
     classes: Vec<String>,
     horizons_days: Vec<f64>,
+    /// The inner fold of each patient, (patients,); empty but for a stack.
+    pub(crate) inner: Vec<u32>,
     notes: Vec<String>,
 }
 
@@ -54,6 +59,8 @@ pub(crate) enum Method {
     Network,
     /// Ridge Cox with one penalty for all columns.
     Ridge,
+    /// Ridge Cox with a penalty for each modality.
+    RidgeByModality,
 }
 
 /// Which of the cohort's modalities a model reads.
@@ -63,7 +70,20 @@ pub(crate) enum Reads {
     All,
     /// One of several.
     Alone(String),
+    /// All but one.
+    Without(String),
 }
+
+/// A fitted model, and what it says of the patients of each inner fold without having seen them.
+pub(crate) struct Fitted {
+    pub(crate) model: Model,
+    /// (patients,), comparable within an inner fold; in a stack's parts alone.
+    pub(crate) out_of_fold: Vec<f64>,
+}
+
+/// Models that are fitted in one go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group(pub(crate) Vec<Recipe>);
 
 impl Recipe {
     pub(crate) fn new(method: Method, reads: Reads) -> Self {
@@ -73,10 +93,12 @@ impl Recipe {
     /// The model's name: `network`, or such as `ridge Cox, clinical alone`.
     pub(crate) fn name(&self) -> String {
         let method = match self.method {
-            Method::Network => "network",
+            Method::Network => NETWORK,
             Method::Ridge => "ridge Cox",
+            Method::RidgeByModality => "ridge Cox by modality",
         };
         match &self.reads {
+            Reads::Without(modality) => format!("{method}, without {modality}"),
             Reads::All => method.to_owned(),
             Reads::Alone(modality) => format!("{method}, {modality} alone"),
         }
@@ -104,9 +126,14 @@ impl<'a> Plan<'a> {
         let classes = choose_classes(cohort, &rows_used, config, &mut notes)?;
         let horizons_days =
             config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
+        let inner = match config.model {
+            ModelKind::Stack => inner_folds(&outcomes, config)?,
+            ModelKind::Network | ModelKind::RidgeCox => vec![],
+        };
         Ok(Self {
             data,
             config,
+            inner,
             rows: rows_used,
             outcomes,
             modalities,
@@ -121,87 +148,178 @@ impl<'a> Plan<'a> {
         &self.outcomes
     }
 
-    /// Every model to fit, the first being the one asked for.
-    pub(crate) fn recipes(&self) -> Vec<Recipe> {
+    /// Every model to fit; but for a stack, the first is the one asked for. Models of one group
+    /// share work.
+    pub(crate) fn groups(&self) -> Vec<Group> {
         let all = |method| Recipe::new(method, Reads::All);
-        let alone = |method| {
-            let names = self.modalities.iter().filter(|_| self.modalities.len() > 1);
-            names.map(move |name| Recipe::new(method, Reads::Alone(name.clone())))
+        let several = self.modalities.len() > 1;
+        let each = |method, reads: fn(String) -> Reads| {
+            let names = self.modalities.iter().filter(|_| several).cloned();
+            names.map(|name| Recipe::new(method, reads(name))).collect::<Vec<_>>()
         };
-        let ridge = alone(Method::Ridge);
+        let networks = each(Method::Network, Reads::Alone);
+        let ridges = each(Method::Ridge, Reads::Alone);
+        let single = |recipe| Group(vec![recipe]);
         match self.config.model {
+            ModelKind::Stack => {
+                let mut linear = vec![all(Method::Ridge)];
+                linear.extend(several.then(|| all(Method::RidgeByModality)));
+                linear.extend(ridges);
+                if self.modalities.len() > 2 {
+                    linear.extend(each(Method::RidgeByModality, Reads::Without));
+                }
+                let networks = [all(Method::Network)].into_iter().chain(networks);
+                networks.map(single).chain([Group(linear)]).collect()
+            }
             ModelKind::Network => {
                 let both = [all(Method::Network), all(Method::Ridge)];
-                both.into_iter().chain(alone(Method::Network)).chain(ridge).collect()
+                both.into_iter().chain(networks).chain(ridges).map(single).collect()
             }
-            ModelKind::RidgeCox => [all(Method::Ridge)].into_iter().chain(ridge).collect(),
+            ModelKind::RidgeCox => {
+                [all(Method::Ridge)].into_iter().chain(ridges).map(single).collect()
+            }
         }
     }
 
     /// The name that a recipe's model has here: the one asked for is `fusion`.
     pub(crate) fn name(&self, recipe: &Recipe) -> String {
         let main = match self.config.model {
-            ModelKind::Network => Method::Network,
-            ModelKind::RidgeCox => Method::Ridge,
+            ModelKind::Stack => None,
+            ModelKind::Network => Some(Method::Network),
+            ModelKind::RidgeCox => Some(Method::Ridge),
         };
-        let is_main = recipe.reads == Reads::All && recipe.method == main;
+        let is_main = recipe.reads == Reads::All && Some(recipe.method) == main;
         if is_main { FUSION.to_owned() } else { recipe.name() }
     }
 
-    /// Fits one model. The checkpoints' names start with the given path.
+    /// Fits the models of one group, each of which may fail by itself. The checkpoints' names start
+    /// with the given path.
     pub(crate) fn fit(
         &self,
-        recipe: &Recipe,
+        group: &Group,
         checkpoints: Option<&Path>,
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-    ) -> Result<Model, Error> {
-        match recipe.method {
-            Method::Network => self.network(recipe, checkpoints, on_epoch),
-            Method::Ridge => self.ridge(recipe),
+    ) -> Vec<(Recipe, Result<Fitted, Error>)> {
+        match &group.0[..] {
+            [recipe] if recipe.method == Method::Network => {
+                vec![(recipe.clone(), self.network(recipe, checkpoints, on_epoch))]
+            }
+            recipes if self.config.model == ModelKind::Stack => self.cross_fitted(recipes),
+            recipes => {
+                let fit = |recipe: &Recipe| (recipe.clone(), self.ridge(recipe));
+                recipes.iter().map(fit).collect()
+            }
         }
     }
 
-    /// Puts the fitted models together: the first with the others as its baselines. Gives also the
-    /// names of those that could not be fitted, with the reasons.
+    /// Puts the fitted models together: into a stack, or the first with the others as its
+    /// baselines. Gives also the names of those that could not be fitted, with the reasons.
     pub(crate) fn finish(
         &self,
-        fitted: Vec<(Recipe, Result<Model, Error>)>,
+        fitted: Vec<(Recipe, Result<Fitted, Error>)>,
     ) -> Result<(Model, Vec<(String, String)>), Error> {
-        let mut models = fitted.into_iter();
-        let (_, first) = models.next().expect("there is a model to fit");
-        let mut main = first?;
-        let mut failures = vec![];
-        for (recipe, result) in models {
+        let (mut good, mut failures) = (vec![], vec![]);
+        for (place, (recipe, result)) in fitted.into_iter().enumerate() {
             match result {
-                Ok(mut model) => {
-                    model.training.patient_digests.clear();
-                    main.baselines.push(model);
+                Ok(mut fitted) => {
+                    if place > 0 || self.config.model == ModelKind::Stack {
+                        fitted.model.training.patient_digests.clear();
+                    }
+                    good.push(fitted);
+                }
+                Err(error) if place == 0 && self.config.model != ModelKind::Stack => {
+                    return Err(error);
                 }
                 Err(error) => failures.push((self.name(&recipe), with_causes(&error))),
             }
         }
+        let mut model = if self.config.model == ModelKind::Stack {
+            match (good.is_empty(), failures.first()) {
+                (true, Some((name, reason))) => {
+                    let reason = format!("no model can be fitted; `{name}`: {reason}");
+                    return Err(Error::Untrainable { reason });
+                }
+                _ => stack(self, good)?,
+            }
+        } else {
+            let mut models = good.into_iter().map(|fitted| fitted.model);
+            let main = models.next().expect("there is a model to fit");
+            Model { baselines: models.collect(), ..main }
+        };
         let sentence = |(name, reason)| format!("`{name}` is left out: {reason}");
-        main.training.notes.extend(failures.iter().map(|(a, b)| sentence((a, b))));
-        Ok((main, failures))
+        model.training.notes.extend(failures.iter().map(|(a, b)| sentence((a, b))));
+        Ok((model, failures))
     }
 
-    fn ridge(&self, recipe: &Recipe) -> Result<Model, Error> {
+    fn ridge(&self, recipe: &Recipe) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
         let name = self.name(recipe);
         let design = self.apply(&preprocessing)?;
         let fitted = fit_ridge(&design, &self.outcomes, self.config.seed)
             .map_err(Error::undefined(format!("`{name}` cannot be fitted")))?;
         let predictor = Predictor::Linear(Linear::new(&fitted, &design));
-        self.model(recipe, (preprocessing, predictor), &design, vec![])
+        let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
+        Ok(Fitted { model, out_of_fold: vec![] })
     }
 
-    /// Fits the networks of an ensemble and merges them.
+    /// Fits ridge Cox models that share their inner folds and the products of their columns.
+    fn cross_fitted(&self, recipes: &[Recipe]) -> Vec<(Recipe, Result<Fitted, Error>)> {
+        let everything = Recipe::new(Method::Ridge, Reads::All);
+        let design = self.preprocessing(&everything).and_then(|columns| self.apply(&columns));
+        let Ok(design) = design else {
+            let fail = |recipe: &Recipe| (recipe.clone(), self.preprocessing(recipe).map(|_| ()));
+            let error = |(recipe, result): (Recipe, Result<(), Error>)| {
+                let reason = || Error::Untrainable { reason: "no column is left".to_owned() };
+                (recipe, Err(result.err().unwrap_or_else(reason)))
+            };
+            return recipes.iter().map(fail).map(error).collect();
+        };
+        let views: Vec<_> = design.blocks.iter().map(|block| block.x.view()).collect();
+        let names: Vec<&str> = design.blocks.iter().map(|block| &*block.modality).collect();
+        let blocks = RidgeBlocks::new(&views, &self.outcomes, &self.inner);
+        let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
+        let mut one = |recipe: &Recipe| {
+            let preprocessing = self.preprocessing(recipe)?;
+            let undefined = || Error::undefined(format!("`{}` cannot be fitted", recipe.name()));
+            let blocks = blocks.as_ref().map_err(|error| undefined()(error.clone()))?;
+            let widths = preprocessing.widths();
+            let place = |&(name, _): &(&str, usize)| names.iter().position(|own| *own == name);
+            let which: Vec<usize> = widths.iter().filter_map(place).collect();
+            let fitted = match recipe.method {
+                Method::RidgeByModality => {
+                    for &block in &which {
+                        if let Entry::Vacant(place) = alone.entry(block) {
+                            place.insert(blocks.fit(&[block]).map_err(undefined())?);
+                        }
+                    }
+                    let own: Vec<&CrossFitted> = which.iter().map(|block| &alone[block]).collect();
+                    blocks.fit_by_block(&which, &own)
+                }
+                Method::Ridge | Method::Network => blocks.fit(&which),
+            };
+            let fitted = fitted.map_err(undefined())?;
+            if let [block] = which[..] {
+                alone.entry(block).or_insert_with(|| fitted.clone());
+            }
+            let design = self.apply(&preprocessing)?;
+            let predictor = Predictor::Linear(Linear::cross_fitted(&fitted, &design));
+            let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
+            Ok(Fitted {
+                model,
+                out_of_fold: fitted.out_of_fold.iter().map(|risk| risk.0).collect(),
+            })
+        };
+        recipes.iter().map(|recipe| (recipe.clone(), one(recipe))).collect()
+    }
+
+    /// Fits the networks of an ensemble and merges them. A stack's ensembles have one network for
+    /// each inner fold, which early stopping watches.
     fn network(
         &self,
         recipe: &Recipe,
         checkpoints: Option<&Path>,
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-    ) -> Result<Model, Error> {
+    ) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
         let architecture = self.architecture(&preprocessing);
         let design = self.apply(&preprocessing)?;
@@ -214,26 +332,50 @@ impl<'a> Plan<'a> {
         };
         let name = self.name(recipe);
         let (mut weights, mut members) = (vec![], vec![]);
-        for member in 1..=self.config.training.ensemble {
+        let mut out_of_fold = vec![0.0; self.inner.len()];
+        let own_blocks: Vec<&Block> = design.blocks.iter().collect();
+        for member in 1..=self.networks() {
             let path = checkpoints.map(|prefix| member_checkpoint(prefix, member));
+            let watched: Vec<usize> = (0..self.inner.len())
+                .filter(|&row| self.inner[row] as usize + 1 == member)
+                .collect();
             let job = Job {
                 name: &name,
                 architecture: &architecture,
                 config: self.config,
                 member,
+                members: self.networks(),
+                validation: (!self.inner.is_empty()).then_some(&watched),
                 checkpoint: path.as_deref(),
             };
-            let fitted = fit(&job, &data, on_epoch)?;
+            let mut fitted = fit(&job, &data, on_epoch)?;
+            for (input, &factor) in architecture.inputs.iter().zip(&factors) {
+                let weight = fitted.weights.get_mut(&format!("{}.weight", input.layer));
+                *weight.expect("every input has a layer") *= factor;
+            }
+            if !watched.is_empty() {
+                let own = NetworkPredictor {
+                    architecture: architecture.clone(),
+                    weights: fitted.weights.clone(),
+                };
+                let log_risks = Predictor::Network(own).log_risks(&own_blocks);
+                for &row in &watched {
+                    out_of_fold[row] = log_risks[row];
+                }
+            }
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
-        let (architecture, mut weights) = merge(&architecture, &weights);
-        for (input, &factor) in architecture.inputs.iter().zip(&factors) {
-            let weight = weights.get_mut(&format!("{}.weight", input.layer));
-            *weight.expect("every input has a layer") *= factor;
-        }
+        let (architecture, weights) = merge(&architecture, &weights);
         let predictor = Predictor::Network(NetworkPredictor { architecture, weights });
-        self.model(recipe, (preprocessing, predictor), &design, members)
+        let model = self.model(recipe, (preprocessing, predictor), &design, members)?;
+        Ok(Fitted { model, out_of_fold })
+    }
+
+    /// The networks of an ensemble.
+    fn networks(&self) -> usize {
+        let folds = self.inner.iter().max().map_or(0, |last| *last as usize + 1);
+        if folds > 0 { folds } else { self.config.training.ensemble }
     }
 
     /// Gives a predictor all that a model has beside it.
@@ -261,6 +403,45 @@ impl<'a> Plan<'a> {
         match &recipe.reads {
             Reads::All => self.modalities.clone(),
             Reads::Alone(modality) => vec![modality.clone()],
+            Reads::Without(modality) => {
+                self.modalities.iter().filter(|name| *name != modality).cloned().collect()
+            }
+        }
+    }
+
+    /// The columns of all modalities that have any, as a stack prepares them once for all members,
+    /// with the training patients' blocks.
+    pub(crate) fn all_columns(&self) -> Result<(Preprocessing, Design), Error> {
+        let preprocessing = self.preprocessing(&Recipe::new(Method::Ridge, Reads::All))?;
+        let design = self.apply(&preprocessing)?;
+        Ok((preprocessing, design))
+    }
+
+    /// The baseline hazard and the median of out-of-fold log-risks.
+    pub(crate) fn scale(&self, log_risks: &[f64]) -> Result<RiskScale, Error> {
+        let risks: Vec<Risk> = log_risks.iter().map(|&risk| Risk(risk)).collect();
+        RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)
+    }
+
+    pub(crate) fn modality_names(&self) -> &[String] {
+        &self.modalities
+    }
+
+    /// The record and the settings of a model that is put together from others.
+    pub(crate) fn combined(
+        &self,
+        preprocessing: Preprocessing,
+        parts: (Predictor, RiskScale),
+    ) -> Model {
+        let everything = Recipe::new(Method::Ridge, Reads::All);
+        Model {
+            name: FUSION.to_owned(),
+            config: self.config.clone(),
+            training: self.record(&everything, vec![], &preprocessing),
+            preprocessing,
+            predictor: parts.0,
+            scale: parts.1,
+            baselines: vec![],
         }
     }
 
@@ -317,7 +498,8 @@ impl<'a> Plan<'a> {
                  training patients"
             ));
         }
-        let unwatched = members.iter().any(|member| member.validation_patients == 0);
+        let unwatched =
+            self.inner.is_empty() && members.iter().any(|member| member.validation_patients == 0);
         if unwatched && self.config.training.validation_fraction > 0.0 {
             notes.push(
                 "no early stopping: a validation part would have had fewer than 2 events"
@@ -387,6 +569,25 @@ fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), Error> {
         return Ok(());
     };
     Err(Error::Untrainable { reason })
+}
+
+/// Fewest events in an inner fold, on average.
+const EVENTS_IN_FOLD: usize = 2;
+
+/// Folds inside the training part, alike in events and times; fewer than asked for where there are
+/// few events.
+fn inner_folds(outcomes: &[Survival], config: &TrainConfig) -> Result<Vec<u32>, Error> {
+    let events = outcomes.iter().filter(|outcome| outcome.event).count();
+    let folds = config.stack.folds.min(events / EVENTS_IN_FOLD).max(3);
+    let stratum = |&survival: &Survival| Stratum { survival: Some(survival), label: None };
+    let strata: Vec<Stratum> = outcomes.iter().map(stratum).collect();
+    stratified_folds(&strata, folds, config.seed).map_err(|_| Error::Untrainable {
+        reason: format!(
+            "a stack takes 3 events at least, found {events} among {}; set `model` to `network` or \
+             `ridge_cox`",
+            outcomes.len()
+        ),
+    })
 }
 
 /// The classes seen in training, sorted; empty without a subtype head.

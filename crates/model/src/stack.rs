@@ -11,6 +11,13 @@ use crate::{Model, Predictor, RiskScale};
 pub struct Stack {
     /// Every model that the weights were chosen among; many have weight 0.
     pub members: Vec<Member>,
+    /// How far the risk moves with each modality, in the order of the columns.
+    pub shares: Vec<Share>,
+    /// How the weights came to be, in one sentence.
+    pub choice: String,
+    /// Harrell's C of the stack, each inner fold scored by weights chosen without it; the mean over
+    /// inner folds.
+    pub c_index: Option<f64>,
     /// For each modality the same stack as if the modality had never been measured.
     pub without: Vec<Without>,
 }
@@ -26,6 +33,20 @@ pub struct Member {
     pub mean: f64,
     /// The standard deviation of its out-of-fold log-risk within folds.
     pub standard_deviation: f64,
+    /// Harrell's C of its out-of-fold log-risk, the mean over inner folds.
+    pub c_index: Option<f64>,
+}
+
+/// One modality's part in a stack's risk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// The modality.
+    pub modality: String,
+    /// The standard deviation, over the training patients, of what the log-risk changes by when the
+    /// modality is taken as its mean; as a share of the sum over modalities. 0 where no member with
+    /// a weight reads it.
+    pub share: f64,
 }
 
 /// A stack whose weights were chosen anew among the members that do not read a modality.
@@ -112,7 +133,12 @@ impl Model {
             members.map(|(member, &weight)| Member { weight, ..member.clone() }).collect();
         (!members.is_empty()).then(|| Self {
             name: format!("{} without {modality}", self.name),
-            predictor: Predictor::Stack(Stack { members, without: vec![] }),
+            predictor: Predictor::Stack(Stack {
+                members,
+                without: vec![],
+                shares: vec![],
+                ..stack.clone()
+            }),
             scale: without.scale.clone(),
             config: self.config.clone(),
             preprocessing: self.preprocessing.clone(),

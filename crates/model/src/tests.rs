@@ -9,14 +9,23 @@ use std::{
 use oncoweave_core::{Cohort, Column, Survival};
 
 use crate::{
-    Dataset, EpochReport, Error, Folds, Model, TrainConfig, cross_validate, evaluate,
+    Dataset, EpochReport, Error, Folds, Model, ModelKind, Predictor, TrainConfig, cross_validate,
+    evaluate,
     testing::{Shape, Simulated, simulate},
     train,
 };
 
 fn quick_config() -> TrainConfig {
-    toml::from_str("[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\nensemble = 2\n")
-        .unwrap()
+    toml::from_str(
+        "[stack]\nfolds = 3\n[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\n\
+         ensemble = 2\n",
+    )
+    .unwrap()
+}
+
+/// The same settings for the plain network.
+fn network_config() -> TrainConfig {
+    TrainConfig { model: ModelKind::Network, ..quick_config() }
 }
 
 fn small() -> Simulated {
@@ -132,7 +141,7 @@ fn a_run_that_was_cut_off_ends_with_the_same_model() {
         let whole = saved(&train_on(&cohort, &rows, &config));
         let folder = tempfile::tempdir().unwrap();
         for (model, member, last) in
-            [("fusion", 1, 1), ("fusion", 2, 7), ("network, imaging alone", 1, 4)]
+            [("network", 1, 1), ("network", 2, 7), ("network, imaging alone", 1, 4)]
         {
             let mut stop = |report: &EpochReport| {
                 let here = (report.model, report.member, report.record.epoch);
@@ -199,14 +208,67 @@ fn a_patient_scores_the_same_alone_and_in_company() {
     let cohort = small().cohort;
     let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
     let together = model.score(&cohort, &all_rows(&cohort)).unwrap();
-    let ridge = model.compared_with()[0];
-    assert_eq!(ridge.name(), "ridge Cox");
+    let others = model.compared_with();
+    let ridge = others.iter().find(|other| other.name() == "ridge Cox").unwrap();
     let ridge_together = ridge.score(&cohort, &all_rows(&cohort)).unwrap();
     for row in 0..cohort.len() {
         assert_eq!(model.score(&cohort, &[row]).unwrap()[0], together[row]);
         assert_eq!(ridge.score(&cohort, &[row]).unwrap()[0], ridge_together[row]);
     }
     assert!(model.score(&cohort, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_stack_is_what_its_members_say() {
+    let cohort = simulate(Shape { patients: 240, ..Shape::SMALL }).cohort;
+    let rows = all_rows(&cohort);
+    let model = train_on(&cohort, &rows, &quick_config());
+    let Predictor::Stack(stack) = model.predictor() else { panic!("a stack is the default") };
+    let names: Vec<&str> = stack.members.iter().map(|member| member.model.name()).collect();
+    assert_eq!(names.len(), 12, "{names:?}");
+    assert!(names.contains(&"ridge Cox by modality, without imaging"));
+    assert!(stack.members.iter().any(|member| member.weight <= 0.0));
+    let predictions = model.score(&cohort, &rows).unwrap();
+    let mut sums = vec![0.0; rows.len()];
+    for member in stack.members.iter().filter(|member| member.weight > 0.0) {
+        for (sum, own) in sums.iter_mut().zip(member.model.score(&cohort, &rows).unwrap()) {
+            // Who has nothing that the member reads is taken at its mean.
+            if own.missing_modalities != member.model.modalities() {
+                *sum += member.weight * (own.risk.0 - member.mean) / member.standard_deviation;
+            }
+        }
+    }
+    for (prediction, sum) in predictions.iter().zip(sums) {
+        assert!((prediction.risk.0 - sum).abs() < 1e-9);
+    }
+    let total: f64 = stack.shares.iter().map(|share| share.share).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    for share in &stack.shares {
+        assert_eq!(share.share > 0.0, model.modalities().contains(&share.modality));
+    }
+    for modality in ["genomics", "imaging", "clinical"] {
+        let without = model.without(modality).unwrap();
+        assert!(!without.modalities().contains(&modality.to_owned()));
+        assert_eq!(without.score(&cohort, &rows[..3]).unwrap().len(), 3);
+    }
+    assert!(model.without("pet").is_none());
+}
+
+#[test]
+fn a_modality_of_noise_has_no_weight_and_a_single_good_one_is_kept() {
+    let mut cohort = simulate(Shape { patients: 240, ..Shape::SMALL }).cohort;
+    // Each patient has the imaging of another, and the genomics of a third.
+    for (shift, modality) in [(31, "imaging"), (77, "genomics")] {
+        for column in cohort.columns.iter_mut().filter(|column| column.modality == modality) {
+            let values: Vec<Option<f32>> = column.values.iter().collect();
+            let other = |row: usize| values[(row + shift) % values.len()];
+            column.values = (0..values.len()).map(other).collect();
+        }
+    }
+    let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    let Predictor::Stack(stack) = model.predictor() else { panic!("a stack is the default") };
+    let share = |name: &str| stack.shares.iter().find(|one| one.modality == name).unwrap().share;
+    assert!(share("clinical") > 0.8, "{:?}", stack.shares);
 }
 
 #[test]
@@ -227,7 +289,7 @@ fn threads_can_share_a_model() {
 fn predictions_mean_what_they_say() {
     let cohort = small().cohort;
     let rows = all_rows(&cohort);
-    let model = train_on(&cohort, &rows, &quick_config());
+    let model = train_on(&cohort, &rows, &network_config());
     let predictions = model.score(&cohort, &rows).unwrap();
     let high = predictions.iter().filter(|prediction| prediction.high_risk).count();
     assert_eq!(high, cohort.len() / 2);
@@ -248,7 +310,7 @@ fn predictions_mean_what_they_say() {
 #[test]
 fn a_cohort_that_does_not_fit_is_refused_in_words() {
     let cohort = small().cohort;
-    let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    let model = train_on(&cohort, &all_rows(&cohort), &network_config());
     let without = |keep: &dyn Fn(&str) -> bool| {
         let mut cohort = cohort.clone();
         cohort.columns.retain(|column| keep(&column.name()));
@@ -274,7 +336,7 @@ fn a_cohort_that_does_not_fit_is_refused_in_words() {
 #[test]
 fn a_broken_model_folder_is_refused_in_words() {
     let cohort = small().cohort;
-    let model = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    let model = train_on(&cohort, &all_rows(&cohort), &network_config());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     let break_file = |file: &str, change: &dyn Fn(String) -> String| {
@@ -296,6 +358,20 @@ fn a_broken_model_folder_is_refused_in_words() {
         ("baselines/0/model.toml", "linear", "stack", "cannot be made of what stands here"),
     ] {
         let error = break_file(file, &|text| text.replacen(from, to, 1));
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+    let stacked = train_on(&cohort, &all_rows(&cohort), &quick_config());
+    for (file, from, to, expected) in [
+        ("stack.json", "\"weight\": ", "\"weight\": -1", "impossible weight"),
+        ("stack.json", "\"name\": \"network\"", "\"name\": \"net\"", "does not belong to"),
+        ("stack.json", "\"choice\"", "\"reason\"", "unknown field `reason`"),
+        ("members/0/features.json", "\"sd\": ", "\"sd\": 1", "does not belong to"),
+        ("members/1/model.toml", "schema = 2", "schema = 1", "layout 1"),
+    ] {
+        stacked.save(&path).unwrap();
+        let text = fs_err::read_to_string(path.join(file)).unwrap();
+        fs_err::write(path.join(file), text.replacen(from, to, 1)).unwrap();
+        let error = Model::load(&path).unwrap_err().to_string();
         assert!(error.contains(expected), "{file}: {error}");
     }
     for file in ["model.toml", "model.safetensors", "features.json", "baseline.json"] {
@@ -335,7 +411,8 @@ fn what_cannot_be_trained_is_refused_in_words() {
     one_class.labels.fill(Some("a".to_owned()));
     let subtype: TrainConfig = toml::from_str("[heads]\nsubtype = 'on'").unwrap();
     let wild: TrainConfig =
-        toml::from_str("[training]\nlearning_rate = 1.0\nweight_decay = 100.0").unwrap();
+        toml::from_str("model = 'network'\n[training]\nlearning_rate = 1.0\nweight_decay = 100.0")
+            .unwrap();
     for (cohort, config, expected) in [
         (&no_event, &quick_config(), "no event was observed among 120"),
         (&no_outcome, &quick_config(), "none of the 120 has follow-up"),
@@ -359,10 +436,12 @@ fn every_fusion_result_has_its_baselines_beside_it() {
     let names: Vec<&str> = evaluation.models.iter().map(|model| model.name.as_str()).collect();
     let expected = [
         "fusion",
-        "ridge Cox",
+        "network",
         "network, genomics alone",
         "network, imaging alone",
         "network, clinical alone",
+        "ridge Cox",
+        "ridge Cox by modality",
         "ridge Cox, genomics alone",
         "ridge Cox, imaging alone",
         "ridge Cox, clinical alone",
@@ -414,7 +493,7 @@ fn one_modality_is_not_compared_with_itself() {
     config.modalities = Some(vec!["clinical".to_owned()]);
     let model = train_on(&cohort, &all_rows(&cohort), &config);
     let names: Vec<&str> = model.compared_with().iter().map(|model| model.name()).collect();
-    assert_eq!(names, ["ridge Cox"]);
+    assert_eq!(names, ["network", "ridge Cox"]);
 }
 
 #[test]

@@ -41,19 +41,19 @@ pub fn train(
         fs_err::create_dir_all(folder)?;
     }
     let mut fitted = vec![];
-    for (index, recipe) in plan.recipes().into_iter().enumerate() {
+    for (index, group) in plan.groups().iter().enumerate() {
         let checkpoint = checkpoints.map(|folder| folder.join(format!("model_{index}")));
-        let result = plan.fit(&recipe, checkpoint.as_deref(), on_epoch);
-        if let Err(
-            error @ (Error::Stopped { .. }
-            | Error::Io(_)
-            | Error::BadFile { .. }
-            | Error::CheckpointMismatch { .. }),
-        ) = result
-        {
-            return Err(error);
+        for (recipe, result) in plan.fit(group, checkpoint.as_deref(), on_epoch) {
+            match result {
+                Err(
+                    error @ (Error::Stopped { .. }
+                    | Error::Io(_)
+                    | Error::BadFile { .. }
+                    | Error::CheckpointMismatch { .. }),
+                ) => return Err(error),
+                result => fitted.push((recipe, result)),
+            }
         }
-        fitted.push((recipe, result));
     }
     Ok(plan.finish(fitted)?.0)
 }

@@ -1,0 +1,292 @@
+//! Chooses a stack's weights from the out-of-fold risks of its members.
+
+use std::collections::BTreeSet;
+
+use ndarray::{Array2, ArrayRef2, Axis};
+use oncoweave_core::{
+    Risk, Survival,
+    concordance::harrell_c,
+    concordance_interval::harrell_c_difference,
+    preprocess::Block,
+    stack::{StackPenalty, fit_stack},
+};
+
+use crate::{
+    Error, Member, Model, Predictor, RiskScale, Share, Stack, Without,
+    plan::{Fitted, Plan},
+    stack::pick,
+};
+
+/// The lasso penalty in standard errors of a weight when no column says anything, so that a member
+/// that adds less than chance would has weight 0.
+const LASSO: f64 = 1.0;
+
+/// The ridge penalty as a share of what the events say of a weight: members that are alike share
+/// the weight.
+const RIDGE: f64 = 0.3;
+
+/// The single best member replaces the stack when its C is higher by so many standard errors of
+/// the difference.
+const NOISE: f64 = 1.0;
+
+/// Patients with the columns that weights are chosen by.
+struct Problem<'a> {
+    /// Standardized out-of-fold log-risks, (patients, members).
+    x: Array2<f64>,
+    outcomes: &'a [Survival],
+    /// The inner fold of each patient.
+    folds: &'a [u32],
+    /// The mean C of each member over inner folds.
+    c_index: Vec<Option<f64>>,
+}
+
+/// The weights of some members, and what they say of each patient when chosen without the
+/// patient's fold.
+struct Chosen {
+    weights: Vec<f64>,
+    /// (patients,).
+    log_risks: Vec<f64>,
+    c_index: Option<f64>,
+    /// The best member, where it is taken alone.
+    alone: Option<usize>,
+}
+
+/// Stacks fitted models.
+pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
+    let (preprocessing, design) = plan.all_columns()?;
+    let blocks: Vec<&Block> = design.blocks.iter().collect();
+    let mut columns = vec![];
+    let mut members = vec![];
+    for Fitted { model, out_of_fold } in fitted {
+        let own = pick(&blocks, &model);
+        let present: Vec<bool> =
+            (0..out_of_fold.len()).map(|row| own.iter().any(|block| block.present[row])).collect();
+        let (column, standard_deviation) = standardized(&out_of_fold, &present, &plan.inner);
+        let log_risks = model.predictor.log_risks(&own);
+        let known: Vec<f64> = log_risks
+            .iter()
+            .zip(&present)
+            .filter(|(_, known)| **known)
+            .map(|(risk, _)| *risk)
+            .collect();
+        let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        columns.push(column);
+        members.push(Member { model, weight: 0.0, mean, standard_deviation, c_index: None });
+    }
+    let x = Array2::from_shape_fn((plan.inner.len(), columns.len()), |(row, column)| {
+        columns[column][row]
+    });
+    let mut problem = Problem { x, outcomes: plan.outcomes(), folds: &plan.inner, c_index: vec![] };
+    problem.c_index = columns.iter().map(|column| problem.c_of(column)).collect();
+    for (member, &c_index) in members.iter_mut().zip(&problem.c_index) {
+        member.c_index = c_index;
+    }
+    let everyone: Vec<usize> = (0..members.len()).collect();
+    let chosen = problem.choose(&everyone)?;
+    let without = without(plan, &problem, &members)?;
+    for (member, &weight) in members.iter_mut().zip(&chosen.weights) {
+        member.weight = weight;
+    }
+    let choice = sentence(&chosen, &members);
+    let mut stack = Stack { members, without, shares: vec![], choice, c_index: chosen.c_index };
+    stack.shares = shares(&stack, &design.blocks);
+    let scale = plan.scale(&chosen.log_risks)?;
+    Ok(plan.combined(preprocessing, (Predictor::Stack(stack), scale)))
+}
+
+/// Log-risks less the mean of their fold, by the standard deviation within folds; who has none of
+/// what the model reads is at the mean. A model that tells nobody apart is 0 throughout.
+fn standardized(log_risks: &[f64], present: &[bool], folds: &[u32]) -> (Vec<f64>, f64) {
+    let mut column = vec![0.0; log_risks.len()];
+    let (mut squares, mut count) = (0.0, 0_usize);
+    for fold in folds.iter().copied().collect::<BTreeSet<u32>>() {
+        let rows: Vec<usize> =
+            (0..folds.len()).filter(|&row| folds[row] == fold && present[row]).collect();
+        let mean = rows.iter().map(|&row| log_risks[row]).sum::<f64>() / rows.len().max(1) as f64;
+        for &row in &rows {
+            column[row] = log_risks[row] - mean;
+            squares += column[row] * column[row];
+        }
+        count += rows.len();
+    }
+    let deviation = (squares / count.max(1) as f64).sqrt();
+    if deviation.is_finite() && deviation > 1e-9 {
+        (column.iter().map(|value| value / deviation).collect(), deviation)
+    } else {
+        (vec![0.0; log_risks.len()], 1.0)
+    }
+}
+
+impl Problem<'_> {
+    /// The rows of each fold.
+    fn by_fold(&self) -> Vec<Vec<usize>> {
+        let folds: BTreeSet<u32> = self.folds.iter().copied().collect();
+        let rows = |fold| (0..self.folds.len()).filter(|&row| self.folds[row] == fold).collect();
+        folds.into_iter().map(rows).collect()
+    }
+
+    fn of(&self, rows: &[usize], log_risks: &[f64]) -> (Vec<Survival>, Vec<Risk>) {
+        rows.iter().map(|&row| (self.outcomes[row], Risk(log_risks[row]))).unzip()
+    }
+
+    /// The mean C over the folds where it is defined.
+    fn c_of(&self, log_risks: &[f64]) -> Option<f64> {
+        let one = |rows: Vec<usize>| {
+            let (outcomes, risks) = self.of(&rows, log_risks);
+            harrell_c(&outcomes, &risks).ok()
+        };
+        let values: Vec<f64> = self.by_fold().into_iter().filter_map(one).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// Chooses weights among some of the members: 0 for all others.
+    fn choose(&self, members: &[usize]) -> Result<Chosen, Error> {
+        let own = self.x.select(Axis(1), members);
+        let mut log_risks = vec![0.0; self.outcomes.len()];
+        for rows in self.by_fold() {
+            let others: Vec<usize> =
+                (0..self.outcomes.len()).filter(|row| !rows.contains(row)).collect();
+            let weights = self.fit(&own, &others)?;
+            for &row in &rows {
+                log_risks[row] = dot(&own, row, &weights);
+            }
+        }
+        let everyone: Vec<usize> = (0..self.outcomes.len()).collect();
+        let mut weights = self.fit(&own, &everyone)?;
+        let best = self.best(members);
+        let nothing = weights.iter().all(|weight| *weight <= 0.0);
+        let alone = best.filter(|&best| nothing || self.is_worse(&log_risks, members[best]));
+        if let Some(best) = alone {
+            log_risks = own.column(best).to_vec();
+            weights =
+                (0..members.len()).map(|place| if place == best { 1.0 } else { 0.0 }).collect();
+        }
+        let slope = self.slope(&log_risks);
+        log_risks.iter_mut().for_each(|risk| *risk *= slope);
+        let mut all = vec![0.0; self.x.ncols()];
+        for (&member, weight) in members.iter().zip(&weights) {
+            all[member] = weight * slope;
+        }
+        let c_index = self.c_of(&log_risks);
+        Ok(Chosen { weights: all, log_risks, c_index, alone: alone.map(|best| members[best]) })
+    }
+
+    fn fit(&self, x: &ArrayRef2<f64>, rows: &[usize]) -> Result<Vec<f64>, Error> {
+        let outcomes: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
+        let folds: Vec<u32> = rows.iter().map(|&row| self.folds[row]).collect();
+        let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
+        let penalty = StackPenalty { lasso: LASSO * events.sqrt(), ridge: RIDGE * events };
+        fit_stack(&x.select(Axis(0), rows), &outcomes, &folds, penalty)
+            .map_err(Error::undefined("the weights of the stack cannot be fitted"))
+    }
+
+    /// The place of the member with the highest C.
+    fn best(&self, members: &[usize]) -> Option<usize> {
+        let c_index = |place: usize| self.c_index[members[place]].unwrap_or(0.0);
+        (0..members.len()).max_by(|&a, &b| c_index(a).total_cmp(&c_index(b)).then(b.cmp(&a)))
+    }
+
+    /// Whether the C of some log-risks lies below a member's by more than noise.
+    fn is_worse(&self, log_risks: &[f64], member: usize) -> bool {
+        let single = self.x.column(member).to_vec();
+        let (mut difference, mut variance, mut folds) = (0.0, 0.0, 0.0_f64);
+        for rows in self.by_fold() {
+            let (outcomes, own) = self.of(&rows, log_risks);
+            let (_, other) = self.of(&rows, &single);
+            if let Ok(found) = harrell_c_difference(&outcomes, &other, &own) {
+                difference += found.difference.value;
+                variance += found.difference.standard_error.powi(2);
+                folds += 1.0;
+            }
+        }
+        // The sums of independent folds: both are divided by the number of folds.
+        folds > 0.0 && difference > NOISE * variance.sqrt()
+    }
+
+    /// What log-risks must be multiplied by to be as far apart as they should.
+    fn slope(&self, log_risks: &[f64]) -> f64 {
+        let x = Array2::from_shape_fn((log_risks.len(), 1), |(row, _)| log_risks[row]);
+        let penalty = StackPenalty { lasso: 0.0, ridge: 1e-3 };
+        let slope = fit_stack(&x, self.outcomes, self.folds, penalty);
+        slope.map_or(1.0, |slope| slope[0]).clamp(LEAST_SLOPE, MOST_SLOPE)
+    }
+}
+
+/// Out-of-fold risks that say nothing still rank: a slope of 0 would make all patients alike.
+const LEAST_SLOPE: f64 = 0.05;
+const MOST_SLOPE: f64 = 5.0;
+
+fn dot(x: &ArrayRef2<f64>, row: usize, weights: &[f64]) -> f64 {
+    x.row(row).iter().zip(weights).map(|(value, weight)| value * weight).sum()
+}
+
+/// For each modality the weights among the members that do not read it; none where nothing is left.
+fn without(plan: &Plan, problem: &Problem, members: &[Member]) -> Result<Vec<Without>, Error> {
+    let mut found = vec![];
+    for modality in plan.modality_names() {
+        let reads = |member: &Member| member.model.modalities().contains(modality);
+        let others: Vec<usize> =
+            (0..members.len()).filter(|&member| !reads(&members[member])).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let chosen = problem.choose(&others)?;
+        let scale: RiskScale = plan.scale(&chosen.log_risks)?;
+        found.push(Without { modality: modality.clone(), weights: chosen.weights, scale });
+    }
+    Ok(found)
+}
+
+/// How far the training patients' risk moves when each modality is taken as its mean.
+fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
+    let as_they_are = stack.log_risks(&blocks.iter().collect::<Vec<_>>());
+    let moved = |hidden: &Block| {
+        let absent = Block {
+            x: Array2::zeros(hidden.x.raw_dim()),
+            present: vec![false; hidden.present.len()],
+            ..hidden.clone()
+        };
+        let is_hidden = |block: &&Block| block.modality == hidden.modality;
+        let changed: Vec<&Block> =
+            blocks.iter().map(|block| if is_hidden(&block) { &absent } else { block }).collect();
+        let changed = stack.log_risks(&changed);
+        deviation(&as_they_are.iter().zip(&changed).map(|(a, b)| a - b).collect::<Vec<_>>())
+    };
+    let moves: Vec<f64> = blocks.iter().map(moved).collect();
+    let sum = moves.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let share = |(block, moved): (&Block, f64)| Share {
+        modality: block.modality.clone(),
+        share: moved / sum,
+    };
+    blocks.iter().zip(moves).map(share).collect()
+}
+
+fn deviation(values: &[f64]) -> f64 {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+fn sentence(chosen: &Chosen, members: &[Member]) -> String {
+    let c_index = |value: Option<f64>| value.map_or("undefined".to_owned(), |c| format!("{c:.3}"));
+    let weighted = members.iter().filter(|member| member.weight > 0.0);
+    match chosen.alone {
+        Some(best) => format!(
+            "`{}` is taken alone: out of fold it has a C of {}, and no weights over {} models did \
+             as well within noise",
+            members[best].model.name,
+            c_index(members[best].c_index),
+            members.len()
+        ),
+        None => format!(
+            "the stack has a C of {} out of fold, with weights on {} of {} models: {}",
+            c_index(chosen.c_index),
+            weighted.clone().count(),
+            members.len(),
+            weighted
+                .map(|member| format!("`{}` {:.2}", member.model.name, member.weight))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
