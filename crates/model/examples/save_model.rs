@@ -4,7 +4,7 @@
 use std::{env, error::Error, ops::ControlFlow, path::PathBuf};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, TrainConfig, train};
+use oncoweave_model::{Dataset, ModelKind, TrainConfig, train};
 
 const PATIENTS: usize = 60;
 
@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args_os().nth(1).ok_or("name a folder to save the model to")?);
     let cohort = cohort()?;
     let mut config = TrainConfig::default();
+    config.model = ModelKind::Network;
     config.network.width = 8;
     config.network.fused_width = 6;
     config.training.ensemble = 2;
