@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use oncoweave_core::preprocess::ModalityColumns;
 
-use crate::{MemberRecord, Model, Predictor};
+use crate::{MemberRecord, Model, Predictor, Stack};
 
 /// How many columns a card names before it says how many more there are.
 const NAMED: usize = 12;
@@ -40,6 +40,9 @@ pub(crate) fn card(model: &Model) -> String {
         line(format!("The probability of each class: {}.", model.classes().join(", ")));
     }
     line("\n## How it was fitted\n".to_owned());
+    if let Predictor::Stack(stack) = &model.predictor {
+        stack_lines(stack).into_iter().for_each(&mut line);
+    }
     line(match training.members.len() {
         0 => "Without a network.\n".to_owned(),
         1 => "One network.\n".to_owned(),
@@ -52,7 +55,8 @@ pub(crate) fn card(model: &Model) -> String {
     line(
         "- The validation parts chose when to stop, so their figures flatter the model. Judge it by \
          `oncoweave cv`, or by `oncoweave evaluate` on patients from elsewhere.\n\
-         - Survival probabilities have not been recalibrated.\n\
+         - Survival probabilities of a stack come from out-of-fold risks; those of any other model from \
+         risks of its training patients, which are too far apart.\n\
          - A modality that a patient lacks is taken as the training mean.\n\
          - For research. It is not a medical device."
             .to_owned(),
@@ -61,6 +65,23 @@ pub(crate) fn card(model: &Model) -> String {
         line(format!("- {note}."));
     }
     text
+}
+
+fn stack_lines(stack: &Stack) -> Vec<String> {
+    let c =
+        |value: Option<f64>| value.map_or("undefined".to_owned(), |value| format!("{value:.3}"));
+    let mut lines = vec![
+        format!("Of {} models, {}.\n", stack.members.len(), stack.choice),
+        "| model | C out of fold | weight |\n|---|---|---|".to_owned(),
+    ];
+    lines.extend(stack.members.iter().map(|member| {
+        format!("| {} | {} | {:.3} |", member.model.name, c(member.c_index), member.weight)
+    }));
+    lines.push("\n| modality | share of the risk |\n|---|---|".to_owned());
+    let shares = stack.shares.iter();
+    lines.extend(shares.map(|one| format!("| {} | {:.1} % |", one.modality, 100.0 * one.share)));
+    lines.push(String::new());
+    lines
 }
 
 fn columns_line(modality: &ModalityColumns) -> String {

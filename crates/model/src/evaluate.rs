@@ -4,11 +4,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use oncoweave_core::{Cohort, Evaluation, Prediction, Survival};
+use oncoweave_core::{Cohort, Contribution, Estimate, Evaluation, Prediction, Survival};
 use rayon::prelude::*;
 
 use crate::{
-    Dataset, Error, Folds, Model, TrainConfig,
+    Dataset, Error, FUSION, Folds, Model, Predictor, TrainConfig,
+    absolute::absolute,
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
@@ -65,7 +66,7 @@ pub fn cross_validate(
             "{outside} patients have no fold; they were neither trained on nor held out"
         ));
     }
-    let (parts, candidates) = run_folds(data, &config, folds, progress)?;
+    let (parts, candidates, worths) = run_folds(data, &config, folds, progress)?;
     let horizons_days = config.horizons_days.clone().unwrap_or_default();
     let setting = Setting {
         parts: &parts,
@@ -73,7 +74,7 @@ pub fn cross_validate(
         resampling: resampling(known.len(), config.seed),
     };
     let frame = Frame { data, design: folds.design.clone(), config: &config, notes };
-    Ok(frame.evaluation(&setting, candidates))
+    Ok(frame.evaluation(&setting, candidates, &worths))
 }
 
 /// Scores rows of a cohort with a trained model and with the baselines that it was saved with.
@@ -101,6 +102,16 @@ pub fn evaluate(
     let (name, modalities, own) = main;
     let first = Candidate { name, modalities, scores: vec![Ok(own)] };
     let candidates = [first].into_iter().chain(others).collect::<Vec<_>>();
+    let without = |(modality, share): (&str, f64)| Worth {
+        modality: modality.to_owned(),
+        shares: vec![share],
+        without: Candidate {
+            name: format!("{} without {modality}", model.name),
+            modalities: vec![],
+            scores: vec![score_without(model, modality, (data.cohort, rows), &times)],
+        },
+    };
+    let worths: Vec<Worth> = shares(model).into_iter().map(without).collect();
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -135,7 +146,7 @@ pub fn evaluate(
         training.patients, training.cohort
     );
     let frame = Frame { data, design, config: &model.config, notes };
-    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates);
+    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
     for prediction in &mut predictions {
         prediction.fold = None;
     }
@@ -183,7 +194,7 @@ fn run_folds(
     config: &TrainConfig,
     folds: &Folds,
     progress: &(dyn Fn(&CvProgress) + Sync),
-) -> Result<(Vec<HeldOut>, Vec<Candidate>), Error> {
+) -> Result<(Vec<HeldOut>, Vec<Candidate>, Vec<Worth>), Error> {
     let rows_where = |wanted: &dyn Fn(u32) -> bool| -> Vec<usize> {
         (0..folds.of.len()).filter(|&row| folds.of[row].is_some_and(wanted)).collect()
     };
@@ -224,6 +235,8 @@ fn run_folds(
     })?;
     let recipes = groups.iter().flat_map(|group| &group.0);
     let names: Vec<String> = recipes.map(|recipe| parts[0].plan.name(recipe)).collect();
+    let (judged, worths): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+    let worths = modality_worths(worths);
     let mut candidates = transpose(judged);
     // The model asked for is first, whatever it is called.
     candidates[1..].sort_by_key(|one| names.iter().position(|name| name == &one.name));
@@ -232,11 +245,15 @@ fn run_folds(
         reference: fold.plan.outcomes().to_vec(),
         observed: fold.rows.iter().map(|&row| data.cohort.survival[row]).collect(),
     };
-    Ok((parts.iter().map(held_out).collect(), candidates))
+    Ok((parts.iter().map(held_out).collect(), candidates, worths))
 }
 
 /// Puts a fold's models together and scores the patients that it left out with each of them.
-fn judge_fold(cohort: &Cohort, fold: &Fold, fitted: Attempts) -> Result<Vec<Judged>, Error> {
+fn judge_fold(
+    cohort: &Cohort,
+    fold: &Fold,
+    fitted: Attempts,
+) -> Result<(Vec<Judged>, Vec<(String, f64, Result<Scores, String>)>), Error> {
     let (model, failures) = fold.plan.finish(fitted)?;
     let times = brier_times(model.horizons_days());
     let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);
@@ -253,7 +270,93 @@ fn judge_fold(cohort: &Cohort, fold: &Fold, fitted: Attempts) -> Result<Vec<Judg
     }
     let failed = |(name, reason)| Judged { name, modalities: vec![], scores: Err(reason) };
     judged.extend(failures.into_iter().map(failed));
-    Ok(judged)
+    let without = |(modality, share): (&str, f64)| {
+        let scores = score_without(&model, modality, (cohort, &fold.rows), &times);
+        (modality.to_owned(), share, scores)
+    };
+    let without = shares(&model).into_iter().map(without).collect();
+    Ok((judged, without))
+}
+
+/// A modality with the models that do without it.
+struct Worth {
+    modality: String,
+    /// One for each part.
+    shares: Vec<f64>,
+    without: Candidate,
+}
+
+/// The modalities of a stack with their shares; none of another model.
+fn shares(model: &Model) -> Vec<(&str, f64)> {
+    match &model.predictor {
+        Predictor::Stack(stack) => {
+            stack.shares.iter().map(|share| (share.modality.as_str(), share.share)).collect()
+        }
+        Predictor::Network(_) | Predictor::Linear(_) => vec![],
+    }
+}
+
+fn score_without(
+    model: &Model,
+    modality: &str,
+    (cohort, rows): (&Cohort, &[usize]),
+    times: &[f64],
+) -> Result<Scores, String> {
+    let without = model.without(modality);
+    let without = without.ok_or_else(|| format!("no model is left without {modality}"))?;
+    scores(&without, cohort, rows, times).map_err(|error| with_causes(&error))
+}
+
+/// Turns the modalities of each fold into the folds of each modality. A fold whose training part
+/// has nothing of a modality says nothing of its worth.
+fn modality_worths(folds: Vec<Vec<(String, f64, Result<Scores, String>)>>) -> Vec<Worth> {
+    let count = folds.len();
+    let mut worths: Vec<Worth> = vec![];
+    for (fold, modalities) in folds.into_iter().enumerate() {
+        for (modality, share, scores) in modalities {
+            let place = worths.iter().position(|worth| worth.modality == modality);
+            let place = place.unwrap_or_else(|| {
+                let absent = || Err(format!("{modality} is not there in this fold"));
+                let without = Candidate {
+                    name: format!("{FUSION} without {modality}"),
+                    modalities: vec![],
+                    scores: (0..count).map(|_| absent()).collect(),
+                };
+                worths.push(Worth {
+                    modality: modality.clone(),
+                    shares: vec![0.0; count],
+                    without,
+                });
+                worths.len() - 1
+            });
+            worths[place].shares[fold] = share;
+            worths[place].without.scores[fold] = scores;
+        }
+    }
+    worths
+}
+
+/// What a modality is worth to the first model.
+fn contribution(
+    setting: &Setting,
+    first: &Candidate,
+    worth: &Worth,
+    notes: &mut Vec<String>,
+) -> Contribution {
+    let gain = compare(setting, first, &worth.without).map_err(|reason| {
+        notes.push(format!("the gain by {} is undefined: {reason}", worth.modality));
+    });
+    let gain = gain.ok();
+    Contribution {
+        modality: worth.modality.clone(),
+        weight_share: worth.shares.iter().sum::<f64>() / worth.shares.len().max(1) as f64,
+        gain: gain.as_ref().map(|gain| Estimate {
+            value: gain.delta_c_index,
+            low: gain.low,
+            high: gain.high,
+        }),
+        p: gain.map(|gain| gain.p),
+    }
 }
 
 /// One model in one fold.
@@ -319,6 +422,7 @@ impl Frame<'_> {
         mut self,
         setting: &Setting,
         candidates: Vec<Candidate>,
+        worths: &[Worth],
     ) -> (Evaluation, Vec<Prediction>) {
         let known = || setting.parts.iter().flat_map(|part| part.observed.iter().flatten());
         let unknown =
@@ -344,8 +448,12 @@ impl Frame<'_> {
                 )),
             }
         }
+        let worth = |worth| contribution(setting, &candidates[0], worth, &mut self.notes);
+        let contributions = worths.iter().map(worth).collect();
+        let (calibration, decisions, hazard_ratio) =
+            absolute(setting, &candidates[0], &mut self.notes);
         let evaluation = Evaluation {
-            schema_version: 1,
+            schema_version: 2,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             cohort: self.data.id.to_owned(),
             data_sha256: self.data.sha256.to_owned(),
@@ -356,6 +464,10 @@ impl Frame<'_> {
             classes: classes.clone(),
             models,
             comparisons,
+            contributions,
+            hazard_ratio,
+            calibration,
+            decisions,
             exclusions: vec![],
             notes: self.notes,
             config: serde_json::to_value(self.config).expect("settings have only text keys"),

@@ -7,6 +7,7 @@
 //! Every result is decided by the settings, the data and the seed: networks run on one thread each
 //! and draw from generators of their own.
 
+mod absolute;
 mod card;
 mod checkpoint;
 mod config;
