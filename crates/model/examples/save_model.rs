@@ -11,8 +11,7 @@ const PATIENTS: usize = 60;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args_os().nth(1).ok_or("name a folder to save the model to")?);
     let cohort = cohort()?;
-    let mut config = TrainConfig::default();
-    config.model = ModelKind::Network;
+    let mut config = TrainConfig { model: ModelKind::Network, ..TrainConfig::default() };
     config.network.width = 8;
     config.network.fused_width = 6;
     config.training.ensemble = 2;

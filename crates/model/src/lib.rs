@@ -25,6 +25,8 @@ mod model;
 mod network;
 mod optimizer;
 mod plan;
+mod recipe;
+mod ridges;
 mod scale;
 mod score;
 mod stack;
@@ -34,6 +36,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
+mod training_part;
+mod worth;
 
 pub use config::{
     HeadsConfig, ModelKind, NetworkConfig, StackConfig, SubtypeHead, TrainConfig, TrainingConfig,
