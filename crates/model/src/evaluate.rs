@@ -4,18 +4,20 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use oncoweave_core::{Cohort, Contribution, Estimate, Evaluation, Prediction, Survival};
+use oncoweave_core::{Cohort, Evaluation, Prediction, Survival};
 use rayon::prelude::*;
 
 use crate::{
-    Dataset, Error, FUSION, Folds, Model, Predictor, TrainConfig,
+    Dataset, Error, Folds, Model, TrainConfig,
     absolute::absolute,
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
-    plan::{Fitted, Group, Plan, Recipe, patient_digest},
+    plan::{Plan, patient_digest},
+    recipe::{Fitted, Group, Recipe},
     scale::default_horizons,
     train::with_causes,
+    worth::{InOneFold, Worth, contribution, modality_worths, score_without, shares},
 };
 
 /// What [`cross_validate`] tells after each model that it has fitted and scored.
@@ -102,16 +104,11 @@ pub fn evaluate(
     let (name, modalities, own) = main;
     let first = Candidate { name, modalities, scores: vec![Ok(own)] };
     let candidates = [first].into_iter().chain(others).collect::<Vec<_>>();
-    let without = |(modality, share): (&str, f64)| Worth {
-        modality: modality.to_owned(),
-        shares: vec![share],
-        without: Candidate {
-            name: format!("{} without {modality}", model.name),
-            modalities: vec![],
-            scores: vec![score_without(model, modality, (data.cohort, rows), &times)],
-        },
+    let without = |(modality, share): (&str, f64)| {
+        let scores = score_without(model, modality, (data.cohort, rows), &times);
+        (modality.to_owned(), share, scores)
     };
-    let worths: Vec<Worth> = shares(model).into_iter().map(without).collect();
+    let worths = modality_worths(vec![shares(model).into_iter().map(without).collect()]);
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -189,12 +186,15 @@ struct Task<'a> {
     group: &'a Group,
 }
 
+/// The held-out parts, every model over them, and what each modality is worth.
+type Judgement = (Vec<HeldOut>, Vec<Candidate>, Vec<Worth>);
+
 fn run_folds(
     data: &Dataset,
     config: &TrainConfig,
     folds: &Folds,
     progress: &(dyn Fn(&CvProgress) + Sync),
-) -> Result<(Vec<HeldOut>, Vec<Candidate>, Vec<Worth>), Error> {
+) -> Result<Judgement, Error> {
     let rows_where = |wanted: &dyn Fn(u32) -> bool| -> Vec<usize> {
         (0..folds.of.len()).filter(|&row| folds.of[row].is_some_and(wanted)).collect()
     };
@@ -253,7 +253,7 @@ fn judge_fold(
     cohort: &Cohort,
     fold: &Fold,
     fitted: Attempts,
-) -> Result<(Vec<Judged>, Vec<(String, f64, Result<Scores, String>)>), Error> {
+) -> Result<(Vec<Judged>, Vec<InOneFold>), Error> {
     let (model, failures) = fold.plan.finish(fitted)?;
     let times = brier_times(model.horizons_days());
     let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);
@@ -276,87 +276,6 @@ fn judge_fold(
     };
     let without = shares(&model).into_iter().map(without).collect();
     Ok((judged, without))
-}
-
-/// A modality with the models that do without it.
-struct Worth {
-    modality: String,
-    /// One for each part.
-    shares: Vec<f64>,
-    without: Candidate,
-}
-
-/// The modalities of a stack with their shares; none of another model.
-fn shares(model: &Model) -> Vec<(&str, f64)> {
-    match &model.predictor {
-        Predictor::Stack(stack) => {
-            stack.shares.iter().map(|share| (share.modality.as_str(), share.share)).collect()
-        }
-        Predictor::Network(_) | Predictor::Linear(_) => vec![],
-    }
-}
-
-fn score_without(
-    model: &Model,
-    modality: &str,
-    (cohort, rows): (&Cohort, &[usize]),
-    times: &[f64],
-) -> Result<Scores, String> {
-    let without = model.without(modality);
-    let without = without.ok_or_else(|| format!("no model is left without {modality}"))?;
-    scores(&without, cohort, rows, times).map_err(|error| with_causes(&error))
-}
-
-/// Turns the modalities of each fold into the folds of each modality. A fold whose training part
-/// has nothing of a modality says nothing of its worth.
-fn modality_worths(folds: Vec<Vec<(String, f64, Result<Scores, String>)>>) -> Vec<Worth> {
-    let count = folds.len();
-    let mut worths: Vec<Worth> = vec![];
-    for (fold, modalities) in folds.into_iter().enumerate() {
-        for (modality, share, scores) in modalities {
-            let place = worths.iter().position(|worth| worth.modality == modality);
-            let place = place.unwrap_or_else(|| {
-                let absent = || Err(format!("{modality} is not there in this fold"));
-                let without = Candidate {
-                    name: format!("{FUSION} without {modality}"),
-                    modalities: vec![],
-                    scores: (0..count).map(|_| absent()).collect(),
-                };
-                worths.push(Worth {
-                    modality: modality.clone(),
-                    shares: vec![0.0; count],
-                    without,
-                });
-                worths.len() - 1
-            });
-            worths[place].shares[fold] = share;
-            worths[place].without.scores[fold] = scores;
-        }
-    }
-    worths
-}
-
-/// What a modality is worth to the first model.
-fn contribution(
-    setting: &Setting,
-    first: &Candidate,
-    worth: &Worth,
-    notes: &mut Vec<String>,
-) -> Contribution {
-    let gain = compare(setting, first, &worth.without).map_err(|reason| {
-        notes.push(format!("the gain by {} is undefined: {reason}", worth.modality));
-    });
-    let gain = gain.ok();
-    Contribution {
-        modality: worth.modality.clone(),
-        weight_share: worth.shares.iter().sum::<f64>() / worth.shares.len().max(1) as f64,
-        gain: gain.as_ref().map(|gain| Estimate {
-            value: gain.delta_c_index,
-            low: gain.low,
-            high: gain.high,
-        }),
-        p: gain.map(|gain| gain.p),
-    }
 }
 
 /// One model in one fold.
@@ -398,7 +317,12 @@ fn with_fold(mut scores: Scores, fold: u32) -> Scores {
     scores
 }
 
-fn scores(model: &Model, cohort: &Cohort, rows: &[usize], times: &[f64]) -> Result<Scores, Error> {
+pub(crate) fn scores(
+    model: &Model,
+    cohort: &Cohort,
+    rows: &[usize],
+    times: &[f64],
+) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
     let survival = model.survival_at(cohort, rows, times)?;
     Ok(Scores {

@@ -30,7 +30,9 @@ mod network;
 mod optimizer;
 mod part;
 mod plan;
+mod recipe;
 mod reference;
+mod ridges;
 mod risk_bank;
 mod scale;
 mod schedule;
@@ -45,6 +47,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
+mod training_part;
+mod worth;
 
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
