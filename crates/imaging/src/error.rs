@@ -82,6 +82,12 @@ pub enum Error {
         /// Slice.
         z: usize,
     },
+    /// No patch for an embedding model can be cut round the region.
+    #[error("no patch can be cut round the region: {problem}")]
+    Patch {
+        /// Why, and which setting to change.
+        problem: String,
+    },
     /// A setting is out of its range, or two settings exclude each other.
     #[error("imaging setting {0}")]
     Settings(String),
@@ -105,7 +111,10 @@ impl Error {
     pub(crate) fn within(self, image: &Path, mask: &Path) -> Self {
         let path = match self {
             Self::EmptyMask | Self::OneVoxelMask | Self::GeometryMismatch { .. } => mask,
-            Self::NotFinite { .. } | Self::TooManyLevels { .. } | Self::EmptyIntensityMask => image,
+            Self::NotFinite { .. }
+            | Self::TooManyLevels { .. }
+            | Self::EmptyIntensityMask
+            | Self::Patch { .. } => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

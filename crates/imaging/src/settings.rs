@@ -3,8 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod choices;
+mod patch;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use patch::{Center, ChannelSlices, Normalization, PatchSettings, Plane, Slices};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

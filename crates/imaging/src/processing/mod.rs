@@ -8,8 +8,11 @@ use crate::{Error, ImagingSettings, Mask, Volume, check_pair};
 mod convolve;
 mod filter;
 mod interpolate;
+mod patches;
 mod resample;
 mod resegment;
+
+pub use patches::patches;
 
 /// An image and its two masks, ready for features.
 #[derive(Clone, Debug)]
