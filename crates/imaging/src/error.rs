@@ -90,6 +90,12 @@ pub enum Error {
         /// What was expected and found, and what to do.
         problem: String,
     },
+    /// No patch for an embedding model can be cut round the region.
+    #[error("no patch can be cut round the region: {problem}")]
+    Patch {
+        /// Why, and which setting to change.
+        problem: String,
+    },
     /// A setting is out of its range, or two settings exclude each other.
     #[error("imaging setting {0}")]
     Settings(String),
@@ -116,7 +122,8 @@ impl Error {
             Self::NotFinite { .. }
             | Self::TooManyLevels { .. }
             | Self::EmptyIntensityMask
-            | Self::Preparation { .. } => image,
+            | Self::Preparation { .. }
+            | Self::Patch { .. } => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

@@ -3,9 +3,11 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod choices;
+mod patch;
 mod preparation;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use patch::{Center, ChannelSlices, Normalization, PatchSettings, Plane, Slices};
 pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
 
 /// How a region is chosen, prepared and measured.

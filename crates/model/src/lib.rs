@@ -2,7 +2,8 @@
 //!
 //! [`train`] fits the early-fusion network and the baselines it is always compared with;
 //! [`Model::save`] and [`Model::load`] are the model folder; [`Model::score`] is the one function
-//! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge.
+//! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge. [`Embedder`] runs
+//! a network trained elsewhere on pieces of images.
 //!
 //! Every result is decided by the settings, the data and the seed: networks run on one thread each
 //! and draw from generators of their own.
@@ -12,6 +13,8 @@ mod card;
 mod checkpoint;
 mod config;
 mod device;
+mod dropout;
+mod embedding;
 mod ensemble;
 mod error;
 mod evaluate;
@@ -54,6 +57,8 @@ pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
+pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use embedding::{Embedder, EmbeddingArchitecture, EmbeddingDevice, Pooling};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use explain::{CrossCheck, Explanation, ExplanationLayout, OutputExplanation, cross_check};

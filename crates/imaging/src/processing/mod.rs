@@ -32,11 +32,13 @@ mod filter;
 pub(crate) mod interpolate;
 mod normalize;
 mod otsu;
+mod patches;
 mod resample;
 mod resegment;
 
 pub use bias_field::{LogBiasField, log_bias_field};
 pub use otsu::otsu_threshold;
+pub use patches::patches;
 pub use resample::resample_image;
 
 /// An image and its two masks, ready for features.

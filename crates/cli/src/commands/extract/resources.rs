@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_bytes, sha256_file};
 use oncoweave_genomics::{GeneSets, GenotypeResources, VariantResources, VcfResources};
+use oncoweave_model::Embedder;
 
 use super::settings::{Settings, settings_sha256};
 
@@ -16,11 +17,18 @@ pub(super) enum Resources {
     Maf(VariantResources),
     Expression(GeneSets),
     Genotype(GenotypeResources),
+    Network(Box<Embedder>),
 }
 
 impl Resources {
     /// Reads what resolved settings name.
     pub(super) fn load(settings: &Settings, name: &str) -> Result<Self> {
+        let place = || format!("modality `{name}`: could not use its settings");
+        if let Settings::Dicom(settings) | Settings::Nifti(settings) = settings {
+            let Some(embedding) = &settings.embedding else { return Ok(Self::None) };
+            let network = embedding.load().with_context(place)?;
+            return Ok(Self::Network(Box::new(network)));
+        }
         let resources = match settings {
             Settings::Vcf(settings) => VcfResources::load(settings).map(Self::Vcf),
             Settings::Maf(settings) => VariantResources::load(&settings.variants).map(Self::Maf),
@@ -30,7 +38,7 @@ impl Resources {
             Settings::Genotype(settings) => GenotypeResources::load(settings).map(Self::Genotype),
             _ => Ok(Self::None),
         };
-        resources.with_context(|| format!("modality `{name}`: could not use its settings"))
+        resources.with_context(place)
     }
 }
 
