@@ -45,6 +45,7 @@ mod testing;
 mod tests;
 mod train;
 
+pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,

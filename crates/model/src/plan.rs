@@ -537,6 +537,7 @@ impl<'a> Plan<'a> {
             patient_digests: self.patient_digests(),
             members,
             notes,
+            description: None,
         }
     }
 }
