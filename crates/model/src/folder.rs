@@ -104,7 +104,9 @@ impl Model {
         let temporary = sibling(folder, "partial");
         remove(&temporary)?;
         self.write_files(&temporary)?;
-        self.card().write(&temporary)?;
+        for (name, text) in self.card().files() {
+            fs_err::write(temporary.join(name), text)?;
+        }
         // A folder cannot be renamed over a full one, so the old one steps aside first.
         let old = sibling(folder, "replaced");
         remove(&old)?;

@@ -12,8 +12,6 @@ mod small_cells;
 mod text;
 mod tripod;
 
-use std::path::Path;
-
 use oncoweave_core::{Evaluation, Prediction};
 use sha2::{Digest, Sha256};
 
@@ -40,19 +38,19 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
-    /// Writes `card.md`, `card.json` and `tripod.md` into a folder that exists.
+    /// Each file's name and text: `card.md`, `card.json` and `tripod.md`.
     ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+    /// # Panics
+    /// Never: a JSON value can be written.
+    #[must_use]
+    pub fn files(&self) -> [(&'static str, String); 3] {
         let mut json = serde_json::to_string_pretty(&self.sagemaker).expect("a JSON value");
         json.push('\n');
-        for (name, text) in
-            [("card.md", &self.markdown), ("card.json", &json), ("tripod.md", &self.tripod)]
-        {
-            fs_err::write(folder.join(name), text)?;
-        }
-        Ok(())
+        [
+            ("card.md", self.markdown.clone()),
+            ("card.json", json),
+            ("tripod.md", self.tripod.clone()),
+        ]
     }
 
     fn of(model: &Model, judged: Option<&Judged>) -> Self {
