@@ -1,4 +1,5 @@
 pub(crate) mod align;
+pub(crate) mod card;
 pub(crate) mod concordance;
 pub(crate) mod container;
 pub(crate) mod cv;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
+use anyhow::{Context, Result, bail};
+use oncoweave_cohort::{PredictionLayout, read_predictions, write_atomically, write_predictions};
 use oncoweave_core::{Estimate, Evaluation, Prediction};
 use oncoweave_report::{figures, report_html};
 
@@ -32,9 +32,28 @@ pub(crate) fn write(
     write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(evaluation)?)
 }
 
-fn write_text(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
     write_atomically(path, |file| file.write_all(text.as_bytes()))
         .with_context(|| format!("could not write {}", path.display()))
+}
+
+/// Reads `evaluation.json` and `predictions.parquet`.
+pub(crate) fn read(folder: &Path) -> Result<(Evaluation, Vec<Prediction>)> {
+    let path = folder.join("evaluation.json");
+    if !path.is_file() {
+        bail!("{} is not an evaluation folder (no evaluation.json)", folder.display());
+    }
+    let evaluation: Evaluation = serde_json::from_slice(&fs_err::read(&path)?)
+        .with_context(|| format!("{}: cannot be read as `cv` writes it", path.display()))?;
+    let (predictions, layout) = read_predictions(&folder.join("predictions.parquet"))?;
+    if layout.horizons_days != evaluation.horizons_days {
+        bail!(
+            "{}: predictions.parquet has other horizons than evaluation.json; run the evaluation \
+             again",
+            folder.display()
+        );
+    }
+    Ok((evaluation, predictions))
 }
 
 /// Says on stderr what a reader must know about the figures.

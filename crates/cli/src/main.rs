@@ -20,8 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, concordance, container, cv, demo, evaluate, extract, import, inspect, predict, search,
-    simulate, train,
+    align, card, concordance, container, cv, demo, evaluate, extract, import, inspect, predict,
+    search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -53,6 +53,7 @@ enum Command {
     Search(search::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Card(card::Args),
     Concordance(concordance::Args),
     Container(container::Args),
 }
@@ -71,6 +72,7 @@ impl Command {
             Self::Search(args) => search::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Predict(args) => predict::run(&args),
+            Self::Card(args) => card::run(&args),
             Self::Concordance(args) => concordance::run(&args),
             Self::Container(args) => container::run(&args),
         }

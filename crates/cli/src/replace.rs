@@ -44,6 +44,14 @@ pub(crate) fn check_evaluation(out: &Path) -> Result<()> {
     bail!("{} is not an evaluation folder (no evaluation.json); name another", out.display())
 }
 
+/// Refuses a folder with other things in it than a model card; a model folder has one too.
+pub(crate) fn check_card(out: &Path) -> Result<()> {
+    if is_free(out)? || out.join("card.json").is_file() {
+        return Ok(());
+    }
+    bail!("{} holds no model card (no card.json); name another folder", out.display())
+}
+
 /// Refuses a folder with other things in it than a model, and a model without `force`.
 pub(crate) fn check_model(out: &Path, force: bool) -> Result<()> {
     if is_free(out)? {

@@ -154,6 +154,12 @@ pub enum Error {
         /// What is missing and what to do.
         reason: String,
     },
+    /// A model card cannot take in an evaluation.
+    #[error("the model card cannot be filled in: {reason}")]
+    NoCard {
+        /// What does not fit.
+        reason: String,
+    },
     /// The fusion model of one fold could not be fitted or scored.
     #[error("fold {fold}")]
     Fold {

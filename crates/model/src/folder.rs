@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Architecture, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor, Predictor,
     Reference, Share, Stack, TrainConfig, Without,
-    card::card,
     checkpoint::{from_bytes, to_bytes},
 };
 
@@ -21,7 +20,6 @@ const FEATURES: &str = "features.json";
 const BASELINE: &str = "baseline.json";
 const REFERENCE: &str = "reference.json";
 const TRAINING: &str = "training.json";
-const CARD: &str = "card.md";
 const COEFFICIENTS: &str = "coefficients.json";
 const STACK: &str = "stack.json";
 const MEMBERS: &str = "members";
@@ -106,6 +104,9 @@ impl Model {
         let temporary = sibling(folder, "partial");
         remove(&temporary)?;
         self.write_files(&temporary)?;
+        for (name, text) in self.card().files() {
+            fs_err::write(temporary.join(name), text)?;
+        }
         // A folder cannot be renamed over a full one, so the old one steps aside first.
         let old = sibling(folder, "replaced");
         remove(&old)?;
@@ -147,7 +148,6 @@ impl Model {
         if !self.reference.modalities.is_empty() {
             write_json(&folder.join(REFERENCE), &self.reference)?;
         }
-        fs_err::write(folder.join(CARD), card(self))?;
         for (index, baseline) in self.baselines.iter().enumerate() {
             baseline.write_files(&numbered(folder, BASELINES, index))?;
         }

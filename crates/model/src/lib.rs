@@ -13,7 +13,6 @@ mod card;
 mod checkpoint;
 mod config;
 mod device;
-mod dropout;
 mod embedding;
 mod ensemble;
 mod error;
@@ -53,11 +52,11 @@ mod train;
 mod training_part;
 mod worth;
 
+pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
-pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
 pub use embedding::{Embedder, EmbeddingArchitecture, EmbeddingDevice, Pooling};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};

@@ -2,8 +2,8 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Architecture, DeviceChoice, EpochRecord, Linear, Reference, RiskScale, Stack, TrainConfig,
-    network::Weights,
+    Architecture, CohortDescription, DeviceChoice, EpochRecord, Linear, Reference, RiskScale,
+    Stack, TrainConfig, network::Weights,
 };
 
 /// The name of the model that is trained; the others are its parts and what it is compared with.
@@ -75,6 +75,9 @@ pub struct TrainingRecord {
     pub members: Vec<MemberRecord>,
     /// What a reader must know, one sentence each.
     pub notes: Vec<String>,
+    /// Who the patients are, for the model card; `None` in a model that is part of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<CohortDescription>,
 }
 
 /// How one network of the ensemble came to be.

@@ -423,6 +423,7 @@ impl<'a> Plan<'a> {
             patient_digests: self.patient_digests(),
             members,
             notes,
+            description: None,
         }
     }
 }

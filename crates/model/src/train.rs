@@ -2,7 +2,7 @@ use std::{ops::ControlFlow, path::Path};
 
 use oncoweave_core::Cohort;
 
-use crate::{EpochReport, Error, Model, TrainConfig, plan::Plan};
+use crate::{EpochReport, Error, Model, TrainConfig, card::describe, plan::Plan};
 
 /// An aligned table with its provenance.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,9 @@ pub fn train(
             }
         }
     }
-    Ok(plan.finish(fitted)?.0)
+    let mut model = plan.finish(fitted)?.0;
+    model.training.description = Some(describe(data.cohort, rows));
+    Ok(model)
 }
 
 /// An error with its causes in one sentence.

@@ -1,0 +1,105 @@
+//! Counts that are small enough to point at somebody are not shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The smallest count that a card shows.
+pub(crate) const LEAST_SHOWN: usize = 10;
+
+/// A count of patients as a card may show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// The count.
+    Count(usize),
+    /// Fewer than 10 patients.
+    FewerThanTen,
+    /// Not told, as a smaller count beside it could be worked out from it.
+    Withheld,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::FewerThanTen => f.write_str("fewer than 10"),
+            Self::Withheld => f.write_str("withheld"),
+        }
+    }
+}
+
+/// The counts of a table whose sum is known. Where some are small, so many more are withheld that
+/// at least two cells are hidden and 10 patients or more are in them.
+pub(crate) fn shown(counts: &[usize]) -> Vec<Shown> {
+    shown_parts(counts, &vec![usize::MAX; counts.len()])
+}
+
+/// As [`shown`], of counts that are parts of known counts, such as the events in each group: nor
+/// may the remainders, the patients without an event, be worked out where they are small.
+pub(crate) fn shown_parts(counts: &[usize], wholes: &[usize]) -> Vec<Shown> {
+    let rest = |place: usize| wholes[place].saturating_sub(counts[place]);
+    let mut cells: Vec<Shown> = (0..counts.len())
+        .map(|place| {
+            if counts[place] < LEAST_SHOWN {
+                Shown::FewerThanTen
+            } else if rest(place) < LEAST_SHOWN {
+                Shown::Withheld
+            } else {
+                Shown::Count(counts[place])
+            }
+        })
+        .collect();
+    loop {
+        let (open, hidden): (Vec<usize>, Vec<usize>) =
+            (0..cells.len()).partition(|&place| matches!(cells[place], Shown::Count(_)));
+        let sum = |of: &dyn Fn(usize) -> usize| {
+            hidden.iter().fold(0_usize, |sum, &place| sum.saturating_add(of(place)))
+        };
+        let safe = hidden.len() > 1
+            && sum(&|place| counts[place]) >= LEAST_SHOWN
+            && sum(&rest) >= LEAST_SHOWN;
+        let smallest = open.into_iter().min_by_key(|&place| counts[place]);
+        match smallest {
+            Some(place) if !hidden.is_empty() && !safe => cells[place] = Shown::Withheld,
+            _ => return cells,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW: Shown = Shown::FewerThanTen;
+    const NO: Shown = Shown::Withheld;
+
+    fn yes(count: usize) -> Shown {
+        Shown::Count(count)
+    }
+
+    #[test]
+    fn small_counts_cannot_be_worked_out() {
+        for (case, counts, expected) in [
+            ("all large", vec![10, 40], vec![yes(10), yes(40)]),
+            ("one small: the next larger goes too", vec![9, 40, 12], vec![FEW, yes(40), NO]),
+            ("two small, together enough", vec![9, 40, 5], vec![FEW, yes(40), FEW]),
+            ("two small, together few", vec![2, 40, 5, 30], vec![FEW, yes(40), FEW, NO]),
+            ("nothing to hide behind", vec![3], vec![FEW]),
+            ("none at all", vec![], vec![]),
+        ] {
+            assert_eq!(shown(&counts), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn nor_can_small_remainders() {
+        for (case, events, patients, expected) in [
+            ("enough of both", vec![20, 30], vec![40, 60], vec![yes(20), yes(30)]),
+            ("three are alive", vec![37, 30, 50], vec![40, 60, 90], vec![NO, NO, yes(50)]),
+            ("few events", vec![4, 30, 50], vec![40, 60, 90], vec![FEW, NO, yes(50)]),
+        ] {
+            assert_eq!(shown_parts(&events, &patients), expected, "{case}");
+        }
+    }
+}
