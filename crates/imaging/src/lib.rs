@@ -11,20 +11,25 @@ use oncoweave_core::Feature;
 
 mod dicom;
 mod error;
+mod fourier;
 mod nifti;
 mod processing;
+mod pyradiomics;
 mod radiomics;
 mod settings;
 mod vector;
 mod volume;
+mod wavelets;
 
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
 pub use processing::{ProcessedImage, process_image};
+pub use pyradiomics::PyradiomicsParameters;
 pub use radiomics::features;
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+    Aggregation, Binning, Boundary, Family, Filter, ImageChoice, ImagingSettings, Interpolation,
+    NonseparableWavelet, Pooling, Standard,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -51,7 +56,7 @@ pub fn nifti_features(
     settings.binning()?;
     let mut volume = read_nifti(image)?;
     volume.unit = settings.unit.clone().unwrap_or_default();
-    let region = read_nifti_mask(mask, settings.label)?;
+    let region = read_nifti_mask(mask, settings.label())?;
     features(&volume, &region, settings).map_err(|error| error.within(image, mask))
 }
 

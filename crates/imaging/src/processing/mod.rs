@@ -7,9 +7,15 @@ use crate::{Error, ImagingSettings, Mask, Volume, check_pair};
 
 mod convolve;
 mod filter;
+mod gabor;
 mod interpolate;
+mod kernels;
+mod nonseparable;
 mod resample;
 mod resegment;
+
+pub(crate) use filter::filtered;
+pub(crate) use kernels::laws_axes;
 
 /// An image and its two masks, ready for features.
 #[derive(Clone, Debug)]
@@ -49,8 +55,8 @@ pub fn process_image<'a>(
         Some(resegmented) => Cow::Owned(resegmented),
         None => mask.clone(),
     };
-    let volume = match filter::filtered(&volume, &mask, settings)? {
-        Some(filtered) => Cow::Owned(filtered),
+    let volume = match &settings.filter {
+        Some(filter) => Cow::Owned(filtered(&volume, &mask, filter, settings)?),
         None => volume,
     };
     Ok(ProcessedImage { volume, morphological_mask: mask, intensity_mask })

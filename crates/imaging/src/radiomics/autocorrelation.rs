@@ -5,10 +5,11 @@
 //! Fourier transforms give them exactly in a time that pair by pair would take days for a large
 //! region.
 
+use rustfft::FftDirection;
 use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 
 use super::region::Region;
+use crate::fourier::{smooth, transform};
 
 /// The most voxels that a padded box may have; 512 MiB are needed for as many. Where a region needs
 /// more, neither value is measured.
@@ -27,8 +28,8 @@ impl Autocorrelation {
         // Twice the box without its border, less one, so that nothing wraps round.
         let size = region.size.map(|length| smooth(2 * (length - 2) - 1));
         let count = region.indices.len() as f64;
-        let mean = region.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-        let deviations = || region.values.iter().map(|&value| f64::from(value) - mean);
+        let mean = region.values.iter().sum::<f64>() / count;
+        let deviations = || region.values.iter().map(|&value| value - mean);
         let squares: f64 = deviations().map(|deviation| deviation * deviation).sum();
         if size.iter().product::<usize>() > MAX_PADDED_VOXELS || squares == 0.0 || count < 2.0 {
             return undefined;
@@ -46,8 +47,8 @@ impl Autocorrelation {
             second[place(index)].im = deviation * deviation;
         }
         let filled = region.size.map(|length| length - 2);
-        transform(&mut first, size, filled);
-        transform(&mut second, size, size);
+        transform(&mut first, size, filled, FftDirection::Forward);
+        transform(&mut second, size, size, FftDirection::Forward);
         let [total, product, square] = weighted_sums(&first, &second, size);
         Self {
             moran_i: count / total * product / squares,
@@ -102,67 +103,6 @@ fn weighted_sums(first: &[Complex<f64>], second: &[Complex<f64>], size: [usize; 
     sums.map(|sum| sum / voxels)
 }
 
-/// Transforms an array in place, axis by axis; beyond `filled` voxels of each axis it is all zero.
-fn transform(values: &mut [Complex<f64>], size: [usize; 3], filled: [usize; 3]) {
-    let [width, height, depth] = size;
-    let mut planner = FftPlanner::new();
-    let plane = width * height;
-    let along_x = planner.plan_fft_forward(width);
-    let along_y = planner.plan_fft_forward(height);
-    let along_z = planner.plan_fft_forward(depth);
-    for z in 0..filled[2] {
-        let slice = &mut values[z * plane..(z + 1) * plane];
-        along_x.process(&mut slice[..filled[1] * width]);
-        for x in (0..width).step_by(BATCH) {
-            strided(along_y.as_ref(), slice, width, x..(x + BATCH).min(width));
-        }
-    }
-    for offset in (0..plane).step_by(BATCH) {
-        strided(along_z.as_ref(), values, plane, offset..(offset + BATCH).min(plane));
-    }
-}
-
-/// Columns that are copied together: neighbors in memory come in one cache line.
-const BATCH: usize = 8;
-
-/// Transforms the columns that begin at some offsets and go on by a stride.
-fn strided(
-    fft: &dyn Fft<f64>,
-    values: &mut [Complex<f64>],
-    stride: usize,
-    offsets: std::ops::Range<usize>,
-) {
-    let length = fft.len();
-    let mut columns = vec![Complex::default(); length * offsets.len()];
-    for row in 0..length {
-        let source = &values[row * stride + offsets.start..row * stride + offsets.end];
-        for (column, value) in source.iter().enumerate() {
-            columns[column * length + row] = *value;
-        }
-    }
-    fft.process(&mut columns);
-    for row in 0..length {
-        let target = &mut values[row * stride + offsets.start..row * stride + offsets.end];
-        for (column, value) in target.iter_mut().enumerate() {
-            *value = columns[column * length + row];
-        }
-    }
-}
-
-/// The least length that has no prime factors but 2, 3 and 5, for which transforms are quick.
-fn smooth(length: usize) -> usize {
-    let is_smooth = |mut number: usize| {
-        for factor in [2, 3, 5] {
-            while usize::is_multiple_of(number, factor) {
-                number /= factor;
-            }
-        }
-        number == 1
-    };
-    // A power of two is never further away than the length itself.
-    (length..2 * length).find(|&number| is_smooth(number)).unwrap_or(length)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,16 +110,16 @@ mod tests {
     /// Pair by pair, as the manual has it.
     fn by_pairs(region: &Region) -> [f64; 2] {
         let count = region.values.len();
-        let mean = region.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count as f64;
+        let mean = region.values.iter().sum::<f64>() / count as f64;
         let [mut total, mut product, mut difference, mut squares] = [0.0; 4];
         for a in 0..count {
-            let x = f64::from(region.values[a]);
+            let x = region.values[a];
             squares += (x - mean).powi(2);
             for b in 0..count {
                 if a == b {
                     continue;
                 }
-                let y = f64::from(region.values[b]);
+                let y = region.values[b];
                 let (p, q) =
                     (region.position(region.indices[a]), region.position(region.indices[b]));
                 let distance: f64 = (0..3)
@@ -214,7 +154,7 @@ mod tests {
             if !rim && index % 7 != 3 {
                 region.inside[index] = 1;
                 region.indices.push(index);
-                region.values.push(f32::from(u8::try_from(index * index % 23).unwrap()) - 4.0);
+                region.values.push(f64::from(u8::try_from(index * index % 23).unwrap()) - 4.0);
             }
         }
         let [moran, geary] = by_pairs(&region);

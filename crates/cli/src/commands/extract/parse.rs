@@ -90,10 +90,10 @@ fn features(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
         (Settings::Genotype(settings), Resources::Genotype(resources)) => {
             genotype(task, settings, resources)
         }
-        (Settings::Dicom(settings), _) => {
+        (Settings::Dicom(_), Resources::Imaging(settings)) => {
             dicom_features(&file.path, settings).map(Parsed::single).map_err(reason)
         }
-        (Settings::Nifti(settings), _) => {
+        (Settings::Nifti(_), Resources::Imaging(settings)) => {
             let mask = file.mask.as_ref().expect("the files list was checked for masks");
             nifti_features(&file.path, mask, settings).map(Parsed::single).map_err(reason)
         }

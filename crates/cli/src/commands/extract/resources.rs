@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_bytes, sha256_file};
 use oncoweave_genomics::{GeneSets, GenotypeResources, VariantResources, VcfResources};
+use oncoweave_imaging::ImagingSettings;
 
 use super::settings::{Settings, settings_sha256};
 
@@ -16,11 +17,14 @@ pub(super) enum Resources {
     Maf(VariantResources),
     Expression(GeneSets),
     Genotype(GenotypeResources),
+    /// The settings themselves, with what their parameter file says.
+    Imaging(Box<ImagingSettings>),
 }
 
 impl Resources {
     /// Reads what resolved settings name.
     pub(super) fn load(settings: &Settings, name: &str) -> Result<Self> {
+        let place = || format!("modality `{name}`: could not use its settings");
         let resources = match settings {
             Settings::Vcf(settings) => VcfResources::load(settings).map(Self::Vcf),
             Settings::Maf(settings) => VariantResources::load(&settings.variants).map(Self::Maf),
@@ -28,9 +32,14 @@ impl Resources {
                 settings.check().and_then(|_| GeneSets::load(settings)).map(Self::Expression)
             }
             Settings::Genotype(settings) => GenotypeResources::load(settings).map(Self::Genotype),
+            Settings::Dicom(settings) | Settings::Nifti(settings) => {
+                let loaded = settings.clone().load();
+                let loaded = loaded.map(|settings| Self::Imaging(Box::new(settings)));
+                return loaded.with_context(place);
+            }
             _ => Ok(Self::None),
         };
-        resources.with_context(|| format!("modality `{name}`: could not use its settings"))
+        resources.with_context(place)
     }
 }
 
