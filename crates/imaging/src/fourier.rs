@@ -3,21 +3,15 @@
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftDirection, FftPlanner};
 
-/// Transforms an array with x fastest in place, axis by axis, without a factor; beyond `filled`
-/// voxels of each axis it is all zero.
-pub(crate) fn transform(
-    values: &mut [Complex<f64>],
-    size: [usize; 3],
-    filled: [usize; 3],
-    direction: FftDirection,
-) {
+/// Transforms an array with x fastest in place, axis by axis, without a factor.
+pub(crate) fn transform(values: &mut [Complex<f64>], size: [usize; 3], direction: FftDirection) {
     let [width, height, depth] = size;
     let mut planner = FftPlanner::new();
     let plane = width * height;
     let [along_x, along_y, along_z] = size.map(|length| planner.plan_fft(length, direction));
-    for z in 0..filled[2] {
+    for z in 0..depth {
         let slice = &mut values[z * plane..(z + 1) * plane];
-        along_x.process(&mut slice[..filled[1] * width]);
+        along_x.process(slice);
         for x in (0..width).step_by(BATCH) {
             strided(along_y.as_ref(), slice, width, x..(x + BATCH).min(width));
         }

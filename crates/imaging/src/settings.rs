@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, PyradiomicsParameters};
 
 mod choices;
+#[cfg(test)]
+mod filter_tests;
 mod filters;
 
 pub use choices::{Aggregation, Family, Interpolation, Standard};

@@ -120,6 +120,7 @@ is the tolerance.
 /// and mirror.
 fn mirp_cases() -> Vec<(&'static str, &'static str, ImagingSettings)> {
     use Boundary::{Mirror, Nearest, Periodic, Zero};
+    use NonseparableWavelet::{Shannon, Simoncelli};
     let gabor =
         |[sigma_mm, wavelength_mm, aspect]: [f64; 3], angle_degrees, step, planes| Filter::Gabor {
             sigma_mm,
@@ -138,7 +139,6 @@ fn mirp_cases() -> Vec<(&'static str, &'static str, ImagingSettings)> {
         pooling,
     };
     let band = |wavelet, level| Filter::NonseparableWavelet { wavelet, level: Some(level) };
-    use NonseparableWavelet::{Shannon, Simoncelli};
     let narrow = [10.0, 4.0, 0.5];
     let ct = [5.0, 2.0, 1.5];
     vec![

@@ -10,7 +10,7 @@ use super::convolve::source;
 use super::interpolate::Grid;
 use super::kernels::Pool;
 use crate::fourier::{smooth, transform};
-use crate::{Boundary, Filter};
+use crate::{Boundary, Filter, Pooling};
 
 /// After so many standard deviations a kernel ends.
 const CUTOFF: f64 = 6.0;
@@ -64,69 +64,90 @@ pub(super) fn gabor(
     else {
         unreachable!("the caller chose by the kind of filter")
     };
-    let step = angle_step_degrees.unwrap_or(360.0);
-    let turns = std::iter::successors(Some(0.0), |turn| Some(turn + 1.0))
-        .map(|turn| turn * step)
-        .take_while(|&angle| angle < 360.0 - 1e-9);
-    let planes = &PLANES[..if *orthogonal_planes { 3 } else { 1 }];
-    let mut pool = Pool::new(pooling.unwrap_or_default());
-    for angle in turns {
-        let wave = Wave {
+    let waves: Vec<Wave> = angles(*angle_degrees, *angle_step_degrees)
+        .map(|angle| Wave {
             sigma_mm: *sigma_mm,
             wavelength_mm: *wavelength_mm,
             aspect_ratio: aspect_ratio.unwrap_or(1.0),
-            angle: (angle_degrees + angle).to_radians(),
-        };
-        for &axes in planes {
-            pool.add(in_planes(grid, axes, spacing_mm, wave, boundary));
-        }
+            angle: angle.to_radians(),
+        })
+        .collect();
+    let planes = &PLANES[..if *orthogonal_planes { 3 } else { 1 }];
+    let pooling = pooling.unwrap_or_default();
+    let mut pool = Pool::new(pooling);
+    for &axes in planes {
+        // All have the same number of waves, so that the mean of means is that of all.
+        pool.add(in_planes(grid, axes, spacing_mm, &waves, (boundary, pooling)));
     }
     Grid { size: grid.size, values: pool.finish() }
 }
 
-/// The modulus of the response in each plane across an axis.
+/// The directions of the wave in degrees. The modulus of the opposite direction is the same, so that
+/// half a circle is enough where the step divides it.
+fn angles(first: f64, step: Option<f64>) -> impl Iterator<Item = f64> {
+    let step = step.unwrap_or(360.0);
+    let end = if (180.0 / step).fract() == 0.0 { 180.0 } else { 360.0 };
+    std::iter::successors(Some(0.0), |turn| Some(turn + 1.0))
+        .map(move |turn| turn * step)
+        .take_while(move |&turn| turn < end - 1e-9)
+        .map(move |turn| first + turn)
+}
+
+/// The pooled moduli of the responses to waves in each plane across an axis.
 fn in_planes(
     grid: &Grid,
     [columns, rows, across]: [usize; 3],
     spacing_mm: [f64; 3],
-    wave: Wave,
-    boundary: Boundary,
+    waves: &[Wave],
+    (boundary, pooling): (Boundary, Pooling),
 ) -> Vec<f64> {
     let steps = [1, grid.size[0], grid.size[0] * grid.size[1]];
     let spacing = [spacing_mm[columns], spacing_mm[rows]];
     let length = [grid.size[columns], grid.size[rows]];
-    let reach = spacing.map(|spacing| Wave::reach(wave.sigma_mm, wave.aspect_ratio, spacing));
-    let padded: [usize; 2] = std::array::from_fn(|axis| smooth(length[axis] + 2 * reach[axis]));
-    let size = [padded[0], padded[1], 1];
-    let kernel = transformed_kernel(wave, reach, spacing, size);
+    let reach =
+        spacing.map(|spacing| Wave::reach(waves[0].sigma_mm, waves[0].aspect_ratio, spacing));
+    let padded: [usize; 2] = std::array::from_fn(|axis| length[axis] + 2 * reach[axis]);
+    let size = [smooth(padded[0]), smooth(padded[1]), 1];
     // Where in the plane each voxel of the padded plane comes from.
     let sources: [Vec<Option<usize>>; 2] = std::array::from_fn(|axis| {
-        let padded = length[axis] + 2 * reach[axis];
-        (0..padded).map(|index| source(index, 0, reach[axis], length[axis], boundary)).collect()
+        (0..padded[axis])
+            .map(|index| source(index, 0, reach[axis], length[axis], boundary))
+            .collect()
     });
+    let padded_plane = |plane: usize| {
+        let start = plane * steps[across];
+        let mut values = vec![Complex::default(); size.iter().product()];
+        for (row, from) in sources[1].iter().enumerate() {
+            let Some(from) = from else { continue };
+            let start = start + from * steps[rows];
+            let target = &mut values[row * size[0]..];
+            for (value, from) in target.iter_mut().zip(&sources[0]) {
+                if let Some(from) = from {
+                    value.re = grid.values[start + from * steps[columns]];
+                }
+            }
+        }
+        values
+    };
+    let kernels: Vec<Vec<Complex<f64>>> =
+        waves.par_iter().map(|&wave| transformed_kernel(wave, reach, spacing, size)).collect();
     let planes: Vec<Vec<f64>> = (0..grid.size[across])
         .into_par_iter()
         .map(|plane| {
-            let start = plane * steps[across];
-            let mut values = vec![Complex::default(); size.iter().product()];
-            for (row, from) in sources[1].iter().enumerate() {
-                let Some(from) = from else { continue };
-                let start = start + from * steps[rows];
-                let target = &mut values[row * size[0]..];
-                for (value, from) in target.iter_mut().zip(&sources[0]) {
-                    if let Some(from) = from {
-                        value.re = grid.values[start + from * steps[columns]];
-                    }
-                }
+            let mut values = padded_plane(plane);
+            transform(&mut values, size, FftDirection::Forward);
+            let mut pool = Pool::new(pooling);
+            for kernel in &kernels {
+                let mut response: Vec<Complex<f64>> =
+                    values.iter().zip(kernel).map(|(value, kernel)| value * kernel).collect();
+                transform(&mut response, size, FftDirection::Inverse);
+                let moduli = (0..length[1]).flat_map(|row| {
+                    let start = (row + reach[1]) * size[0] + reach[0];
+                    response[start..start + length[0]].iter().map(|value| value.norm())
+                });
+                pool.add(moduli.collect());
             }
-            transform(&mut values, size, size, FftDirection::Forward);
-            values.iter_mut().zip(&kernel).for_each(|(value, kernel)| *value *= kernel);
-            transform(&mut values, size, size, FftDirection::Inverse);
-            let response = (0..length[1]).flat_map(|row| {
-                let start = (row + reach[1]) * size[0] + reach[0];
-                values[start..start + length[0]].iter().map(|value| value.norm())
-            });
-            response.collect()
+            pool.finish()
         })
         .collect();
     let mut responses = vec![0.0; grid.values.len()];
@@ -158,6 +179,6 @@ fn transformed_kernel(
             kernel[place(row, 1) * size[0] + place(column, 0)] = wave.at(offset) / count as f64;
         }
     }
-    transform(&mut kernel, size, size, FftDirection::Forward);
+    transform(&mut kernel, size, FftDirection::Forward);
     kernel
 }

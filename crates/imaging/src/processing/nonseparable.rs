@@ -26,7 +26,7 @@ pub(super) fn nonseparable_wavelet(
     for block in grid.values.chunks_exact(block) {
         let mut transformed: Vec<Complex<f64>> =
             block.iter().map(|&value| Complex::new(value, 0.0)).collect();
-        transform(&mut transformed, size, size, FftDirection::Forward);
+        transform(&mut transformed, size, FftDirection::Forward);
         let mut frequencies = transformed.iter_mut();
         for z in &squares[2] {
             for y in &squares[1] {
@@ -38,7 +38,7 @@ pub(super) fn nonseparable_wavelet(
                 }
             }
         }
-        transform(&mut transformed, size, size, FftDirection::Inverse);
+        transform(&mut transformed, size, FftDirection::Inverse);
         values.extend(transformed.into_iter().map(|value| value.re));
     }
     Grid { size: grid.size, values }

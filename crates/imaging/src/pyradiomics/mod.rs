@@ -108,3 +108,6 @@ fn without_values(mut features: Vec<Feature>) -> Vec<Feature> {
     }
     features
 }
+
+#[cfg(test)]
+mod tests;
