@@ -18,9 +18,9 @@ pub(super) enum Voxels<'a> {
 
 /// An array with x fastest.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Block {
+pub(super) struct Block<T = f64> {
     pub(super) size: [usize; 3],
-    pub(super) values: Vec<f64>,
+    pub(super) values: Vec<T>,
 }
 
 impl Image<'_> {
@@ -65,6 +65,15 @@ impl Image<'_> {
         self.at(&ranges.each_ref().map(|range| range.clone().collect()))
     }
 
+    /// The intensities of a box in single precision, where the image was read in it.
+    pub(super) fn cut_single(&self, ranges: &[RangeInclusive<usize>; 3]) -> Option<Block<f32>> {
+        let Voxels::Read(voxels) = &self.voxels else { return None };
+        let [x, y, z] = ranges.clone();
+        let size = ranges.each_ref().map(|range| range.end() + 1 - range.start());
+        let values = voxels.slice(ndarray::s![z, y, x]).iter().copied().collect();
+        Some(Block { size, values })
+    }
+
     /// The intensities in any order.
     pub(super) fn intensities(&self) -> Box<dyn Iterator<Item = f64> + '_> {
         match &self.voxels {
@@ -82,42 +91,50 @@ impl Image<'_> {
 /// Columns of a block that are filtered together: neighbors in memory where the axis is not x.
 pub(super) const LANES: usize = 8;
 
-impl Block {
-    /// Replaces every line along an axis by what a function makes of it. It is given lines side by
-    /// side, which may be of another length afterwards, the same for all.
-    pub(super) fn along(
+impl<T: Copy + Into<f64>> Block<T> {
+    /// Replaces every line along an axis by what a function makes of it, stored as `store` says. It
+    /// is given lines side by side, which may be of another length afterwards, the same for all.
+    pub(super) fn along<O: Copy + Default>(
         &self,
         axis: usize,
         outputs: usize,
+        store: impl Fn(f64) -> O,
         mut filter: impl FnMut(&[[f64; LANES]], &mut [[f64; LANES]]),
-    ) -> Self {
+    ) -> Block<O> {
         let length = self.size[axis];
         let stride: usize = self.size[..axis].iter().product();
         let mut size = self.size;
         size[axis] = outputs;
-        let mut values = vec![0.0; size.iter().product()];
-        let lines = self.size.iter().product::<usize>() / length.max(1);
+        let mut values = vec![O::default(); size.iter().product()];
         let mut input = vec![[0.0; LANES]; length];
         let mut output = vec![[0.0; LANES]; outputs];
-        for first in (0..lines).step_by(LANES) {
-            let count = LANES.min(lines - first);
-            // Where the line begins in an array of so long lines.
-            let start =
-                |line: usize, length: usize| line / stride * stride * length + line % stride;
-            for lane in 0..count {
-                let start = start(first + lane, length);
-                for (index, lanes) in input.iter_mut().enumerate() {
-                    lanes[lane] = self.values[start + index * stride];
+        let lines = self.values.len() / length.max(1);
+        let mut first = 0;
+        while first < lines {
+            // Lines side by side are neighbors in memory, except along x, where they follow one
+            // another.
+            let (count, between, starts) = if stride == 1 {
+                (LANES.min(lines - first), [length, outputs], [first * length, first * outputs])
+            } else {
+                let (block, offset) = (first / stride * stride, first % stride);
+                let starts = [block * length + offset, block * outputs + offset];
+                (LANES.min(stride - offset), [1, 1], starts)
+            };
+            for (index, lanes) in input.iter_mut().enumerate() {
+                let start = starts[0] + index * stride;
+                for (lane, value) in lanes.iter_mut().enumerate().take(count) {
+                    *value = self.values[start + lane * between[0]].into();
                 }
             }
             filter(&input, &mut output);
-            for lane in 0..count {
-                let start = start(first + lane, outputs);
-                for (index, lanes) in output.iter().enumerate() {
-                    values[start + index * stride] = lanes[lane];
+            for (index, lanes) in output.iter().enumerate() {
+                let start = starts[1] + index * stride;
+                for (lane, value) in lanes.iter().enumerate().take(count) {
+                    values[start + lane * between[1]] = store(*value);
                 }
             }
+            first += count;
         }
-        Self { size, values }
+        Block { size, values }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::image::{Block, Image, LANES};
-use super::recursive_gaussian::{REACH, laplacian_of_gaussian, single};
+use super::recursive_gaussian::{Lines, REACH, laplacian_of_gaussian, single};
 use crate::wavelets::Wavelet;
 
 /// A derived image: its name as features begin with it, and how it comes about.
@@ -117,8 +117,12 @@ fn laplacian(image: &Image, part: &[RangeInclusive<usize>; 3], sigma_mm: f64) ->
         return None;
     }
     let (wide, start) = widened(image, part, sigmas.map(|sigma| voxels(sigma * REACH) + 4));
-    let block = laplacian_of_gaussian(&image.cut(&wide), sigma_mm, image.spacing_mm);
-    Some(cropped(&block, start, part))
+    let size: [usize; 3] = std::array::from_fn(|axis| part[axis].end() + 1 - part[axis].start());
+    let lines = Lines { sigma_mm, spacing_mm: image.spacing_mm, start, size };
+    Some(match image.cut_single(&wide) {
+        Some(block) => laplacian_of_gaussian(&block, &lines),
+        None => laplacian_of_gaussian(&image.cut(&wide), &lines),
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
@@ -201,15 +205,20 @@ fn wavelet_response(
 /// The part of a convolution along an axis where the filter lies inside the block.
 fn convolved(block: &Block, axis: usize, filter: &[f64]) -> Block {
     let outputs = block.size[axis] + 1 - filter.len();
-    block.along(axis, outputs, |input, output| {
-        for (index, output) in output.iter_mut().enumerate() {
-            let mut sum = [0.0; LANES];
-            for (lanes, weight) in input[index..index + filter.len()].iter().rev().zip(filter) {
-                for (sum, value) in sum.iter_mut().zip(lanes) {
-                    *sum += weight * value;
+    block.along(
+        axis,
+        outputs,
+        |value| value,
+        |input, output| {
+            for (index, output) in output.iter_mut().enumerate() {
+                let mut sum = [0.0; LANES];
+                for (lanes, weight) in input[index..index + filter.len()].iter().rev().zip(filter) {
+                    for (sum, value) in sum.iter_mut().zip(lanes) {
+                        *sum += weight * value;
+                    }
                 }
+                *output = sum;
             }
-            *output = sum;
-        }
-    })
+        },
+    )
 }

@@ -101,7 +101,7 @@ impl Recursion {
             after = [result, after[0], after[1], after[2]];
             seen = [*input, seen[0], seen[1], seen[2]];
             for (output, result) in output.iter_mut().zip(result) {
-                *output = single(*output + result);
+                *output += result;
             }
         }
     }
@@ -142,30 +142,58 @@ fn numerator(sigma: f64, [[a1, b1], [a2, b2]]: [[f64; 2]; 2]) -> ([f64; 4], Mome
     ([n0, n1, n2, n3], moments)
 }
 
-/// The Laplacian of Gaussian of a block of at least four voxels along each axis, normalized across
-/// scales.
-pub(super) fn laplacian_of_gaussian(block: &Block, sigma_mm: f64, spacing_mm: [f64; 3]) -> Block {
-    let pass = |block: &Block, axis: usize, recursion: Recursion| {
-        block.along(axis, block.size[axis], |input, output| recursion.apply(input, output))
-    };
-    let mut sum = Block { size: block.size, values: vec![0.0; block.values.len()] };
+/// How the lines of a block are filtered, and the box in it whose response is wanted.
+pub(super) struct Lines {
+    pub(super) sigma_mm: f64,
+    pub(super) spacing_mm: [f64; 3],
+    /// Where the box begins.
+    pub(super) start: [usize; 3],
+    pub(super) size: [usize; 3],
+}
+
+impl Lines {
+    /// Filters a block along an axis and leaves of it what the box needs.
+    fn pass<T: Copy + Into<f64>>(
+        &self,
+        block: &Block<T>,
+        axis: usize,
+        recursion: Recursion,
+    ) -> Block<f32> {
+        let (start, count) = (self.start[axis], self.size[axis]);
+        let mut lines = vec![[0.0; LANES]; block.size[axis]];
+        block.along(axis, count, rounded, |input, output| {
+            recursion.apply(input, &mut lines);
+            output.copy_from_slice(&lines[start..start + count]);
+        })
+    }
+}
+
+/// The Laplacian of Gaussian of a box in a block of at least four voxels along each axis, normalized
+/// across scales.
+pub(super) fn laplacian_of_gaussian<T: Copy + Into<f64>>(block: &Block<T>, lines: &Lines) -> Block {
+    let sigmas = lines.spacing_mm.map(|spacing| lines.sigma_mm / spacing);
+    let mut sum = vec![0.0_f32; lines.size.iter().product()];
     for axis in 0..3 {
-        let sigma = sigma_mm / spacing_mm[axis];
-        let curvature = Recursion::second_derivative(sigma, sigma_mm * sigma_mm);
-        let mut response = pass(block, axis, curvature);
+        let factor = lines.sigma_mm * lines.sigma_mm;
+        let curvature = Recursion::second_derivative(sigmas[axis], factor);
+        let mut response = lines.pass(block, axis, curvature);
         for other in (0..3).filter(|&other| other != axis) {
-            response = pass(&response, other, Recursion::gaussian(sigma_mm / spacing_mm[other]));
+            response = lines.pass(&response, other, Recursion::gaussian(sigmas[other]));
         }
-        let scale = 1.0 / (spacing_mm[axis] * spacing_mm[axis]);
-        for (sum, value) in sum.values.iter_mut().zip(response.values) {
-            *sum = single(*sum + value * scale);
+        let scale = 1.0 / (lines.spacing_mm[axis] * lines.spacing_mm[axis]);
+        for (sum, value) in sum.iter_mut().zip(response.values) {
+            *sum = rounded(f64::from(*sum) + f64::from(value) * scale);
         }
     }
-    sum
+    Block { size: lines.size, values: sum.into_iter().map(f64::from).collect() }
 }
 
 /// Rounded to single precision.
-#[expect(clippy::cast_possible_truncation, reason = "what is meant")]
 pub(super) fn single(value: f64) -> f64 {
-    f64::from(value as f32)
+    f64::from(rounded(value))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "what is meant")]
+fn rounded(value: f64) -> f32 {
+    value as f32
 }

@@ -17,20 +17,25 @@ pub(super) fn interpolated(
     let taps: Vec<Option<Vec<(usize, f64)>>> =
         points.iter().map(|point| point.map(|point| taps(point, length, interpolator))).collect();
     let mut lines = vec![[0.0; LANES]; length];
-    block.along(axis, points.len(), |input, output| {
-        lines.copy_from_slice(input);
-        if interpolator == Interpolator::BSpline {
-            coefficients(&mut lines);
-        }
-        for (taps, output) in taps.iter().zip(output) {
-            *output = [0.0; LANES];
-            for &(index, weight) in taps.iter().flatten() {
-                for (output, value) in output.iter_mut().zip(lines[index]) {
-                    *output += weight * value;
+    block.along(
+        axis,
+        points.len(),
+        |value| value,
+        |input, output| {
+            lines.copy_from_slice(input);
+            if interpolator == Interpolator::BSpline {
+                coefficients(&mut lines);
+            }
+            for (taps, output) in taps.iter().zip(output) {
+                *output = [0.0; LANES];
+                for &(index, weight) in taps.iter().flatten() {
+                    for (output, value) in output.iter_mut().zip(lines[index]) {
+                        *output += weight * value;
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 /// The voxels that make up the value at a point, with their weights.
