@@ -98,6 +98,20 @@ pub enum Error {
         /// Slice.
         z: usize,
     },
+    /// The image's intensities do not allow a step of its preparation.
+    #[error("{step}: {problem}")]
+    Preparation {
+        /// The setting that asks for the step.
+        step: &'static str,
+        /// What was expected and found, and what to do.
+        problem: String,
+    },
+    /// No patch for an embedding model can be cut round the region.
+    #[error("no patch can be cut round the region: {problem}")]
+    Patch {
+        /// Why, and which setting to change.
+        problem: String,
+    },
     /// A setting is out of its range, or two settings exclude each other.
     #[error("imaging setting {0}")]
     Settings(String),
@@ -124,7 +138,11 @@ impl Error {
             | Self::OneVoxelMask
             | Self::SmallRegion { .. }
             | Self::GeometryMismatch { .. } => mask,
-            Self::NotFinite { .. } | Self::TooManyLevels { .. } | Self::EmptyIntensityMask => image,
+            Self::NotFinite { .. }
+            | Self::TooManyLevels { .. }
+            | Self::EmptyIntensityMask
+            | Self::Preparation { .. }
+            | Self::Patch { .. } => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

@@ -4,9 +4,11 @@
 //! between are public too: [`read_series`] and [`read_nifti`] give a [`Volume`], [`read_rtstruct`],
 //! [`read_seg`] and [`read_nifti_mask`] a [`Mask`] on its grid,
 //! [`process_image`] resamples and re-segments them, and [`features`] does so and measures the region.
+//! [`patches`] cuts pieces round the region for a network that someone trained elsewhere.
 
 use std::path::Path;
 
+use ndarray::ArrayD;
 use oncoweave_core::Feature;
 
 mod dicom;
@@ -16,6 +18,7 @@ mod nifti;
 mod processing;
 mod pyradiomics;
 mod radiomics;
+mod registration;
 mod settings;
 mod vector;
 mod volume;
@@ -24,12 +27,17 @@ mod wavelets;
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
-pub use processing::{ProcessedImage, process_image};
+pub use processing::{
+    LogBiasField, ProcessedImage, log_bias_field, otsu_threshold, patches, prepare_image,
+    process_image, resample_image,
+};
 pub use pyradiomics::PyradiomicsParameters;
 pub use radiomics::features;
+pub use registration::{Transform, register, resample_mask_onto, resample_onto};
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImageChoice, ImagingSettings, Interpolation,
-    NonseparableWavelet, Pooling, Standard,
+    Aggregation, BiasField, Binning, Boundary, Center, ChannelSlices, Denoise, Extent, Family,
+    Filter, ImageChoice, ImagingSettings, Interpolation, NonseparableWavelet, Normalization,
+    Normalize, PatchSettings, Plane, Pooling, Register, Slices, Standard, TransformKind,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -39,9 +47,23 @@ pub use volume::{Geometry, Mask, Volume, check_pair};
 /// When the folder cannot be read, its slices do not form one volume, or the region is missing,
 /// ambiguous, empty or off the grid.
 pub fn dicom_features(folder: &Path, settings: &ImagingSettings) -> Result<Vec<Feature>, Error> {
+    dicom_features_and_patches(folder, settings, None).map(|(features, _)| features)
+}
+
+/// Measures the region of a folder as [`dicom_features`] does, and cuts [`patches`] round it where
+/// their settings are given.
+///
+/// # Errors
+/// As [`dicom_features`] and [`patches`].
+pub fn dicom_features_and_patches(
+    folder: &Path,
+    settings: &ImagingSettings,
+    patch: Option<&PatchSettings>,
+) -> Result<(Vec<Feature>, Option<ArrayD<f32>>), Error> {
     settings.binning()?;
     let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
-    features(&volume, &mask, settings).map_err(|error| error.within(folder, folder))
+    features_and_patches(&volume, &mask, settings, patch)
+        .map_err(|error| error.within(folder, folder))
 }
 
 /// Measures the region that a NIfTI label image marks in a NIfTI image.
@@ -53,11 +75,38 @@ pub fn nifti_features(
     mask: &Path,
     settings: &ImagingSettings,
 ) -> Result<Vec<Feature>, Error> {
+    nifti_features_and_patches(image, mask, settings, None).map(|(features, _)| features)
+}
+
+/// Measures the region of a NIfTI image as [`nifti_features`] does, and cuts [`patches`] round it
+/// where their settings are given.
+///
+/// # Errors
+/// As [`nifti_features`] and [`patches`].
+pub fn nifti_features_and_patches(
+    image: &Path,
+    mask: &Path,
+    settings: &ImagingSettings,
+    patch: Option<&PatchSettings>,
+) -> Result<(Vec<Feature>, Option<ArrayD<f32>>), Error> {
     settings.binning()?;
     let mut volume = read_nifti(image)?;
     volume.unit = settings.unit.clone().unwrap_or_default();
     let region = read_nifti_mask(mask, settings.label())?;
-    features(&volume, &region, settings).map_err(|error| error.within(image, mask))
+    features_and_patches(&volume, &region, settings, patch)
+        .map_err(|error| error.within(image, mask))
+}
+
+fn features_and_patches(
+    volume: &Volume,
+    mask: &Mask,
+    settings: &ImagingSettings,
+    patch: Option<&PatchSettings>,
+) -> Result<(Vec<Feature>, Option<ArrayD<f32>>), Error> {
+    let features = features(volume, mask, settings)?;
+    let cut = |patch| patches(&*prepare_image(volume, mask, settings)?, mask, patch);
+    let patches = patch.map(cut).transpose()?;
+    Ok((features, patches))
 }
 
 #[cfg(test)]

@@ -8,9 +8,13 @@ mod choices;
 #[cfg(test)]
 mod filter_tests;
 mod filters;
+mod patch;
+mod preparation;
 
 pub use choices::{Aggregation, Family, Interpolation, Standard};
 pub use filters::{Boundary, Filter, ImageChoice, NonseparableWavelet, Pooling};
+pub use patch::{Center, ChannelSlices, Normalization, PatchSettings, Plane, Slices};
+pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,16 @@ pub struct ImagingSettings {
     pub unit: Option<String>,
     /// By whose definitions features are computed.
     pub standard: Standard,
+    /// N4 correction of the image's bias field: the first step of all.
+    pub bias_field: Option<BiasField>,
+    /// Taking out noise, after the bias field.
+    pub denoise: Option<Denoise>,
+    /// Intensities beyond `[low, high]`, in the image's unit, are set to them, after denoising.
+    pub window: Option<[f64; 2]>,
+    /// Bringing intensities onto one scale, after the window.
+    pub normalize: Option<Normalize>,
+    /// Bringing image and mask onto a reference, after normalization and before resampling.
+    pub register: Option<Register>,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
     /// `None` keeps the image's own.
     pub resample_mm: Option<Vec<f64>>,
@@ -112,6 +126,7 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_preparation()?;
         self.check_processing()?;
         self.check_images()?;
         self.check_pyradiomics()?;
@@ -230,6 +245,11 @@ impl ImagingSettings {
             };
         }
         let given = [
+            ("bias_field", self.bias_field.is_some()),
+            ("denoise", self.denoise.is_some()),
+            ("window", self.window.is_some()),
+            ("normalize", self.normalize.is_some()),
+            ("register", self.register.is_some()),
             ("resample_mm", self.resample_mm.is_some()),
             ("mask_threshold", self.mask_threshold.is_some()),
             ("round_intensities", self.round_intensities),

@@ -99,6 +99,12 @@ pub enum Error {
         /// What was expected and what was found.
         reason: String,
     },
+    /// A network is to run on a CUDA device, and there is none.
+    #[error(
+        "device \"cuda\" was asked for, but this libtorch finds none; install a libtorch for CUDA \
+         and check the driver, or use device = \"cpu\""
+    )]
+    NoCuda,
     /// The folder to write a model to exists and is none of ours.
     #[error(
         "{}: the folder exists and is not a model folder, so it is not replaced; name another",

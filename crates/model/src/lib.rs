@@ -2,7 +2,8 @@
 //!
 //! [`train`] fits the early-fusion network and the baselines it is always compared with;
 //! [`Model::save`] and [`Model::load`] are the model folder; [`Model::score`] is the one function
-//! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge.
+//! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge. [`Embedder`] runs
+//! a network trained elsewhere on pieces of images.
 //!
 //! Every result is decided by the settings, the data and the seed: networks run on one thread each
 //! and draw from generators of their own.
@@ -11,6 +12,7 @@ mod card;
 mod checkpoint;
 mod config;
 mod dropout;
+mod embedding;
 mod ensemble;
 mod error;
 mod evaluate;
@@ -32,6 +34,7 @@ mod tests;
 mod train;
 
 pub use config::{HeadsConfig, NetworkConfig, SubtypeHead, TrainConfig, TrainingConfig};
+pub use embedding::{Embedder, EmbeddingArchitecture, EmbeddingDevice, Pooling};
 pub use error::Error;
 pub use evaluate::{CvProgress, cross_validate, evaluate};
 pub use fit::{EpochRecord, EpochReport};

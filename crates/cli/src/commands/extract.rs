@@ -6,6 +6,7 @@
 
 mod builds;
 mod collect;
+mod embedding;
 mod folder;
 mod inputs;
 mod lineage;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ndarray::ArrayD;
 use oncoweave_cohort::SourceFile;
 use oncoweave_core::Feature;
 use oncoweave_genomics::{
@@ -11,12 +12,14 @@ use oncoweave_genomics::{
     declared_build, expression_features, genotype_features, maf_features, matches_sample,
     sv_features, vcf_features,
 };
-use oncoweave_imaging::{dicom_features, nifti_features};
+use oncoweave_imaging::{dicom_features_and_patches, nifti_features_and_patches};
+
+use oncoweave_model::Embedder;
 
 use super::{
     plan::{ModalityPlan, Task},
     resources::Resources,
-    settings::Settings,
+    settings::{ImageSettings, Settings},
 };
 
 /// What the sources of a task gave.
@@ -90,12 +93,16 @@ fn features(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
         (Settings::Genotype(settings), Resources::Genotype(resources)) => {
             genotype(task, settings, resources)
         }
-        (Settings::Dicom(_), Resources::Imaging(settings)) => {
-            dicom_features(&file.path, settings).map(Parsed::single).map_err(reason)
+        (Settings::Dicom(settings), Resources::Images { region, network }) => {
+            let patch = settings.patch();
+            let read = dicom_features_and_patches(&file.path, region, patch);
+            image(settings, network.as_deref(), read)
         }
-        (Settings::Nifti(_), Resources::Imaging(settings)) => {
+        (Settings::Nifti(settings), Resources::Images { region, network }) => {
             let mask = file.mask.as_ref().expect("the files list was checked for masks");
-            nifti_features(&file.path, mask, settings).map(Parsed::single).map_err(reason)
+            let patch = settings.patch();
+            let read = nifti_features_and_patches(&file.path, mask, region, patch);
+            image(settings, network.as_deref(), read)
         }
         (Settings::Table { .. }, _) => unreachable!("tables have no rows in the files list"),
         _ => unreachable!("resources are loaded from the settings of their own kind"),
@@ -221,6 +228,21 @@ fn genotype(
         .collect();
     let rows = genotype_features(&task.files[0].path, &asked, settings, resources);
     Ok(Parsed::each(rows.map_err(reason)?.into_iter().map(Ok)))
+}
+
+/// The radiomic features of a region, and what a network makes of the patches round it where the
+/// settings name one.
+fn image(
+    settings: &ImageSettings,
+    network: Option<&Embedder>,
+    read: Result<(Vec<Feature>, Option<ArrayD<f32>>), oncoweave_imaging::Error>,
+) -> Result<Parsed, String> {
+    let (mut features, patches) = read.map_err(reason)?;
+    if let (Some(embedding), Some(network), Some(patches)) = (&settings.embedding, network, patches)
+    {
+        features.extend(embedding.features(network, &patches).map_err(reason)?);
+    }
+    Ok(Parsed::single(features))
 }
 
 /// A file of one tumor speaks of whoever names it, so that it cannot be two patients'.

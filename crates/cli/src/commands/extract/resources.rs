@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_bytes, sha256_file};
 use oncoweave_genomics::{GeneSets, GenotypeResources, VariantResources, VcfResources};
 use oncoweave_imaging::ImagingSettings;
+use oncoweave_model::Embedder;
 
 use super::settings::{Settings, settings_sha256};
 
@@ -17,14 +18,24 @@ pub(super) enum Resources {
     Maf(VariantResources),
     Expression(GeneSets),
     Genotype(GenotypeResources),
-    /// The settings themselves, with what their parameter file says.
-    Imaging(Box<ImagingSettings>),
+    /// The settings of images with what their parameter file says, and the network that sees patches.
+    Images {
+        region: Box<ImagingSettings>,
+        network: Option<Box<Embedder>>,
+    },
 }
 
 impl Resources {
     /// Reads what resolved settings name.
     pub(super) fn load(settings: &Settings, name: &str) -> Result<Self> {
         let place = || format!("modality `{name}`: could not use its settings");
+        if let Settings::Dicom(settings) | Settings::Nifti(settings) = settings {
+            let region = settings.region.clone().load().with_context(place)?;
+            let embedding = settings.embedding.as_ref();
+            let network = embedding.map(|embedding| embedding.load()).transpose();
+            let network = network.with_context(place)?.map(Box::new);
+            return Ok(Self::Images { region: Box::new(region), network });
+        }
         let resources = match settings {
             Settings::Vcf(settings) => VcfResources::load(settings).map(Self::Vcf),
             Settings::Maf(settings) => VariantResources::load(&settings.variants).map(Self::Maf),
@@ -32,11 +43,6 @@ impl Resources {
                 settings.check().and_then(|_| GeneSets::load(settings)).map(Self::Expression)
             }
             Settings::Genotype(settings) => GenotypeResources::load(settings).map(Self::Genotype),
-            Settings::Dicom(settings) | Settings::Nifti(settings) => {
-                let loaded = settings.clone().load();
-                let loaded = loaded.map(|settings| Self::Imaging(Box::new(settings)));
-                return loaded.with_context(place);
-            }
             _ => Ok(Self::None),
         };
         resources.with_context(place)

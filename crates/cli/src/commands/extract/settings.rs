@@ -7,8 +7,10 @@ use oncoweave_genomics::{
     CnvSettings, ExpressionSettings, GenotypeSettings, MafSettings, SvSettings, VcfSettings,
     build::Build,
 };
-use oncoweave_imaging::ImagingSettings;
+use oncoweave_imaging::{ImagingSettings, PatchSettings};
 use serde::{Serialize, de::DeserializeOwned};
+
+use super::embedding::EmbeddingSettings;
 
 /// The settings of one modality as its parser takes them.
 #[derive(Serialize)]
@@ -20,14 +22,30 @@ pub(super) enum Settings {
     Sv(SvSettings),
     Expression(ExpressionSettings),
     Genotype(GenotypeSettings),
-    Dicom(ImagingSettings),
-    Nifti(ImagingSettings),
+    Dicom(ImageSettings),
+    Nifti(ImageSettings),
     Table {
         /// Resolved; not hashed, for it may be spelled in several ways.
         #[serde(skip)]
         path: PathBuf,
         settings: TableSettings,
     },
+}
+
+/// The settings of a modality of images.
+#[derive(Serialize)]
+pub(super) struct ImageSettings {
+    #[serde(flatten)]
+    pub(super) region: ImagingSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) embedding: Option<EmbeddingSettings>,
+}
+
+impl ImageSettings {
+    /// How patches are cut, where a network is to see some.
+    pub(super) fn patch(&self) -> Option<&PatchSettings> {
+        self.embedding.as_ref().map(|embedding| &embedding.patch)
+    }
 }
 
 impl Settings {
@@ -79,7 +97,8 @@ impl Settings {
             Self::Expression(settings) => settings.gene_sets.iter_mut().collect(),
             Self::Genotype(settings) => settings.scores.iter_mut().collect(),
             Self::Dicom(settings) | Self::Nifti(settings) => {
-                settings.pyradiomics_parameters.iter_mut().collect()
+                let model = settings.embedding.iter_mut().map(|embedding| &mut embedding.model);
+                settings.region.paths_mut().chain(model).collect()
             }
             _ => Vec::new(),
         }
@@ -123,9 +142,20 @@ pub(super) fn settings_sha256(settings: &impl Serialize) -> String {
     sha256_bytes(&json)
 }
 
-fn read_imaging(options: toml::Table, place: &str) -> Result<ImagingSettings> {
-    let settings: ImagingSettings = read(options, place)?;
-    settings.binning().with_context(|| place.to_owned())?;
+fn read_imaging(mut options: toml::Table, place: &str) -> Result<ImageSettings> {
+    let embedding = options.remove("embedding");
+    let region: ImagingSettings = read(options, place)?;
+    region.binning().with_context(|| place.to_owned())?;
+    let embedding = embedding.map(|value| read_embedding(value, place)).transpose()?;
+    Ok(ImageSettings { region, embedding })
+}
+
+fn read_embedding(value: toml::Value, place: &str) -> Result<EmbeddingSettings> {
+    let toml::Value::Table(options) = value else {
+        return Err(anyhow!("{place}: expected a table as `embedding`, found {value}"));
+    };
+    let settings: EmbeddingSettings = read(options, &format!("{place}: `embedding`"))?;
+    settings.check().with_context(|| place.to_owned())?;
     Ok(settings)
 }
 
