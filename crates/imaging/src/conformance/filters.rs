@@ -16,11 +16,11 @@ fn laws(kernels: &str, rotation_invariant: bool, energy_distance: Option<usize>)
 }
 
 /// The IBSI-2's response maps: their name, the image, and the settings.
-fn maps() -> [(&'static str, &'static str, ImagingSettings); 17] {
+fn maps() -> Vec<(&'static str, &'static str, ImagingSettings)> {
     use Boundary::{Mirror, Nearest, Periodic, Zero};
     let mean = || Filter::Mean { support: 15 };
     let log = |sigma_mm| Filter::LaplacianOfGaussian { sigma_mm, cutoff: None };
-    [
+    vec![
         ("1_a_1", "checkerboard", filter(mean(), false, Zero)),
         ("1_a_2", "checkerboard", filter(mean(), false, Nearest)),
         ("1_a_3", "checkerboard", filter(mean(), false, Periodic)),
