@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (settings, paths): (Vec<String>, Vec<String>) =
         env::args().skip(1).partition(|argument| argument.contains('='));
     let settings: ImagingSettings = toml::from_str(&settings.join("\n"))?;
+    let settings = settings.load()?;
     let started = Instant::now();
     let features = match paths.as_slice() {
         [folder] => dicom_features(Path::new(folder), &settings)?,

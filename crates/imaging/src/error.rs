@@ -67,6 +67,22 @@ pub enum Error {
         "the mask holds one voxel only, expected at least two: no shape or texture can be measured"
     )]
     OneVoxelMask,
+    /// The region is smaller than the settings ask for.
+    #[error("the region is too small: found {found}, expected {expected}")]
+    SmallRegion {
+        /// What it has.
+        found: String,
+        /// What it must have.
+        expected: String,
+    },
+    /// A parameter file of pyradiomics cannot be used.
+    #[error("{}: {problem}", .path.display())]
+    Parameters {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        problem: String,
+    },
     /// Re-segmentation left nothing of the region.
     #[error(
         "re-segmentation left no voxel of the region: choose a wider range, or check that the image has the unit that the range is in"
@@ -118,7 +134,10 @@ impl Error {
     /// `image` for the intensities.
     pub(crate) fn within(self, image: &Path, mask: &Path) -> Self {
         let path = match self {
-            Self::EmptyMask | Self::OneVoxelMask | Self::GeometryMismatch { .. } => mask,
+            Self::EmptyMask
+            | Self::OneVoxelMask
+            | Self::SmallRegion { .. }
+            | Self::GeometryMismatch { .. } => mask,
             Self::NotFinite { .. }
             | Self::TooManyLevels { .. }
             | Self::EmptyIntensityMask

@@ -13,13 +13,16 @@ use oncoweave_core::Feature;
 
 mod dicom;
 mod error;
+mod fourier;
 mod nifti;
 mod processing;
+mod pyradiomics;
 mod radiomics;
 mod registration;
 mod settings;
 mod vector;
 mod volume;
+mod wavelets;
 
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
@@ -28,12 +31,13 @@ pub use processing::{
     LogBiasField, ProcessedImage, log_bias_field, otsu_threshold, patches, prepare_image,
     process_image, resample_image,
 };
+pub use pyradiomics::PyradiomicsParameters;
 pub use radiomics::features;
 pub use registration::{Transform, register, resample_mask_onto, resample_onto};
 pub use settings::{
     Aggregation, BiasField, Binning, Boundary, Center, ChannelSlices, Denoise, Extent, Family,
-    Filter, ImagingSettings, Interpolation, Normalization, Normalize, PatchSettings, Plane,
-    Register, Slices, Standard, TransformKind,
+    Filter, ImageChoice, ImagingSettings, Interpolation, NonseparableWavelet, Normalization,
+    Normalize, PatchSettings, Plane, Pooling, Register, Slices, Standard, TransformKind,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -88,7 +92,7 @@ pub fn nifti_features_and_patches(
     settings.binning()?;
     let mut volume = read_nifti(image)?;
     volume.unit = settings.unit.clone().unwrap_or_default();
-    let region = read_nifti_mask(mask, settings.label)?;
+    let region = read_nifti_mask(mask, settings.label())?;
     features_and_patches(&volume, &region, settings, patch)
         .map_err(|error| error.within(image, mask))
 }

@@ -156,13 +156,10 @@ fn read_nrrd(path: &std::path::Path) -> (Geometry, Vec<f32>) {
     (geometry, values)
 }
 
-/// One of the images that pyradiomics tests itself with, every intensity shifted.
-fn pyradiomics_features(folder: &std::path::Path, case: &str, shift: f32) -> BTreeMap<String, f64> {
-    let (geometry, mut intensities) = read_nrrd(&folder.join(format!("{case}_image.nrrd")));
+/// One of the images that pyradiomics tests itself with, and its region.
+fn pyradiomics_case(folder: &std::path::Path, case: &str) -> (Volume, Mask) {
+    let (geometry, intensities) = read_nrrd(&folder.join(format!("{case}_image.nrrd")));
     let (_, labels) = read_nrrd(&folder.join(format!("{case}_label.nrrd")));
-    for intensity in &mut intensities {
-        *intensity += shift;
-    }
     let volume = Volume {
         voxels: Array3::from_shape_vec(geometry.shape(), intensities).unwrap(),
         geometry,
@@ -172,13 +169,59 @@ fn pyradiomics_features(folder: &std::path::Path, case: &str, shift: f32) -> BTr
     };
     let inside = labels.iter().map(|&label| (label - 1.0).abs() < 0.5).collect();
     let voxels = Array3::from_shape_vec(geometry.shape(), inside).unwrap();
+    (volume, Mask { voxels, geometry })
+}
+
+/// The default features of such an image, every intensity shifted.
+fn pyradiomics_features(folder: &std::path::Path, case: &str, shift: f32) -> BTreeMap<String, f64> {
+    let (mut volume, mask) = pyradiomics_case(folder, case);
+    volume.voxels += shift;
     let settings =
         ImagingSettings { standard: Standard::Pyradiomics, ..ImagingSettings::default() };
-    let found = features(&volume, &Mask { voxels, geometry }, &settings).unwrap();
+    let found = features(&volume, &mask, &settings).unwrap();
     found
         .into_iter()
         .map(|feature| (feature.info.name, f64::from(feature.value.unwrap())))
         .collect()
+}
+
+/// Each parameter file in `tests/golden/imaging_parameters`: the same features by the same names,
+/// and the same values.
+#[test]
+fn parameter_files_give_the_features_of_pyradiomics() {
+    let Some(folder) = imaging("pyradiomics") else { return };
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/imaging_parameters");
+    let mut reader =
+        csv::ReaderBuilder::new().comment(Some(b'#')).from_path(format!("{golden}.csv")).unwrap();
+    let mut cases: BTreeMap<(String, String), BTreeMap<String, f64>> = BTreeMap::new();
+    for row in reader.deserialize() {
+        let (file, case, name, value): (String, String, String, f64) = row.unwrap();
+        cases.entry((file, case)).or_default().insert(name, value);
+    }
+    let mut outside = Vec::new();
+    for ((file, case), expected) in &cases {
+        let (volume, mask) = pyradiomics_case(&folder, case);
+        let settings = ImagingSettings {
+            pyradiomics_parameters: Some(format!("{golden}/{file}.yaml").into()),
+            ..ImagingSettings::default()
+        };
+        let found = features(&volume, &mask, &settings.load().unwrap()).unwrap();
+        let names: Vec<&String> = found.iter().map(|feature| &feature.info.name).collect();
+        assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{file}");
+        for (feature, expected) in found.iter().zip(expected.values()) {
+            let value = feature.value.map_or(f64::NAN, f64::from);
+            // What is 0 but for rounding there has no digits to compare.
+            if value.is_nan() || (value - expected).abs() > 1e-6 * expected.abs().max(1e-9) {
+                let error = (value / expected - 1.0).abs();
+                outside.push(format!(
+                    "{file} {case} {} {value} {expected} {error:.1e}",
+                    feature.info.name
+                ));
+            }
+        }
+    }
+    assert!(cases.len() >= 6);
+    assert!(outside.is_empty(), "{} {outside:#?}", outside.len());
 }
 
 #[test]

@@ -1,12 +1,18 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, PyradiomicsParameters};
 
 mod choices;
+#[cfg(test)]
+mod filter_tests;
+mod filters;
 mod patch;
 mod preparation;
 
-pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use choices::{Aggregation, Family, Interpolation, Standard};
+pub use filters::{Boundary, Filter, ImageChoice, NonseparableWavelet, Pooling};
 pub use patch::{Center, ChannelSlices, Normalization, PatchSettings, Plane, Slices};
 pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
 
@@ -53,6 +59,10 @@ pub struct ImagingSettings {
     pub outlier_sigma: Option<f64>,
     /// A filter that the image goes through after re-segmentation; shape is measured without it.
     pub filter: Option<Filter>,
+    /// The images whose intensities are measured, where several are: the features of filtered images
+    /// have the filter in front of their names, such as `log_3mm_stat_mean`. Excludes `filter`. In
+    /// the order of the list; shape is measured once.
+    pub images: Option<Vec<ImageChoice>>,
     /// Whether the filter works slice by slice.
     pub filter_in_slices: bool,
     /// What the filter sees beyond the image's edge.
@@ -75,6 +85,11 @@ pub struct ImagingSettings {
     pub aggregation: Option<Vec<Aggregation>>,
     /// The families of features to compute; all when not given.
     pub families: Option<Vec<Family>>,
+    /// A parameter file of pyradiomics 3, which then says how images are processed and measured.
+    pub pyradiomics_parameters: Option<PathBuf>,
+    /// What that file says, once [`load`](Self::load) has read it.
+    #[serde(skip)]
+    pub parameters: Option<PyradiomicsParameters>,
 }
 
 /// How intensities become gray levels.
@@ -113,9 +128,8 @@ impl ImagingSettings {
         }
         self.check_preparation()?;
         self.check_processing()?;
-        if let Some(filter) = &self.filter {
-            filter.check(self.filter_in_slices)?;
-        }
+        self.check_images()?;
+        self.check_pyradiomics()?;
         self.check_volume_histogram()?;
         if let Some(start) = self.bin_start {
             if self.bin_width.is_none() {
@@ -144,6 +158,30 @@ impl ImagingSettings {
         }
     }
 
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// When a file cannot be read or used.
+    pub fn load(mut self) -> Result<Self, Error> {
+        if let Some(path) = &self.pyradiomics_parameters {
+            self.parameters = Some(PyradiomicsParameters::read(path)?);
+        }
+        Ok(self)
+    }
+
+    /// Every filter that images go through.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &Filter> {
+        let of_images = self.images.iter().flatten().filter_map(|image| image.filter.as_ref());
+        self.filter.iter().chain(of_images)
+    }
+
+    /// The label of a NIfTI mask to measure; a parameter file of pyradiomics has one, 1 unless it
+    /// says otherwise.
+    pub(crate) fn label(&self) -> Option<u32> {
+        let of_file = self.parameters.as_ref().map(PyradiomicsParameters::label);
+        self.label.or(of_file)
+    }
+
     /// The aggregations of texture matrices, each once.
     #[must_use]
     pub fn aggregations(&self) -> Vec<Aggregation> {
@@ -155,6 +193,84 @@ impl ImagingSettings {
     #[must_use]
     pub fn has(&self, family: Family) -> bool {
         self.families.as_ref().is_none_or(|families| families.contains(&family))
+    }
+
+    fn check_images(&self) -> Result<(), Error> {
+        let check = |filter: &Filter, place: &str| match filter.problem(self.filter_in_slices) {
+            Some(problem) => Err(Error::Settings(format!("{place} {problem}"))),
+            None => Ok(()),
+        };
+        if let Some(filter) = &self.filter {
+            check(filter, "filter")?;
+        }
+        let Some(images) = &self.images else { return Ok(()) };
+        let refuse = |message: &str| Err(Error::Settings(message.to_owned()));
+        if self.filter.is_some() {
+            return refuse("images and filter exclude each other: give one of them");
+        }
+        if images.is_empty() {
+            return refuse("images must name at least one, or be left out");
+        }
+        for image in images {
+            if let Some(filter) = &image.filter {
+                check(filter, "images: filter")?;
+            }
+            let own =
+                Self { bin_width: image.bin_width, bin_count: image.bin_count, ..Self::default() };
+            own.binning().map_err(|error| Error::Settings(format!("images: {error}")))?;
+        }
+        let mut prefixes: Vec<String> = self
+            .images
+            .iter()
+            .flatten()
+            .map(|image| {
+                let prefix = |filter: &Filter| filter.prefix(self.filter_in_slices);
+                image.filter.as_ref().map(prefix).unwrap_or_default()
+            })
+            .collect();
+        let count = prefixes.len();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        if prefixes.len() < count {
+            return refuse("images must differ by their filters, found one twice");
+        }
+        Ok(())
+    }
+
+    fn check_pyradiomics(&self) -> Result<(), Error> {
+        if self.pyradiomics_parameters.is_none() {
+            return match self.standard {
+                Standard::Ibsi => Ok(()),
+                Standard::Pyradiomics => PyradiomicsParameters::from_settings(self).map(|_| ()),
+            };
+        }
+        let given = [
+            ("bias_field", self.bias_field.is_some()),
+            ("denoise", self.denoise.is_some()),
+            ("window", self.window.is_some()),
+            ("normalize", self.normalize.is_some()),
+            ("register", self.register.is_some()),
+            ("resample_mm", self.resample_mm.is_some()),
+            ("mask_threshold", self.mask_threshold.is_some()),
+            ("round_intensities", self.round_intensities),
+            ("resegment_min", self.resegment_min.is_some()),
+            ("resegment_max", self.resegment_max.is_some()),
+            ("outlier_sigma", self.outlier_sigma.is_some()),
+            ("filter", self.filter.is_some()),
+            ("images", self.images.is_some()),
+            ("bin_width", self.bin_width.is_some()),
+            ("bin_count", self.bin_count.is_some()),
+            ("ivh_bin_width", self.ivh_bin_width.is_some()),
+            ("ivh_bin_count", self.ivh_bin_count.is_some()),
+            ("aggregation", self.aggregation.is_some()),
+            ("families", self.families.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((field, _)) => Err(Error::Settings(format!(
+                "{field} and pyradiomics_parameters exclude each other: the file says it"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_processing(&self) -> Result<(), Error> {

@@ -234,6 +234,7 @@ fn every_ibsi_reference_value_is_met_and_the_table_says_so() {
     for case in filters::cases() {
         outside.extend(compare(&folder, &case, &mut table));
     }
+    outside.extend(filters::compare_with_mirp(&folder, &mut table));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/IBSI.md");
     if std::env::var_os("ONCOWEAVE_WRITE_TABLES").is_some() {
         fs_err::write(path, &table).unwrap();

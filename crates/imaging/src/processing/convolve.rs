@@ -29,7 +29,7 @@ impl Grid {
 }
 
 /// The row that lies `reach - tap` beyond a row; `None` where it is outside and counts as zero.
-fn source(
+pub(super) fn source(
     index: usize,
     reach: usize,
     tap: usize,

@@ -29,7 +29,10 @@ mod convolve;
 pub(crate) mod denoise;
 mod diffusion;
 mod filter;
+mod gabor;
 pub(crate) mod interpolate;
+mod kernels;
+mod nonseparable;
 mod normalize;
 mod otsu;
 mod patches;
@@ -37,6 +40,8 @@ mod resample;
 mod resegment;
 
 pub use bias_field::{LogBiasField, log_bias_field};
+pub(crate) use filter::filtered;
+pub(crate) use kernels::laws_axes;
 pub use otsu::otsu_threshold;
 pub use patches::patches;
 pub use resample::resample_image;
@@ -87,8 +92,8 @@ pub fn process_image<'a>(
         Some(resegmented) => Cow::Owned(resegmented),
         None => mask.clone(),
     };
-    let volume = match filter::filtered(&volume, &mask, settings)? {
-        Some(filtered) => Cow::Owned(filtered),
+    let volume = match &settings.filter {
+        Some(filter) => Cow::Owned(filtered(&volume, &mask, filter, settings)?),
         None => volume,
     };
     Ok(ProcessedImage { volume, morphological_mask: mask, intensity_mask })

@@ -36,10 +36,12 @@ pub(super) fn resample(
     let axes: [Axis; 3] = std::array::from_fn(|axis| {
         let old = volume.geometry.spacing_mm[axis];
         let new = spacing_mm.get(axis).copied().unwrap_or(old);
-        let reach = settings.filter.as_ref().map_or(0.0, |filter| filter.reach(new) as f64 * new);
-        // Beyond the edge a periodic image begins anew.
-        let whole = settings.filter.is_some() && settings.filter_boundary == Boundary::Periodic;
-        let margin_mm = if whole { f64::INFINITY } else { MARGIN_MM + reach };
+        let reaches = settings.filters().map(|filter| match filter.reach(new) {
+            // Beyond the edge a periodic image begins anew.
+            Some(reach) if settings.filter_boundary != Boundary::Periodic => reach as f64 * new,
+            _ => f64::INFINITY,
+        });
+        let margin_mm = MARGIN_MM + reaches.fold(0.0, f64::max);
         plan([low[axis], high[axis]], volume.geometry.size[axis], [old, new], margin_mm)
     });
     check_size(&axes)?;

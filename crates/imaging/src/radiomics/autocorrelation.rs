@@ -3,18 +3,22 @@
 //!
 //! The sums over all pairs are correlations of the box with itself, weighted by the distance alone.
 //! Fourier transforms give them exactly in a time that pair by pair would take days for a large
-//! region.
+//! region. By Parseval's theorem they are sums over frequencies, which are taken in blocks of those
+//! along x, so that the padded box never is in memory as a whole.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
 use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use rustfft::{Fft, FftDirection, FftPlanner};
 
 use super::region::Region;
+use crate::fourier::{smooth, transform};
 
-/// The most voxels that a padded box may have; 512 MiB are needed for as many. Where a region needs
-/// more, neither value is measured.
-const MAX_PADDED_VOXELS: usize = 1 << 24;
+/// How many numbers of a block of frequencies are in memory at once: 64 MiB of them.
+const BLOCK_NUMBERS: usize = 1 << 22;
 
-/// Both values; not a number where they are undefined or the region is too large.
+/// Both values; not a number where they are undefined.
 pub(crate) struct Autocorrelation {
     pub(crate) moran_i: f64,
     pub(crate) geary_c: f64,
@@ -23,32 +27,14 @@ pub(crate) struct Autocorrelation {
 impl Autocorrelation {
     /// Measures the intensities of a region.
     pub(crate) fn new(region: &Region) -> Self {
-        let undefined = Self { moran_i: f64::NAN, geary_c: f64::NAN };
-        // Twice the box without its border, less one, so that nothing wraps round.
-        let size = region.size.map(|length| smooth(2 * (length - 2) - 1));
         let count = region.indices.len() as f64;
-        let mean = region.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-        let deviations = || region.values.iter().map(|&value| f64::from(value) - mean);
-        let squares: f64 = deviations().map(|deviation| deviation * deviation).sum();
-        if size.iter().product::<usize>() > MAX_PADDED_VOXELS || squares == 0.0 || count < 2.0 {
-            return undefined;
+        let mean = region.values.iter().sum::<f64>() / count;
+        let deviations: Vec<f64> = region.values.iter().map(|&value| value - mean).collect();
+        let squares: f64 = deviations.iter().map(|deviation| deviation * deviation).sum();
+        if squares == 0.0 || count < 2.0 {
+            return Self { moran_i: f64::NAN, geary_c: f64::NAN };
         }
-        let place = |index: usize| {
-            let [x, y, z] = region.position(index).map(|coordinate| coordinate - 1);
-            (z * size[1] + y) * size[0] + x
-        };
-        // Two real arrays share one complex transform: the mask and the deviations, and the weights
-        // and the squared deviations.
-        let mut first = vec![Complex::default(); size.iter().product()];
-        let mut second = weights(size, region.spacing_mm);
-        for (&index, deviation) in region.indices.iter().zip(deviations()) {
-            first[place(index)] = Complex::new(1.0, deviation);
-            second[place(index)].im = deviation * deviation;
-        }
-        let filled = region.size.map(|length| length - 2);
-        transform(&mut first, size, filled);
-        transform(&mut second, size, size);
-        let [total, product, square] = weighted_sums(&first, &second, size);
+        let [total, product, square] = weighted_sums(region, &deviations);
         Self {
             moran_i: count / total * product / squares,
             // (a - b)² summed over pairs is twice the squares less the products.
@@ -57,110 +43,145 @@ impl Autocorrelation {
     }
 }
 
-/// The inverse distances from the first voxel, wrapped round, in the real parts; 0 at distance 0.
-fn weights(size: [usize; 3], spacing_mm: [f64; 3]) -> Vec<Complex<f64>> {
-    let squares: [Vec<f64>; 3] = std::array::from_fn(|axis| {
-        let length = size[axis];
-        (0..length)
-            .map(|step| (step.min(length - step) as f64 * spacing_mm[axis]).powi(2))
-            .collect()
-    });
-    let mut weights = Vec::with_capacity(size.iter().product());
-    for z in &squares[2] {
-        for y in &squares[1] {
-            weights
-                .extend(squares[0].iter().map(|x| Complex::new((x + y + z).sqrt().recip(), 0.0)));
-        }
-    }
-    weights[0] = Complex::default();
-    weights
+/// A row of voxels along x that is not empty.
+struct Row<'a> {
+    y: usize,
+    z: usize,
+    /// The positions of its voxels in the box without border.
+    columns: Vec<usize>,
+    deviations: &'a [f64],
 }
 
-/// The weighted sums over pairs of one, of the product of deviations, and of a squared deviation, by
-/// Parseval's theorem.
-fn weighted_sums(first: &[Complex<f64>], second: &[Complex<f64>], size: [usize; 3]) -> [f64; 3] {
+fn rows<'a>(region: &Region, deviations: &'a [f64]) -> Vec<Row<'a>> {
+    let mut start = 0;
+    let rows = region.indices.chunk_by(|a, b| a / region.size[0] == b / region.size[0]);
+    rows.map(|row| {
+        let [_, y, z] = region.position(row[0]);
+        let columns = row.iter().map(|&index| region.position(index)[0] - 1).collect();
+        let deviations = &deviations[start..start + row.len()];
+        start += row.len();
+        Row { y: y - 1, z: z - 1, columns, deviations }
+    })
+    .collect()
+}
+
+/// The weighted sums over pairs of one, of the product of deviations, and of a squared deviation.
+fn weighted_sums(region: &Region, deviations: &[f64]) -> [f64; 3] {
+    // Twice the box without its border, less one, so that nothing wraps round.
+    let size = region.size.map(|length| smooth(2 * (length - 2) - 1));
+    let rows = rows(region, deviations);
     let [width, height, depth] = size;
+    let distances: Vec<f64> = (0..=depth / 2)
+        .flat_map(|z| (0..=height / 2).map(move |y| (y, z)))
+        .map(|(y, z)| {
+            (y as f64 * region.spacing_mm[1]).powi(2) + (z as f64 * region.spacing_mm[2]).powi(2)
+        })
+        .collect();
+    // Those beyond the middle are the conjugates of those before.
+    let frequencies = width / 2 + 1;
+    let block = (BLOCK_NUMBERS / (3 * rows.len() + distances.len())).clamp(1, frequencies);
+    let fft = FftPlanner::new().plan_fft_forward(width);
     let mut sums = [0.0; 3];
-    for z in 0..depth {
-        for y in 0..height {
-            let row = (z * height + y) * width;
-            // The transform at the opposite frequency tells the two real arrays apart.
-            let opposite = ((depth - z) % depth * height + (height - y) % height) * width;
-            for x in 0..width {
-                let mirror = opposite + (width - x) % width;
-                let (a, b) = (first[row + x], first[mirror].conj());
-                let (mask, deviation) = ((a + b) * 0.5, (a - b) * Complex::new(0.0, -0.5));
-                let (a, b) = (second[row + x], second[mirror].conj());
-                let (weight, square) = ((a + b).re * 0.5, (a - b) * Complex::new(0.0, -0.5));
-                sums[0] += weight * mask.norm_sqr();
-                sums[1] += weight * deviation.norm_sqr();
-                sums[2] += weight * (square * mask.conj()).re;
-            }
+    for first in (0..frequencies).step_by(block) {
+        let chosen = first..(first + block).min(frequencies);
+        let of_rows: Vec<Vec<[Complex<f64>; 3]>> =
+            rows.par_iter().map(|row| row_frequencies(row, &*fft, chosen.clone())).collect();
+        let of_weights: Vec<Vec<f64>> = distances
+            .par_iter()
+            .map(|&squared| {
+                weight_frequencies(squared, region.spacing_mm[0], &*fft, chosen.clone())
+            })
+            .collect();
+        let parts: Vec<[f64; 3]> = chosen
+            .clone()
+            .into_par_iter()
+            .map(|frequency| {
+                let index = frequency - first;
+                let part = plane_sums(&rows, &of_rows, &of_weights, (index, [height, depth, 1]));
+                let is_its_own_conjugate = frequency == 0 || 2 * frequency == width;
+                part.map(|sum| if is_its_own_conjugate { sum } else { 2.0 * sum })
+            })
+            .collect();
+        for part in parts {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
-    let voxels = first.len() as f64;
+    let voxels = size.iter().product::<usize>() as f64;
     sums.map(|sum| sum / voxels)
 }
 
-/// Transforms an array in place, axis by axis; beyond `filled` voxels of each axis it is all zero.
-fn transform(values: &mut [Complex<f64>], size: [usize; 3], filled: [usize; 3]) {
-    let [width, height, depth] = size;
-    let mut planner = FftPlanner::new();
-    let plane = width * height;
-    let along_x = planner.plan_fft_forward(width);
-    let along_y = planner.plan_fft_forward(height);
-    let along_z = planner.plan_fft_forward(depth);
-    for z in 0..filled[2] {
-        let slice = &mut values[z * plane..(z + 1) * plane];
-        along_x.process(&mut slice[..filled[1] * width]);
-        for x in (0..width).step_by(BATCH) {
-            strided(along_y.as_ref(), slice, width, x..(x + BATCH).min(width));
-        }
+/// Some frequencies along x of a row's mask, deviations and squared deviations.
+fn row_frequencies(row: &Row, fft: &dyn Fft<f64>, chosen: Range<usize>) -> Vec<[Complex<f64>; 3]> {
+    let width = fft.len();
+    let mut pair = vec![Complex::default(); width];
+    let mut squares = vec![Complex::default(); width];
+    for (&column, &deviation) in row.columns.iter().zip(row.deviations) {
+        pair[column] = Complex::new(1.0, deviation);
+        squares[column].re = deviation * deviation;
     }
-    for offset in (0..plane).step_by(BATCH) {
-        strided(along_z.as_ref(), values, plane, offset..(offset + BATCH).min(plane));
-    }
+    fft.process(&mut pair);
+    fft.process(&mut squares);
+    chosen
+        .map(|frequency| {
+            // The opposite frequency tells two real arrays in one transform apart.
+            let (a, b) = (pair[frequency], pair[(width - frequency) % width].conj());
+            [(a + b) * 0.5, (a - b) * Complex::new(0.0, -0.5), squares[frequency]]
+        })
+        .collect()
 }
 
-/// Columns that are copied together: neighbors in memory come in one cache line.
-const BATCH: usize = 8;
-
-/// Transforms the columns that begin at some offsets and go on by a stride.
-fn strided(
+/// Some frequencies along x of the inverse distances from the first voxel of a row, wrapped round,
+/// which lies off by the root of `squared` across; 0 at distance 0.
+fn weight_frequencies(
+    squared: f64,
+    spacing_mm: f64,
     fft: &dyn Fft<f64>,
-    values: &mut [Complex<f64>],
-    stride: usize,
-    offsets: std::ops::Range<usize>,
-) {
-    let length = fft.len();
-    let mut columns = vec![Complex::default(); length * offsets.len()];
-    for row in 0..length {
-        let source = &values[row * stride + offsets.start..row * stride + offsets.end];
-        for (column, value) in source.iter().enumerate() {
-            columns[column * length + row] = *value;
-        }
-    }
-    fft.process(&mut columns);
-    for row in 0..length {
-        let target = &mut values[row * stride + offsets.start..row * stride + offsets.end];
-        for (column, value) in target.iter_mut().enumerate() {
-            *value = columns[column * length + row];
-        }
-    }
+    chosen: Range<usize>,
+) -> Vec<f64> {
+    let width = fft.len();
+    let mut weights: Vec<Complex<f64>> = (0..width)
+        .map(|step| {
+            let along = step.min(width - step) as f64 * spacing_mm;
+            let distance = (along * along + squared).sqrt();
+            Complex::new(if distance > 0.0 { distance.recip() } else { 0.0 }, 0.0)
+        })
+        .collect();
+    fft.process(&mut weights);
+    // The row is even.
+    weights[chosen].iter().map(|weight| weight.re).collect()
 }
 
-/// The least length that has no prime factors but 2, 3 and 5, for which transforms are quick.
-fn smooth(length: usize) -> usize {
-    let is_smooth = |mut number: usize| {
-        for factor in [2, 3, 5] {
-            while usize::is_multiple_of(number, factor) {
-                number /= factor;
-            }
+/// What one frequency along x adds to the sums.
+fn plane_sums(
+    rows: &[Row],
+    of_rows: &[Vec<[Complex<f64>; 3]>],
+    of_weights: &[Vec<f64>],
+    (index, size): (usize, [usize; 3]),
+) -> [f64; 3] {
+    let [height, depth, _] = size;
+    let mut planes: [Vec<Complex<f64>>; 3] =
+        std::array::from_fn(|_| vec![Complex::default(); height * depth]);
+    for (row, values) in rows.iter().zip(of_rows) {
+        for (plane, value) in planes.iter_mut().zip(values[index]) {
+            plane[row.z * height + row.y] = value;
         }
-        number == 1
-    };
-    // A power of two is never further away than the length itself.
-    (length..2 * length).find(|&number| is_smooth(number)).unwrap_or(length)
+    }
+    let mut weights: Vec<Complex<f64>> = (0..depth)
+        .flat_map(|z| (0..height).map(move |y| (y.min(height - y), z.min(depth - z))))
+        .map(|(y, z)| Complex::new(of_weights[z * (height / 2 + 1) + y][index], 0.0))
+        .collect();
+    for plane in planes.iter_mut().chain([&mut weights]) {
+        transform(plane, size, FftDirection::Forward);
+    }
+    let [masks, deviations, squares] = &planes;
+    let mut sums = [0.0; 3];
+    for (place, weight) in weights.iter().enumerate() {
+        let mask = masks[place];
+        sums[0] += weight.re * mask.norm_sqr();
+        sums[1] += weight.re * deviations[place].norm_sqr();
+        sums[2] += weight.re * (squares[place] * mask.conj()).re;
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -170,16 +191,16 @@ mod tests {
     /// Pair by pair, as the manual has it.
     fn by_pairs(region: &Region) -> [f64; 2] {
         let count = region.values.len();
-        let mean = region.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count as f64;
+        let mean = region.values.iter().sum::<f64>() / count as f64;
         let [mut total, mut product, mut difference, mut squares] = [0.0; 4];
         for a in 0..count {
-            let x = f64::from(region.values[a]);
+            let x = region.values[a];
             squares += (x - mean).powi(2);
             for b in 0..count {
                 if a == b {
                     continue;
                 }
-                let y = f64::from(region.values[b]);
+                let y = region.values[b];
                 let (p, q) =
                     (region.position(region.indices[a]), region.position(region.indices[b]));
                 let distance: f64 = (0..3)
@@ -214,7 +235,7 @@ mod tests {
             if !rim && index % 7 != 3 {
                 region.inside[index] = 1;
                 region.indices.push(index);
-                region.values.push(f32::from(u8::try_from(index * index % 23).unwrap()) - 4.0);
+                region.values.push(f64::from(u8::try_from(index * index % 23).unwrap()) - 4.0);
             }
         }
         let [moran, geary] = by_pairs(&region);

@@ -11,15 +11,11 @@ pub(crate) struct Cell {
 }
 
 /// The filled cells of a matrix whose rows are gray levels and whose columns are sizes from 0.
-pub(crate) fn cells(present: &[u16], counts: &[u32], columns: usize) -> Vec<Cell> {
+pub(crate) fn cells(present: &[u16], counts: &[f64], columns: usize) -> Vec<Cell> {
     let rows = present.iter().zip(counts.chunks_exact(columns));
     rows.flat_map(|(&level, row)| {
-        let filled = (0_u32..).zip(row).filter(|&(_, &count)| count > 0);
-        filled.map(move |(size, &count)| Cell {
-            level: f64::from(level),
-            size,
-            count: f64::from(count),
-        })
+        let filled = (0_u32..).zip(row).filter(|&(_, &count)| count > 0.0);
+        filled.map(move |(size, &count)| Cell { level: f64::from(level), size, count })
     })
     .collect()
 }

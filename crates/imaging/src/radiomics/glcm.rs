@@ -84,11 +84,25 @@ pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature
     named(&DEFINITIONS, values, aggregation.suffix(), "")
 }
 
-/// The maximal correlation coefficient (Haralick et al., 1973), which is no IBSI feature.
-pub(crate) fn maximal_correlation(levels: &Levels, aggregation: Aggregation) -> f64 {
-    let [value] =
-        averaged(levels, aggregation, |part| [Matrix::new(levels, part).maximal_correlation()]);
-    value
+/// The same features and the maximal correlation coefficient (Haralick et al., 1973), which is no
+/// IBSI feature.
+pub(crate) fn features_and_maximal_correlation(
+    levels: &Levels,
+    aggregation: Aggregation,
+) -> Vec<Feature> {
+    let values: [f64; 26] = averaged(levels, aggregation, |part| {
+        let matrix = Matrix::new(levels, part);
+        let features = matrix.features();
+        std::array::from_fn(|number| match features.get(number) {
+            Some(&value) => value,
+            None => matrix.maximal_correlation(),
+        })
+    });
+    let [shared @ .., correlation] = values;
+    let mut features = named(&DEFINITIONS, shared, aggregation.suffix(), "");
+    let meaning = "maximal correlation coefficient";
+    features.push(Feature::new("cm_max_corr", "", meaning, Some(correlation)));
+    features
 }
 
 /// How often two gray levels are neighbors.
@@ -97,30 +111,42 @@ struct Matrix<'a> {
     present: &'a [u16],
     /// The number of gray levels, whether they occur or not.
     levels: u16,
-    /// Row by row, each pair in the order of its voxels in memory.
-    ordered: Vec<u32>,
+    /// Row by row, pairs in either order.
+    counts: Vec<f64>,
 }
 
 impl<'a> Matrix<'a> {
     fn new(levels: &'a Levels, part: &Part) -> Self {
         // A row and a column more for neighbors outside, which are not looked at.
         let width = levels.present.len() + 1;
-        let mut ordered = vec![0_u32; width * width];
-        for &index in part.indices {
-            let row = usize::from(levels.ranks[index]) * width;
-            for step in &part.steps {
-                ordered[row + usize::from(levels.ranks[index + step])] += 1;
+        let inner = levels.present.len();
+        let mut counts = vec![0.0; inner * inner];
+        // Directions of one weight are counted together.
+        let weighted: Vec<(usize, f64)> =
+            part.steps.iter().copied().zip(part.weights.iter().copied()).collect();
+        for alike in weighted.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
+            let mut ordered = vec![0_u32; width * width];
+            for &index in part.indices {
+                let row = usize::from(levels.ranks[index]) * width;
+                for (step, _) in alike {
+                    ordered[row + usize::from(levels.ranks[index + step])] += 1;
+                }
+            }
+            let weight = alike[0].1;
+            for (row, counts) in counts.chunks_exact_mut(inner).enumerate() {
+                for (column, count) in counts.iter_mut().enumerate() {
+                    let one = ordered[(row + 1) * width + column + 1];
+                    let other = ordered[(column + 1) * width + row + 1];
+                    *count += weight * (f64::from(one) + f64::from(other));
+                }
             }
         }
-        Self { present: &levels.present, levels: levels.count, ordered }
+        Self { present: &levels.present, levels: levels.count, counts }
     }
 
     /// How often two levels are neighbors, in either order.
-    fn count(&self, row: usize, column: usize) -> u64 {
-        let width = self.present.len() + 1;
-        let ordered =
-            |row: usize, column: usize| u64::from(self.ordered[(row + 1) * width + column + 1]);
-        ordered(row, column) + ordered(column, row)
+    fn count(&self, row: usize, column: usize) -> f64 {
+        self.counts[row * self.present.len() + column]
     }
 
     /// The second singular value of the shares over the roots of their margins. The first is 1, of
@@ -132,7 +158,7 @@ impl<'a> Matrix<'a> {
         let mut margins = vec![0.0; width];
         for (row, margin) in margins.iter_mut().enumerate() {
             for column in 0..width {
-                let count = self.count(row, column) as f64;
+                let count = self.count(row, column);
                 *margin += count;
                 if count > 0.0 {
                     cells.push((row, column, count));
@@ -233,42 +259,41 @@ impl Shares {
     /// `None` for a matrix without pairs.
     fn new(matrix: &Matrix) -> Option<Self> {
         let width = matrix.present.len();
-        let cells = (0..width).flat_map(|row| (0..width).map(move |column| (row, column)));
-        let total = cells.map(|(row, column)| matrix.count(row, column)).sum::<u64>() as f64;
+        let total: f64 = matrix.counts.iter().sum();
         if total == 0.0 {
             return None;
         }
         let levels = usize::from(matrix.levels);
-        let mut single = vec![0_u64; width];
-        let mut sum = vec![0_u64; 2 * levels + 1];
-        let mut difference = vec![0_u64; levels];
-        let (mut greatest, mut joint_entropy, mut energy, mut product) = (0, 0.0, 0.0, 0.0);
+        let mut single = vec![0.0; width];
+        let mut sum = vec![0.0; 2 * levels + 1];
+        let mut difference = vec![0.0; levels];
+        let [mut greatest, mut joint_entropy, mut energy, mut product] = [0.0_f64; 4];
         for (row, &i) in matrix.present.iter().enumerate() {
             for (column, &j) in matrix.present.iter().enumerate() {
                 let count = matrix.count(row, column);
-                if count == 0 {
+                if count == 0.0 {
                     continue;
                 }
                 single[row] += count;
                 sum[usize::from(i) + usize::from(j)] += count;
                 difference[usize::from(i.abs_diff(j))] += count;
                 greatest = greatest.max(count);
-                let share = count as f64 / total;
+                let share = count / total;
                 joint_entropy -= share * share.log2();
                 energy += share * share;
                 product += share * f64::from(i) * f64::from(j);
             }
         }
-        let shares = |counts: Vec<u64>, values: &mut dyn Iterator<Item = f64>| {
-            let occurring = values.zip(counts).filter(|&(_, count)| count > 0);
-            occurring.map(|(value, count)| (value, count as f64 / total)).collect()
+        let shares = |counts: Vec<f64>, values: &mut dyn Iterator<Item = f64>| {
+            let occurring = values.zip(counts).filter(|&(_, count)| count > 0.0);
+            occurring.map(|(value, count)| (value, count / total)).collect()
         };
         let naturals = || iter::successors(Some(0.0), |&value| Some(value + 1.0));
         Some(Self {
             single: shares(single, &mut matrix.present.iter().map(|&level| f64::from(level))),
             sum: shares(sum, &mut naturals()),
             difference: shares(difference, &mut naturals()),
-            greatest: greatest as f64 / total,
+            greatest: greatest / total,
             joint_entropy,
             energy,
             product,

@@ -30,19 +30,19 @@ const DEFINITIONS: [Definition; 16] = [
 /// Run length features with an aggregation.
 pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature> {
     let values = averaged(levels, aggregation, |part| {
-        let voxels = part.indices.len() * part.steps.len();
-        emphasis::features(&runs(levels, part), voxels as f64)
+        let voxels = part.indices.len() as f64 * part.weights.iter().sum::<f64>();
+        emphasis::features(&runs(levels, part), voxels)
     });
     named(&DEFINITIONS, values, aggregation.suffix(), "")
 }
 
 fn runs(levels: &Levels, part: &Part) -> Vec<emphasis::Cell> {
     let columns = levels.size.into_iter().max().unwrap_or(0);
-    let mut counts = vec![0_u32; levels.present.len() * columns];
+    let mut counts = vec![0.0; levels.present.len() * columns];
     for &index in part.indices {
         let rank = levels.ranks[index];
         let row = (usize::from(rank) - 1) * columns;
-        for &step in &part.steps {
+        for (&step, weight) in part.steps.iter().zip(&part.weights) {
             if levels.ranks[index - step] == rank {
                 continue;
             }
@@ -50,7 +50,7 @@ fn runs(levels: &Levels, part: &Part) -> Vec<emphasis::Cell> {
             while levels.ranks[index + length * step] == rank {
                 length += 1;
             }
-            counts[row + length] += 1;
+            counts[row + length] += weight;
         }
     }
     emphasis::cells(&levels.present, &counts, columns)

@@ -40,9 +40,9 @@ const DEFINITIONS: [Definition; 23] = [
 /// Features of the histogram of gray levels.
 pub(crate) fn features(levels: &Levels) -> Vec<Feature> {
     let histogram = levels.histogram();
-    let sorted: Vec<f32> = (1_u16..)
+    let sorted: Vec<f64> = (1_u16..)
         .zip(&histogram)
-        .flat_map(|(level, &count)| std::iter::repeat_n(f32::from(level), count))
+        .flat_map(|(level, &count)| std::iter::repeat_n(f64::from(level), count))
         .collect();
     let statistics = first_order(&sorted);
     let total = sorted.len() as f64;

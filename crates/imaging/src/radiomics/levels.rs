@@ -13,6 +13,9 @@ pub(crate) struct Levels {
     pub(crate) present: Vec<u16>,
     /// The number of gray levels, whether they occur or not.
     pub(crate) count: u16,
+    /// How much each direction of [`DIRECTIONS`](super::parts::DIRECTIONS) counts where several
+    /// share a matrix.
+    pub(crate) weights: [f64; 13],
 }
 
 impl Levels {
@@ -39,7 +42,8 @@ impl Levels {
             Binning::Count(count) => u16::try_from(count).unwrap_or(highest).max(highest),
             Binning::Width { .. } => highest,
         };
-        Ok(Self { size: region.size, ranks, indices: region.indices.clone(), present, count })
+        let indices = region.indices.clone();
+        Ok(Self { size: region.size, ranks, indices, present, count, weights: [1.0; 13] })
     }
 
     /// How many voxels each level from 1 to `count` has.
@@ -52,15 +56,15 @@ impl Levels {
     }
 }
 
-fn range(values: &[f32]) -> (f64, f64) {
-    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let greatest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    (f64::from(least), f64::from(greatest))
+fn range(values: &[f64]) -> (f64, f64) {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (least, greatest)
 }
 
 /// Gray levels from 1 (IBSI 2.7). Intensities below the start of the first bin fall into it.
 fn discretize(
-    values: &[f32],
+    values: &[f64],
     binning: Binning,
     least: f64,
     greatest: f64,
@@ -78,9 +82,16 @@ fn discretize(
         Binning::Count(count) => (least, (greatest - least) / f64::from(count), f64::from(count)),
     };
     // Equal intensities have no range to divide: they are all of level 1.
-    let level = |value: f32| {
-        let bin = if width > 0.0 { ((f64::from(value) - start) / width).floor() } else { 0.0 };
-        (bin + 1.0).clamp(1.0, highest)
+    let level = |value: f64| {
+        if width <= 0.0 {
+            return 1.0;
+        }
+        let level = ((value - start) / width).floor() + 1.0;
+        // The division may round across a bin's edge, which the value is compared with.
+        let edge = |level: f64| start + (level - 1.0) * width;
+        let across = f64::from(u8::from(value >= edge(level + 1.0)))
+            - f64::from(u8::from(value < edge(level)));
+        (level + across).clamp(1.0, highest)
     };
     Ok(values.iter().map(|&value| small(level(value))).collect())
 }

@@ -15,7 +15,7 @@ const DEFINITIONS: [Definition; 2] = [
 pub(crate) fn features(volume: &Volume, region: &Region) -> Vec<Feature> {
     let chords = chords(region.spacing_mm);
     let rows = Rows::new(volume, region, &chords);
-    let greatest = region.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let greatest = region.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let (mut local, mut global) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     for (&index, &value) in region.indices.iter().zip(&region.values) {
         let position = region.position(index);

@@ -24,7 +24,6 @@ impl Moments {
         let mut intensity = 0.0;
         for (&index, &value) in region.indices.iter().zip(&region.values) {
             let position = region.position(index).map(|coordinate| coordinate as u64);
-            let value = f64::from(value);
             intensity += value;
             for a in 0..3 {
                 sums[a] += position[a];

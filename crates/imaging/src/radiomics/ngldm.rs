@@ -1,5 +1,5 @@
 //! Neighboring gray level dependence (Sun and Wee, 1983; IBSI REK0): how many neighbors have a
-//! voxel's own gray level. Coarseness 0, distance 1; the voxel itself counts.
+//! voxel's own gray level, or one at most the coarseness away. Distance 1; the voxel itself counts.
 
 use oncoweave_core::Feature;
 
@@ -32,9 +32,9 @@ const DEFINITIONS: [Definition; 17] = [
 const COLUMNS: usize = 28;
 
 /// Dependence features with an aggregation, of which the dimension alone matters.
-pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature> {
+pub(crate) fn features(levels: &Levels, aggregation: Aggregation, coarseness: u16) -> Vec<Feature> {
     let values = averaged(levels, aggregation.merged(), |part| {
-        let cells = dependences(levels, part);
+        let cells = dependences(levels, part, coarseness);
         let voxels = part.indices.len() as f64;
         let shared = emphasis::features(&cells, voxels);
         let energy = cells.iter().map(|cell| (cell.count / voxels).powi(2)).sum();
@@ -43,12 +43,18 @@ pub(crate) fn features(levels: &Levels, aggregation: Aggregation) -> Vec<Feature
     named(&DEFINITIONS, values, aggregation.dimension_suffix(), "")
 }
 
-fn dependences(levels: &Levels, part: &Part) -> Vec<emphasis::Cell> {
-    let mut counts = vec![0_u32; levels.present.len() * COLUMNS];
+fn dependences(levels: &Levels, part: &Part, coarseness: u16) -> Vec<emphasis::Cell> {
+    let mut counts = vec![0.0; levels.present.len() * COLUMNS];
+    let level = |rank: u16| levels.present[usize::from(rank) - 1];
     for &index in part.indices {
         let rank = levels.ranks[index];
-        let alike = part.neighbors(index).filter(|&neighbor| levels.ranks[neighbor] == rank);
-        counts[(usize::from(rank) - 1) * COLUMNS + 1 + alike.count()] += 1;
+        let alike = part.neighbors(index).filter(|&neighbor| {
+            let other = levels.ranks[neighbor];
+            // Outside is no level at all.
+            other == rank
+                || (coarseness > 0 && other > 0 && level(other).abs_diff(level(rank)) <= coarseness)
+        });
+        counts[(usize::from(rank) - 1) * COLUMNS + 1 + alike.count()] += 1.0;
     }
     emphasis::cells(&levels.present, &counts, COLUMNS)
 }

@@ -5,7 +5,7 @@ use crate::Aggregation;
 
 /// The directions (x, y, z) to the 13 neighbors that lie after a voxel in memory; the first four
 /// stay in the slice. The other 13 are their opposites.
-const DIRECTIONS: [[isize; 3]; 13] = [
+pub(crate) const DIRECTIONS: [[isize; 3]; 13] = [
     [1, 0, 0],
     [-1, 1, 0],
     [0, 1, 0],
@@ -28,6 +28,8 @@ pub(crate) struct Part<'a> {
     pub(crate) indices: &'a [usize],
     /// How far away in memory the neighbor of each direction is.
     pub(crate) steps: Vec<usize>,
+    /// How much each direction counts.
+    pub(crate) weights: Vec<f64>,
 }
 
 impl Part<'_> {
@@ -51,9 +53,13 @@ pub(crate) fn parts(levels: &Levels, aggregation: Aggregation) -> Vec<Part<'_>> 
     let all = levels.indices.as_slice();
     // Directions within a slice never leave it: to take all voxels merges the slices.
     let slices = || all.chunk_by(|a, b| a / (width * height) == b / (width * height));
-    let part = |indices, steps: &[usize]| Part { indices, steps: steps.to_vec() };
+    let part = |indices, steps: &[usize]| {
+        let weights = levels.weights[..steps.len()].to_vec();
+        Part { indices, steps: steps.to_vec(), weights }
+    };
     let each = |indices, steps: &[usize]| -> Vec<Part<'_>> {
-        steps.iter().map(|&step| part(indices, &[step])).collect()
+        let part = |&step| Part { indices, steps: vec![step], weights: vec![1.0] };
+        steps.iter().map(part).collect()
     };
     let in_slice = &steps[..IN_SLICE];
     match aggregation {

@@ -39,7 +39,7 @@ const DEFINITIONS: [Definition; 18] = [
 ];
 
 /// First-order statistics of the sorted intensities of a region that is not empty.
-pub(crate) fn features(sorted: &[f32], intensity_unit: &str) -> Vec<Feature> {
+pub(crate) fn features(sorted: &[f64], intensity_unit: &str) -> Vec<Feature> {
     let shared = first_order(sorted);
     let mean_square = mean(sorted, |value| value * value);
     let energy = [mean_square * sorted.len() as f64, mean_square.sqrt()];
@@ -52,7 +52,7 @@ pub(crate) fn features(sorted: &[f32], intensity_unit: &str) -> Vec<Feature> {
 /// skewness, excess kurtosis, median, minimum, 10th and 90th percentile, maximum, interquartile
 /// range, range, mean, robust mean and median absolute deviation, coefficient of variation and
 /// quartile coefficient of dispersion.
-pub(crate) fn first_order(sorted: &[f32]) -> [f64; 16] {
+pub(crate) fn first_order(sorted: &[f64]) -> [f64; 16] {
     let mean_value = mean(sorted, |value| value);
     let moment = |power: i32| mean(sorted, |value| (value - mean_value).powi(power));
     let variance = moment(2);
@@ -65,8 +65,8 @@ pub(crate) fn first_order(sorted: &[f32]) -> [f64; 16] {
     let [p10, p25, median, p75, p90] =
         [0.10, 0.25, 0.50, 0.75, 0.90].map(|share| percentile(sorted, share));
     let (least, greatest) = (percentile(sorted, 0.0), percentile(sorted, 1.0));
-    let start = sorted.partition_point(|&value| f64::from(value) < p10);
-    let end = sorted.partition_point(|&value| f64::from(value) <= p90);
+    let start = sorted.partition_point(|&value| value < p10);
+    let end = sorted.partition_point(|&value| value <= p90);
     let robust = &sorted[start..end];
     let robust_mean = mean(robust, |value| value);
     [
@@ -89,16 +89,16 @@ pub(crate) fn first_order(sorted: &[f32]) -> [f64; 16] {
     ]
 }
 
-fn mean(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
-    values.iter().map(|&value| of(f64::from(value))).sum::<f64>() / values.len() as f64
+fn mean(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    values.iter().map(|&value| of(value)).sum::<f64>() / values.len() as f64
 }
 
 /// The value below which a share of sorted values lies, interpolated linearly between neighbors
 /// (Hyndman and Fan, 1996, definition 7).
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= rank < length")]
-fn percentile(sorted: &[f32], share: f64) -> f64 {
+fn percentile(sorted: &[f64], share: f64) -> f64 {
     let rank = share * (sorted.len() - 1) as f64;
-    let below = f64::from(sorted[rank.floor() as usize]);
-    let above = f64::from(sorted[rank.ceil() as usize]);
+    let below = sorted[rank.floor() as usize];
+    let above = sorted[rank.ceil() as usize];
     below + (above - below) * rank.fract()
 }

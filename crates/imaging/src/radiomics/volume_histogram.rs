@@ -31,8 +31,8 @@ struct Bins {
 impl Bins {
     /// Bins for sorted intensities: as set, else of one Hounsfield unit, else so many of arbitrary
     /// units.
-    fn new(sorted: &[f32], intensity_unit: &str, settings: &ImagingSettings) -> Self {
-        let (first, last) = (f64::from(sorted[0]), f64::from(sorted[sorted.len() - 1]));
+    fn new(sorted: &[f64], intensity_unit: &str, settings: &ImagingSettings) -> Self {
+        let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
         let start = settings.resegment_min.unwrap_or(first);
         let range = settings.resegment_max.unwrap_or(last) - start;
         let width_and_center = match (settings.ivh_bin_width, settings.ivh_bin_count) {
@@ -48,8 +48,8 @@ impl Bins {
         Self { start: first, width: (last - first) / count, count, intensities: [1.0, 1.0] }
     }
 
-    fn index(&self, intensity: f32) -> f64 {
-        let index = ((f64::from(intensity) - self.start) / self.width).floor();
+    fn index(&self, intensity: f64) -> f64 {
+        let index = ((intensity - self.start) / self.width).floor();
         index.clamp(0.0, self.count - 1.0)
     }
 
@@ -60,7 +60,7 @@ impl Bins {
 
 /// Features of the intensities of a region that is not empty, sorted.
 pub(crate) fn features(
-    sorted: &[f32],
+    sorted: &[f64],
     intensity_unit: &str,
     settings: &ImagingSettings,
 ) -> Vec<Feature> {

@@ -137,50 +137,6 @@ pub enum Standard {
     #[default]
     Ibsi,
     /// Those of pyradiomics 3, for models that were fitted on them: its 107 features, bins of 25
-    /// where none are set. `aggregation` and `families` do not apply.
+    /// where none are set, its filters for `images`. `aggregation` and `families` do not apply.
     Pyradiomics,
-}
-
-/// A convolutional filter that an image goes through before its intensities are measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Filter {
-    /// The mean over a box (IBSI S60F).
-    Mean {
-        /// The box's edge in voxels, odd.
-        support: usize,
-    },
-    /// The Laplacian of Gaussian (IBSI L6PA).
-    LaplacianOfGaussian {
-        /// The standard deviation of the Gaussian in mm.
-        sigma_mm: f64,
-        /// After how many standard deviations it ends; 4 when not given.
-        cutoff: Option<f64>,
-    },
-    /// Laws kernels, one for each axis (IBSI JTXT).
-    Laws {
-        /// Their names in one word, such as `L5E5E5` along x, y and z.
-        kernels: String,
-        /// Whether the greatest response over all rotations by right angles is taken.
-        #[serde(default)]
-        rotation_invariant: bool,
-        /// How far in voxels absolute responses are averaged to texture energy; `None` leaves the
-        /// response.
-        energy_distance: Option<usize>,
-    },
-}
-
-/// What a filter sees beyond the image's edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Boundary {
-    /// Zeros.
-    Zero,
-    /// The nearest voxel.
-    Nearest,
-    /// The image again.
-    Periodic,
-    /// The image mirrored, its edge twice.
-    #[default]
-    Mirror,
 }

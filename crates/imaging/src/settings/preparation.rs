@@ -218,7 +218,8 @@ fn pyramid() -> Vec<usize> {
 impl ImagingSettings {
     /// The files that the settings name.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.register.iter_mut().map(|register| &mut register.to)
+        let register = self.register.iter_mut().map(|register| &mut register.to);
+        register.chain(&mut self.pyradiomics_parameters)
     }
 
     /// Checks what is done to intensities; the message names the field out of its range.

@@ -14,6 +14,8 @@ use oncoweave_genomics::{
 };
 use oncoweave_imaging::{dicom_features_and_patches, nifti_features_and_patches};
 
+use oncoweave_model::Embedder;
+
 use super::{
     plan::{ModalityPlan, Task},
     resources::Resources,
@@ -91,16 +93,16 @@ fn features(modality: &ModalityPlan, task: &Task) -> Result<Parsed, String> {
         (Settings::Genotype(settings), Resources::Genotype(resources)) => {
             genotype(task, settings, resources)
         }
-        (Settings::Dicom(settings), resources) => {
+        (Settings::Dicom(settings), Resources::Images { region, network }) => {
             let patch = settings.patch();
-            let read = dicom_features_and_patches(&file.path, &settings.region, patch);
-            image(settings, resources, read)
+            let read = dicom_features_and_patches(&file.path, region, patch);
+            image(settings, network.as_deref(), read)
         }
-        (Settings::Nifti(settings), resources) => {
+        (Settings::Nifti(settings), Resources::Images { region, network }) => {
             let mask = file.mask.as_ref().expect("the files list was checked for masks");
             let patch = settings.patch();
-            let read = nifti_features_and_patches(&file.path, mask, &settings.region, patch);
-            image(settings, resources, read)
+            let read = nifti_features_and_patches(&file.path, mask, region, patch);
+            image(settings, network.as_deref(), read)
         }
         (Settings::Table { .. }, _) => unreachable!("tables have no rows in the files list"),
         _ => unreachable!("resources are loaded from the settings of their own kind"),
@@ -232,12 +234,11 @@ fn genotype(
 /// settings name one.
 fn image(
     settings: &ImageSettings,
-    resources: &Resources,
+    network: Option<&Embedder>,
     read: Result<(Vec<Feature>, Option<ArrayD<f32>>), oncoweave_imaging::Error>,
 ) -> Result<Parsed, String> {
     let (mut features, patches) = read.map_err(reason)?;
-    if let (Some(embedding), Resources::Network(network), Some(patches)) =
-        (&settings.embedding, resources, patches)
+    if let (Some(embedding), Some(network), Some(patches)) = (&settings.embedding, network, patches)
     {
         features.extend(embedding.features(network, &patches).map_err(reason)?);
     }

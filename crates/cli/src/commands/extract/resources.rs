@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 use anyhow::{Context, Result};
 use oncoweave_cohort::{Manifest, sha256_bytes, sha256_file};
 use oncoweave_genomics::{GeneSets, GenotypeResources, VariantResources, VcfResources};
+use oncoweave_imaging::ImagingSettings;
 use oncoweave_model::Embedder;
 
 use super::settings::{Settings, settings_sha256};
@@ -17,7 +18,11 @@ pub(super) enum Resources {
     Maf(VariantResources),
     Expression(GeneSets),
     Genotype(GenotypeResources),
-    Network(Box<Embedder>),
+    /// The settings of images with what their parameter file says, and the network that sees patches.
+    Images {
+        region: Box<ImagingSettings>,
+        network: Option<Box<Embedder>>,
+    },
 }
 
 impl Resources {
@@ -25,9 +30,11 @@ impl Resources {
     pub(super) fn load(settings: &Settings, name: &str) -> Result<Self> {
         let place = || format!("modality `{name}`: could not use its settings");
         if let Settings::Dicom(settings) | Settings::Nifti(settings) = settings {
-            let Some(embedding) = &settings.embedding else { return Ok(Self::None) };
-            let network = embedding.load().with_context(place)?;
-            return Ok(Self::Network(Box::new(network)));
+            let region = settings.region.clone().load().with_context(place)?;
+            let embedding = settings.embedding.as_ref();
+            let network = embedding.map(|embedding| embedding.load()).transpose();
+            let network = network.with_context(place)?.map(Box::new);
+            return Ok(Self::Images { region: Box::new(region), network });
         }
         let resources = match settings {
             Settings::Vcf(settings) => VcfResources::load(settings).map(Self::Vcf),
