@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// The lasso penalty in standard errors of a weight when no column says anything, so that a member
-/// that adds less than chance would has weight 0.
+/// that adds no more than chance would has weight 0.
 const LASSO: f64 = 1.0;
 
 /// The ridge penalty as a share of what the events say of a weight: members that are alike share
 /// the weight.
-const RIDGE: f64 = 0.3;
+const RIDGE: f64 = 1.0;
 
 /// The single best member replaces the stack when its C is higher by so many standard errors of
 /// the difference.
