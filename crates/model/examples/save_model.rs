@@ -1,13 +1,14 @@
 //! Trains a small model on made-up patients and saves its folder: what
 //! `tests/golden/model_pytorch.py` and `model_architectures.py` read.
-//! `cargo run -p oncoweave-model --example save_model -- DIR [SETTINGS]`
+//! `cargo run -p oncoweave-model --example save_model -- DIR [SETTINGS [METRICS]]`
 //!
-//! With a file of settings some patients lack imaging.
+//! With a file of settings some patients lack imaging; into the folder METRICS goes each epoch, for
+//! `model_tensorboard.py`.
 
 use std::{env, error::Error, ops::ControlFlow, path::PathBuf};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, ModelKind, TrainConfig, train};
+use oncoweave_model::{Dataset, EpochReport, MetricsWriter, ModelKind, TrainConfig, train};
 
 const PATIENTS: usize = 60;
 
@@ -28,7 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.training.validation_fraction = 0.0;
     let data = Dataset { cohort: &cohort, id: "made-up", sha256: "none" };
     let rows: Vec<usize> = (0..PATIENTS).collect();
-    let model = train(&data, &rows, &config, None, &mut |_| ControlFlow::Continue(()))?;
+    let metrics = env::args_os().nth(3).map(PathBuf::from);
+    let mut metrics = metrics.map(|folder| MetricsWriter::open(&folder)).transpose()?;
+    let mut on_epoch = |report: &EpochReport| match metrics.as_mut().map(|one| one.write(report)) {
+        Some(Err(_)) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let model = train(&data, &rows, &config, None, &mut on_epoch)?;
     model.save(&folder)?;
     Ok(())
 }

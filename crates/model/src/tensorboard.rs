@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// `tests/golden/model_tensorboard.py` reads such a file with TensorBoard itself; here its
+    /// `tests/golden/model_tensorboard.py` reads such files with TensorBoard itself; here the
     /// layout is followed by hand.
     #[test]
     fn records_follow_one_another() {
