@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use oncoweave_cohort::{PredictionLayout, read_predictions, write_atomically, write_predictions};
-use oncoweave_core::{Evaluation, Prediction};
+use oncoweave_core::{Estimate, Evaluation, Prediction};
 use oncoweave_report::{figures, report_html};
 
 use crate::output;
@@ -86,5 +86,37 @@ pub(crate) fn summary(evaluation: &Evaluation) -> String {
         };
         lines.push(format!("{:width$}  {value}{over}", model.name));
     }
+    lines.extend(worth(evaluation));
     lines.join("\n")
+}
+
+/// What each modality is worth to the fusion model, one line each.
+fn worth(evaluation: &Evaluation) -> Vec<String> {
+    let modalities = &evaluation.contributions;
+    if modalities.is_empty() {
+        return vec![];
+    }
+    let width = modalities.iter().map(|one| one.modality.len()).max().unwrap_or(0).max(8);
+    let mut lines =
+        vec![format!("\n{:width$}  share of the risk, gain in C (95 % interval)", "modality")];
+    for one in modalities {
+        let gain = match one.gain {
+            Some(gain) => {
+                let verdict = if one.weight_share <= 0.0 {
+                    "no weight"
+                } else if gain.low > 0.0 {
+                    "helps"
+                } else if gain.high < 0.0 {
+                    "harms"
+                } else {
+                    "not shown to help"
+                };
+                let Estimate { value, low, high } = gain;
+                format!("{value:+.3} ({low:+.3} to {high:+.3}): {verdict}")
+            }
+            None => "undefined".to_owned(),
+        };
+        lines.push(format!("{:width$}  {:3.0} %  {gain}", one.modality, 100.0 * one.weight_share));
+    }
+    lines
 }

@@ -17,5 +17,8 @@ pub(crate) fn check_file(path: &Path, wanted: &str) -> Result<()> {
 
 /// Fails when the settings of a training are not there.
 pub(crate) fn check_settings(path: &Path) -> Result<()> {
-    check_file(path, "the training settings; models/early-fusion/train.toml has them with comments")
+    check_file(
+        path,
+        "the training settings; models/stacked-fusion/train.toml has them with comments",
+    )
 }

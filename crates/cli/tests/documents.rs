@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oncoweave_model::TrainConfig;
+use oncoweave_model::{ModelKind, TrainConfig};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 #[test]
-fn the_reference_settings_are_the_defaults() {
-    let path = repository().join("models/early-fusion/train.toml");
-    assert_eq!(TrainConfig::read(&path).unwrap(), TrainConfig::default());
+fn the_models_settings_are_the_defaults_of_their_kind() {
+    let read = |model: &str| {
+        TrainConfig::read(&repository().join("models").join(model).join("train.toml")).unwrap()
+    };
+    assert_eq!(read("stacked-fusion"), TrainConfig::default());
+    let network = TrainConfig { model: ModelKind::Network, ..TrainConfig::default() };
+    assert_eq!(read("early-fusion"), network);
 }
 
 #[test]

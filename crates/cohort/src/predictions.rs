@@ -89,7 +89,7 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
         let names = horizons.iter().map(|(name, _)| format!("{word}_{name}"));
         read_lists(&columns, names.filter(|name| columns.names.contains(name)))
     };
-    let (mut low, mut high) = (bounds("low")?, bounds("high")?);
+    let (mut lower, mut upper) = (bounds("low")?, bounds("high")?);
     let mut probabilities =
         read_lists(&columns, classes.iter().map(|class| format!("probability_{class}")))?;
     let (models, labels) = (columns.texts("model")?, columns.labels("label")?);
@@ -108,8 +108,8 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
             risk: Risk(risks[row].ok_or_else(|| lacks(row, "risk"))?),
             high_risk: high[row].ok_or_else(|| lacks(row, "high_risk"))?,
             survival: std::mem::take(&mut survival[row]),
-            survival_low: std::mem::take(&mut low[row]),
-            survival_high: std::mem::take(&mut high[row]),
+            survival_low: std::mem::take(&mut lower[row]),
+            survival_high: std::mem::take(&mut upper[row]),
             class_probabilities: std::mem::take(&mut probabilities[row]),
             missing_modalities: split(missing[row].as_deref()),
             flags: split(flags[row].as_deref()),

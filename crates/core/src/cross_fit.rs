@@ -145,7 +145,7 @@ impl<'a> RidgeBlocks<'a> {
         let fold_penalties =
             chosen.iter().map(|&best| vec![penalties[best]; blocks.len()]).collect();
         let best = self.best(alone.iter(), &everyone)?;
-        self.finish(&geometry, blocks, &whole, penalties[best], (out_of_fold, fold_penalties))
+        self.finish(&geometry, (blocks, &whole), penalties[best], (out_of_fold, fold_penalties))
     }
 
     /// Fits some of the blocks, each with a penalty of its own: in the proportion of the penalties
@@ -204,7 +204,7 @@ impl<'a> RidgeBlocks<'a> {
             .map(|fold| self.path(&journey, (fold, fold), judges, 0))
             .collect();
         let best = self.best(paths.iter(), &everyone)?;
-        self.finish(&geometry, blocks, &shares, penalties[best], (out_of_fold, fold_penalties))
+        self.finish(&geometry, (blocks, &shares), penalties[best], (out_of_fold, fold_penalties))
     }
 
     /// The blocks side by side, each scaled so that its squares count by its share.
@@ -313,8 +313,7 @@ impl<'a> RidgeBlocks<'a> {
     fn finish(
         &self,
         geometry: &Geometry,
-        blocks: &[usize],
-        shares: &[f64],
+        (blocks, shares): (&[usize], &[f64]),
         penalty: f64,
         (out_of_fold, fold_penalties): (Vec<Risk>, Vec<Vec<f64>>),
     ) -> Result<CrossFitted, Undefined> {

@@ -5,7 +5,8 @@ use crate::{PatientId, Risk, Survival};
 /// What `cv` and `evaluate` found: the content of `evaluation.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The layout of this file; 1 so far.
+    /// The layout of this file: 2, which added `contributions`, `hazard_ratio`, `calibration` and
+    /// `decisions`; files of layout 1 are read with these empty.
     pub schema_version: u32,
     /// The version of the program that wrote it.
     pub program_version: String,
@@ -27,6 +28,18 @@ pub struct Evaluation {
     pub models: Vec<ModelResult>,
     /// The fusion model against each baseline on the same patients.
     pub comparisons: Vec<Comparison>,
+    /// What each modality is worth to the first model, where that is a stack.
+    #[serde(default)]
+    pub contributions: Vec<Contribution>,
+    /// The hazard of the first model's high-risk patients over that of the others, within folds.
+    #[serde(default)]
+    pub hazard_ratio: Option<Estimate>,
+    /// How the first model's survival probabilities fit what was observed.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// What deciding by the first model is worth, at each horizon that follow-up reaches.
+    #[serde(default)]
+    pub decisions: Vec<DecisionCurve>,
     /// Who is not in the figures, and why.
     pub exclusions: Vec<Exclusion>,
     /// What a reader must know about these figures, one sentence each.
@@ -118,6 +131,77 @@ pub struct Comparison {
     pub high: f64,
     /// Two-sided bootstrap p-value for no difference.
     pub p: f64,
+}
+
+/// What one modality is worth to a stack of models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The modality.
+    pub modality: String,
+    /// How far the risk moves with it, as a share of the sum over modalities: the mean over folds,
+    /// 0 where no model with a weight reads it.
+    pub weight_share: f64,
+    /// Harrell's C of the stack minus that of the stack whose weights were chosen anew among the
+    /// models that do not read the modality, on the same patients, with its paired bootstrap
+    /// interval; `None` where that is undefined or no model was left.
+    pub gain: Option<Estimate>,
+    /// Two-sided bootstrap p-value for no gain and no loss.
+    pub p: Option<f64>,
+}
+
+/// How survival probabilities fit what was observed, over all folds together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The coefficient of ln(-ln S) at the last horizon in a Cox model: 1 where predictions are as
+    /// far apart as they should, below 1 where they are too extreme.
+    pub slope: Option<Estimate>,
+    /// Each horizon that follow-up reaches.
+    pub at: Vec<CalibrationAt>,
+}
+
+/// Predicted against observed survival at one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationAt {
+    /// Days from the index date.
+    pub time_days: f64,
+    /// The observed share of events over the predicted one.
+    pub observed_over_expected: f64,
+    /// The integrated calibration index: the mean distance between predicted and smoothed observed
+    /// survival.
+    pub ici: Option<f64>,
+    /// Patients by predicted survival, the lowest first.
+    pub groups: Vec<CalibrationGroupResult>,
+}
+
+/// Patients of similar predictions, and what became of them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationGroupResult {
+    /// How many.
+    pub patients: usize,
+    /// The mean predicted survival.
+    pub predicted: f64,
+    /// Their survival by Kaplan and Meier; `None` where follow-up does not reach the horizon.
+    pub observed: Option<Estimate>,
+}
+
+/// Net benefit over thresholds at one time, in true positives per patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionCurve {
+    /// Days from the index date.
+    pub time_days: f64,
+    /// The thresholds, rising.
+    pub points: Vec<DecisionPoint>,
+}
+
+/// One threshold of a decision curve; treating nobody is worth 0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionPoint {
+    /// The probability of the event from which on a patient would be treated.
+    pub threshold: f64,
+    /// The net benefit of treating by the model; `None` where follow-up does not reach the time.
+    pub model: Option<f64>,
+    /// The net benefit of treating everybody.
+    pub everybody: f64,
 }
 
 /// A patient, or one modality of a patient, that was set aside.

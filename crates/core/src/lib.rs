@@ -42,8 +42,9 @@ mod undefined;
 
 pub use cohort::{Cohort, CohortColumn};
 pub use evaluation::{
-    AucAt, Comparison, Estimate, Evaluation, Exclusion, FoldResult, ModelResult, Prediction,
-    SubtypeResult,
+    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, Contribution,
+    DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, ModelResult,
+    Prediction, SubtypeResult,
 };
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};

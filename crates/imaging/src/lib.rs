@@ -14,6 +14,7 @@ mod error;
 mod nifti;
 mod processing;
 mod radiomics;
+mod registration;
 mod settings;
 mod vector;
 mod volume;
@@ -21,10 +22,15 @@ mod volume;
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
-pub use processing::{ProcessedImage, process_image};
+pub use processing::{
+    LogBiasField, ProcessedImage, log_bias_field, otsu_threshold, prepare_image, process_image,
+    resample_image,
+};
 pub use radiomics::features;
+pub use registration::{Transform, register, resample_mask_onto, resample_onto};
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+    Aggregation, BiasField, Binning, Boundary, Denoise, Extent, Family, Filter, ImagingSettings,
+    Interpolation, Normalize, Register, Standard, TransformKind,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 

@@ -3,8 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod choices;
+mod preparation;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,16 @@ pub struct ImagingSettings {
     pub unit: Option<String>,
     /// By whose definitions features are computed.
     pub standard: Standard,
+    /// N4 correction of the image's bias field: the first step of all.
+    pub bias_field: Option<BiasField>,
+    /// Taking out noise, after the bias field.
+    pub denoise: Option<Denoise>,
+    /// Intensities beyond `[low, high]`, in the image's unit, are set to them, after denoising.
+    pub window: Option<[f64; 2]>,
+    /// Bringing intensities onto one scale, after the window.
+    pub normalize: Option<Normalize>,
+    /// Bringing image and mask onto a reference, after normalization and before resampling.
+    pub register: Option<Register>,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
     /// `None` keeps the image's own.
     pub resample_mm: Option<Vec<f64>>,
@@ -97,6 +109,7 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_preparation()?;
         self.check_processing()?;
         if let Some(filter) = &self.filter {
             filter.check(self.filter_in_slices)?;

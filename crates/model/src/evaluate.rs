@@ -9,12 +9,15 @@ use rayon::prelude::*;
 
 use crate::{
     Dataset, Error, Folds, Model, TrainConfig,
+    absolute::absolute,
     held_out::{
         Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
     },
-    plan::{Fitted, Group, Plan, Recipe, patient_digest},
+    plan::{Plan, patient_digest},
+    recipe::{Fitted, Group, Recipe},
     scale::default_horizons,
     train::with_causes,
+    worth::{InOneFold, Worth, contribution, modality_worths, score_without, shares},
 };
 
 /// What [`cross_validate`] tells after each model that it has fitted and scored.
@@ -65,7 +68,7 @@ pub fn cross_validate(
             "{outside} patients have no fold; they were neither trained on nor held out"
         ));
     }
-    let (parts, candidates) = run_folds(data, &config, folds, progress)?;
+    let (parts, candidates, worths) = run_folds(data, &config, folds, progress)?;
     let horizons_days = config.horizons_days.clone().unwrap_or_default();
     let setting = Setting {
         parts: &parts,
@@ -73,7 +76,7 @@ pub fn cross_validate(
         resampling: resampling(known.len(), config.seed),
     };
     let frame = Frame { data, design: folds.design.clone(), config: &config, notes };
-    Ok(frame.evaluation(&setting, candidates))
+    Ok(frame.evaluation(&setting, candidates, &worths))
 }
 
 /// Scores rows of a cohort with a trained model and with the baselines that it was saved with.
@@ -101,6 +104,11 @@ pub fn evaluate(
     let (name, modalities, own) = main;
     let first = Candidate { name, modalities, scores: vec![Ok(own)] };
     let candidates = [first].into_iter().chain(others).collect::<Vec<_>>();
+    let without = |(modality, share): (&str, f64)| {
+        let scores = score_without(model, modality, (data.cohort, rows), &times);
+        (modality.to_owned(), share, scores)
+    };
+    let worths = modality_worths(vec![shares(model).into_iter().map(without).collect()]);
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -135,7 +143,7 @@ pub fn evaluate(
         training.patients, training.cohort
     );
     let frame = Frame { data, design, config: &model.config, notes };
-    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates);
+    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
     for prediction in &mut predictions {
         prediction.fold = None;
     }
@@ -178,12 +186,15 @@ struct Task<'a> {
     group: &'a Group,
 }
 
+/// The held-out parts, every model over them, and what each modality is worth.
+type Judgement = (Vec<HeldOut>, Vec<Candidate>, Vec<Worth>);
+
 fn run_folds(
     data: &Dataset,
     config: &TrainConfig,
     folds: &Folds,
     progress: &(dyn Fn(&CvProgress) + Sync),
-) -> Result<(Vec<HeldOut>, Vec<Candidate>), Error> {
+) -> Result<Judgement, Error> {
     let rows_where = |wanted: &dyn Fn(u32) -> bool| -> Vec<usize> {
         (0..folds.of.len()).filter(|&row| folds.of[row].is_some_and(wanted)).collect()
     };
@@ -224,6 +235,8 @@ fn run_folds(
     })?;
     let recipes = groups.iter().flat_map(|group| &group.0);
     let names: Vec<String> = recipes.map(|recipe| parts[0].plan.name(recipe)).collect();
+    let (judged, worths): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+    let worths = modality_worths(worths);
     let mut candidates = transpose(judged);
     // The model asked for is first, whatever it is called.
     candidates[1..].sort_by_key(|one| names.iter().position(|name| name == &one.name));
@@ -232,11 +245,15 @@ fn run_folds(
         reference: fold.plan.outcomes().to_vec(),
         observed: fold.rows.iter().map(|&row| data.cohort.survival[row]).collect(),
     };
-    Ok((parts.iter().map(held_out).collect(), candidates))
+    Ok((parts.iter().map(held_out).collect(), candidates, worths))
 }
 
 /// Puts a fold's models together and scores the patients that it left out with each of them.
-fn judge_fold(cohort: &Cohort, fold: &Fold, fitted: Attempts) -> Result<Vec<Judged>, Error> {
+fn judge_fold(
+    cohort: &Cohort,
+    fold: &Fold,
+    fitted: Attempts,
+) -> Result<(Vec<Judged>, Vec<InOneFold>), Error> {
     let (model, failures) = fold.plan.finish(fitted)?;
     let times = brier_times(model.horizons_days());
     let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);
@@ -253,7 +270,12 @@ fn judge_fold(cohort: &Cohort, fold: &Fold, fitted: Attempts) -> Result<Vec<Judg
     }
     let failed = |(name, reason)| Judged { name, modalities: vec![], scores: Err(reason) };
     judged.extend(failures.into_iter().map(failed));
-    Ok(judged)
+    let without = |(modality, share): (&str, f64)| {
+        let scores = score_without(&model, modality, (cohort, &fold.rows), &times);
+        (modality.to_owned(), share, scores)
+    };
+    let without = shares(&model).into_iter().map(without).collect();
+    Ok((judged, without))
 }
 
 /// One model in one fold.
@@ -295,7 +317,12 @@ fn with_fold(mut scores: Scores, fold: u32) -> Scores {
     scores
 }
 
-fn scores(model: &Model, cohort: &Cohort, rows: &[usize], times: &[f64]) -> Result<Scores, Error> {
+pub(crate) fn scores(
+    model: &Model,
+    cohort: &Cohort,
+    rows: &[usize],
+    times: &[f64],
+) -> Result<Scores, Error> {
     let predictions = model.score(cohort, rows)?;
     let survival = model.survival_at(cohort, rows, times)?;
     Ok(Scores {
@@ -319,6 +346,7 @@ impl Frame<'_> {
         mut self,
         setting: &Setting,
         candidates: Vec<Candidate>,
+        worths: &[Worth],
     ) -> (Evaluation, Vec<Prediction>) {
         let known = || setting.parts.iter().flat_map(|part| part.observed.iter().flatten());
         let unknown =
@@ -344,8 +372,12 @@ impl Frame<'_> {
                 )),
             }
         }
+        let worth = |worth| contribution(setting, &candidates[0], worth, &mut self.notes);
+        let contributions = worths.iter().map(worth).collect();
+        let (calibration, decisions, hazard_ratio) =
+            absolute(setting, &candidates[0], &mut self.notes);
         let evaluation = Evaluation {
-            schema_version: 1,
+            schema_version: 2,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             cohort: self.data.id.to_owned(),
             data_sha256: self.data.sha256.to_owned(),
@@ -356,6 +388,10 @@ impl Frame<'_> {
             classes: classes.clone(),
             models,
             comparisons,
+            contributions,
+            hazard_ratio,
+            calibration,
+            decisions,
             exclusions: vec![],
             notes: self.notes,
             config: serde_json::to_value(self.config).expect("settings have only text keys"),

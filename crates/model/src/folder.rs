@@ -320,7 +320,7 @@ fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Err
         return Err(bad("`without` must have one weight for each member".to_owned()));
     }
     let StackFile { choice, c_index, shares, without, .. } = file;
-    Ok(Stack { members, without, shares, choice, c_index })
+    Ok(Stack { members, shares, choice, c_index, without })
 }
 
 /// `members/0`.

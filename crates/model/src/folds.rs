@@ -65,9 +65,11 @@ impl Folds {
             let mut fold_of = BTreeMap::new();
             for (site, patients) in largest_first {
                 let folds = (0_u32..).zip(&mut patients_in);
-                let (fold, sum) = folds.min_by_key(|(_, sum)| **sum).expect("two folds");
-                *sum += patients;
-                fold_of.insert(site, fold);
+                // There are two folds at least.
+                if let Some((fold, sum)) = folds.min_by_key(|(_, sum)| **sum) {
+                    *sum += patients;
+                    fold_of.insert(site, fold);
+                }
             }
             fold_of
         };

@@ -7,6 +7,7 @@
 //! Every result is decided by the settings, the data and the seed: networks run on one thread each
 //! and draw from generators of their own.
 
+mod absolute;
 mod card;
 mod checkpoint;
 mod config;
@@ -29,7 +30,9 @@ mod network;
 mod optimizer;
 mod part;
 mod plan;
+mod recipe;
 mod reference;
+mod ridges;
 mod risk_bank;
 mod scale;
 mod schedule;
@@ -44,6 +47,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod train;
+mod training_part;
+mod worth;
 
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use config::{

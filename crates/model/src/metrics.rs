@@ -1,7 +1,7 @@
 //! What each epoch gave, as JSON lines and for TensorBoard.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -65,12 +65,19 @@ impl MetricsWriter {
     pub fn write(&mut self, report: &EpochReport) -> Result<(), Error> {
         let record = report.record;
         let key = (report.model.to_owned(), report.member);
-        if !self.events.contains_key(&key) {
+        let is_new = !self.events.contains_key(&key);
+        if is_new {
             self.forget_from(report)?;
-            let run = format!("{}_{}", report.model.replace([',', ' '], "_"), report.member);
-            let run = self.folder.join(TENSORBOARD).join(run);
-            self.events.insert(key.clone(), EventFile::create(&run, record.epoch)?);
         }
+        let events = match self.events.entry(key) {
+            Entry::Occupied(events) => events.into_mut(),
+            Entry::Vacant(place) => {
+                let run = format!("{}_{}", report.model.replace([',', ' '], "_"), report.member);
+                let run = self.folder.join(TENSORBOARD).join(run);
+                place.insert(EventFile::create(&run, record.epoch)?)
+            }
+        };
+        events.scalars(record.epoch, &scalars(report))?;
         let line = Line {
             model: report.model,
             member: report.member,
@@ -82,11 +89,9 @@ impl MetricsWriter {
             gradient_norm: record.gradient_norm,
             layers: report.layers,
         };
-        let mut text = serde_json::to_string(&line).expect("the line has only text keys");
+        let mut text = serde_json::to_string(&line).map_err(std::io::Error::from)?;
         text.push('\n');
-        self.lines.write_all(text.as_bytes())?;
-        let events = self.events.get_mut(&key).expect("it was put there");
-        Ok(events.scalars(record.epoch, &scalars(report))?)
+        Ok(self.lines.write_all(text.as_bytes())?)
     }
 
     /// Drops the lines about this epoch and later ones of the same network.

@@ -1,37 +1,33 @@
 //! Everything that the models of one training part share, and how each of them is fitted.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use oncoweave_core::{
-    Cohort, PatientId, Risk, Survival,
-    cross_fit::{CrossFitted, RidgeBlocks},
+    PatientId, Risk, Survival,
     preprocess::{Block, Design, Preprocessing},
-    split::{Stratum, stratified_folds},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Dataset, EpochReport, Error, Linear, MemberRecord, Model, ModelKind,
-    NetworkPredictor, Predictor, Reference, RiskScale, SubtypeHead, SurvivalHead, TrainConfig,
-    TrainingRecord,
+    NetworkPredictor, Predictor, Reference, RiskScale, SurvivalHead, TrainConfig, TrainingRecord,
     ensemble::unite,
     fit::{Job, fit, hex},
     hazards::cut_points,
     linear::fit_ridge,
-    model::{FUSION, NETWORK},
+    model::FUSION,
     network::Input,
     part::Data,
+    recipe::{Fitted, Group, Method, Reads, Recipe},
     scale::default_horizons,
     stacking::stack,
     train::with_causes,
+    training_part::{check_outcomes, choose_classes, choose_modalities, inner_folds},
 };
-
-/// More classes than this are taken for free text by a subtype head that is `"auto"`.
-const MOST_CLASSES: usize = 20;
 
 /// Everything that the models of one training part share.
 pub(crate) struct Plan<'a> {
@@ -48,66 +44,6 @@ pub(crate) struct Plan<'a> {
     notes: Vec<String>,
     /// Whether each epoch tells of every layer.
     pub(crate) statistics: bool,
-}
-
-/// A model to fit: how, and to which modalities.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recipe {
-    pub(crate) method: Method,
-    pub(crate) reads: Reads,
-}
-
-/// How a model is fitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// The network of the settings.
-    Network,
-    /// Ridge Cox with one penalty for all columns.
-    Ridge,
-    /// Ridge Cox with a penalty for each modality.
-    RidgeByModality,
-}
-
-/// Which of the cohort's modalities a model reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reads {
-    /// All of them.
-    All,
-    /// One of several.
-    Alone(String),
-    /// All but one.
-    Without(String),
-}
-
-/// A fitted model, and what it says of the patients of each inner fold without having seen them.
-pub(crate) struct Fitted {
-    pub(crate) model: Model,
-    /// (patients,), comparable within an inner fold; in a stack's parts alone.
-    pub(crate) out_of_fold: Vec<f64>,
-}
-
-/// Models that are fitted in one go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Group(pub(crate) Vec<Recipe>);
-
-impl Recipe {
-    pub(crate) fn new(method: Method, reads: Reads) -> Self {
-        Self { method, reads }
-    }
-
-    /// The model's name: `network`, or such as `ridge Cox, clinical alone`.
-    pub(crate) fn name(&self) -> String {
-        let method = match self.method {
-            Method::Network => NETWORK,
-            Method::Ridge => "ridge Cox",
-            Method::RidgeByModality => "ridge Cox by modality",
-        };
-        match &self.reads {
-            Reads::Without(modality) => format!("{method}, without {modality}"),
-            Reads::All => method.to_owned(),
-            Reads::Alone(modality) => format!("{method}, {modality} alone"),
-        }
-    }
 }
 
 impl<'a> Plan<'a> {
@@ -279,56 +215,6 @@ impl<'a> Plan<'a> {
         Ok(Fitted { model, out_of_fold: vec![] })
     }
 
-    /// Fits ridge Cox models that share their inner folds and the products of their columns.
-    fn cross_fitted(&self, recipes: &[Recipe]) -> Vec<(Recipe, Result<Fitted, Error>)> {
-        let everything = Recipe::new(Method::Ridge, Reads::All);
-        let design = self.preprocessing(&everything).and_then(|columns| self.apply(&columns));
-        let Ok(design) = design else {
-            let fail = |recipe: &Recipe| (recipe.clone(), self.preprocessing(recipe).map(|_| ()));
-            let error = |(recipe, result): (Recipe, Result<(), Error>)| {
-                let reason = || Error::Untrainable { reason: "no column is left".to_owned() };
-                (recipe, Err(result.err().unwrap_or_else(reason)))
-            };
-            return recipes.iter().map(fail).map(error).collect();
-        };
-        let views: Vec<_> = design.blocks.iter().map(|block| block.x.view()).collect();
-        let names: Vec<&str> = design.blocks.iter().map(|block| &*block.modality).collect();
-        let blocks = RidgeBlocks::new(&views, &self.outcomes, &self.inner);
-        let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
-        let mut one = |recipe: &Recipe| {
-            let preprocessing = self.preprocessing(recipe)?;
-            let undefined = || Error::undefined(format!("`{}` cannot be fitted", recipe.name()));
-            let blocks = blocks.as_ref().map_err(|error| undefined()(error.clone()))?;
-            let widths = preprocessing.widths();
-            let place = |&(name, _): &(&str, usize)| names.iter().position(|own| *own == name);
-            let which: Vec<usize> = widths.iter().filter_map(place).collect();
-            let fitted = match recipe.method {
-                Method::RidgeByModality => {
-                    for &block in &which {
-                        if let Entry::Vacant(place) = alone.entry(block) {
-                            place.insert(blocks.fit(&[block]).map_err(undefined())?);
-                        }
-                    }
-                    let own: Vec<&CrossFitted> = which.iter().map(|block| &alone[block]).collect();
-                    blocks.fit_by_block(&which, &own)
-                }
-                Method::Ridge | Method::Network => blocks.fit(&which),
-            };
-            let fitted = fitted.map_err(undefined())?;
-            if let [block] = which[..] {
-                alone.entry(block).or_insert_with(|| fitted.clone());
-            }
-            let design = self.apply(&preprocessing)?;
-            let predictor = Predictor::Linear(Linear::cross_fitted(&fitted, &design));
-            let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
-            Ok(Fitted {
-                model,
-                out_of_fold: fitted.out_of_fold.iter().map(|risk| risk.0).collect(),
-            })
-        };
-        recipes.iter().map(|recipe| (recipe.clone(), one(recipe))).collect()
-    }
-
     /// Fits the networks of an ensemble and merges them. A stack's ensembles have one network for
     /// each inner fold, which early stopping watches.
     fn network(
@@ -399,7 +285,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Gives a predictor all that a model has beside it.
-    fn model(
+    pub(crate) fn model(
         &self,
         recipe: &Recipe,
         (preprocessing, predictor): (Preprocessing, Predictor),
@@ -420,7 +306,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn modalities(&self, recipe: &Recipe) -> Vec<String> {
+    pub(crate) fn modalities(&self, recipe: &Recipe) -> Vec<String> {
         match &recipe.reads {
             Reads::All => self.modalities.clone(),
             Reads::Alone(modality) => vec![modality.clone()],
@@ -467,12 +353,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn preprocessing(&self, recipe: &Recipe) -> Result<Preprocessing, Error> {
+    pub(crate) fn preprocessing(&self, recipe: &Recipe) -> Result<Preprocessing, Error> {
         Preprocessing::fit(self.data.cohort, &self.rows, &self.modalities(recipe))
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    fn apply(&self, preprocessing: &Preprocessing) -> Result<Design, Error> {
+    pub(crate) fn apply(&self, preprocessing: &Preprocessing) -> Result<Design, Error> {
         preprocessing
             .apply(self.data.cohort, &self.rows)
             .map_err(Error::undefined("the columns cannot be prepared"))
@@ -563,81 +449,4 @@ fn balance(design: &Design) -> Vec<f32> {
 /// The first half of the SHA-256 of a patient's id, in hexadecimal.
 pub(crate) fn patient_digest(patient: &PatientId) -> String {
     hex(&Sha256::digest(patient.as_str())[..16])
-}
-
-fn choose_modalities(cohort: &Cohort, config: &TrainConfig) -> Result<Vec<String>, Error> {
-    let present: Vec<String> = cohort.modalities().into_iter().map(str::to_owned).collect();
-    let Some(wanted) = &config.modalities else {
-        return Ok(present);
-    };
-    match wanted.iter().find(|modality| !present.contains(modality)) {
-        Some(modality) => Err(Error::UnknownModality { modality: modality.clone(), present }),
-        None => Ok(wanted.clone()),
-    }
-}
-
-fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), Error> {
-    let events = outcomes.iter().filter(|outcome| outcome.event).count();
-    let reason = if outcomes.is_empty() {
-        format!("none of the {rows} has follow-up; columns `time_days` and `event` carry it")
-    } else if events == 0 {
-        format!(
-            "no event was observed among {}; check which values of the event column mean an event",
-            outcomes.len()
-        )
-    } else if outcomes.len() < 2 {
-        "there is only one with follow-up".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::Untrainable { reason })
-}
-
-/// Fewest events in an inner fold, on average.
-const EVENTS_IN_FOLD: usize = 2;
-
-/// Folds inside the training part, alike in events and times; fewer than asked for where there are
-/// few events.
-fn inner_folds(outcomes: &[Survival], config: &TrainConfig) -> Result<Vec<u32>, Error> {
-    let events = outcomes.iter().filter(|outcome| outcome.event).count();
-    let folds = config.stack.folds.min(events / EVENTS_IN_FOLD).max(3);
-    let stratum = |&survival: &Survival| Stratum { survival: Some(survival), label: None };
-    let strata: Vec<Stratum> = outcomes.iter().map(stratum).collect();
-    stratified_folds(&strata, folds, config.seed).map_err(|_| Error::Untrainable {
-        reason: format!(
-            "a stack takes 3 events at least, found {events} among {}; set `model` to `network` or \
-             `ridge_cox`",
-            outcomes.len()
-        ),
-    })
-}
-
-/// The classes seen in training, sorted; empty without a subtype head.
-fn choose_classes(
-    cohort: &Cohort,
-    rows: &[usize],
-    config: &TrainConfig,
-    notes: &mut Vec<String>,
-) -> Result<Vec<String>, Error> {
-    let mut classes: Vec<String> =
-        rows.iter().filter_map(|&row| cohort.labels[row].clone()).collect();
-    classes.sort();
-    classes.dedup();
-    match (config.heads.subtype, classes.len()) {
-        (SubtypeHead::Off, _) | (SubtypeHead::Auto, 0) => Ok(vec![]),
-        (SubtypeHead::On, found @ 0..2) => Err(Error::Untrainable {
-            reason: format!(
-                "`heads.subtype` is on, but the training patients have {found} distinct labels; \
-                 it takes two"
-            ),
-        }),
-        (SubtypeHead::Auto, found) if !(2..=MOST_CLASSES).contains(&found) => {
-            notes.push(format!(
-                "no subtype head: the training patients have {found} distinct labels, not 2 to \
-                 {MOST_CLASSES}"
-            ));
-            Ok(vec![])
-        }
-        _ => Ok(classes),
-    }
 }

@@ -173,19 +173,19 @@ pub fn search(
         running.truncate(count);
         last.clear();
         for &trial in &running {
-            let record = match trials.find(trial, epochs) {
-                Some(record) => record.clone(),
-                None => {
-                    let (settings, mut trained) = configs[trial].clone();
-                    trained.training.epochs = epochs;
-                    // What the stack adds has settings of its own; the network is what is searched.
-                    trained.model = ModelKind::Network;
-                    let by_fold = judge(data, rows, &trained, &folds)?;
-                    let record = TrialRecord::new((trial, epochs), settings, by_fold);
-                    trials.add(&record)?;
-                    on_trial(&record);
-                    record
-                }
+            let known = trials.find(trial, epochs).cloned();
+            let record = if let Some(record) = known {
+                record
+            } else {
+                let (settings, mut trained) = configs[trial].clone();
+                trained.training.epochs = epochs;
+                // What the stack adds has settings of its own; the network is what is searched.
+                trained.model = ModelKind::Network;
+                let by_fold = judge(data, rows, &trained, &folds)?;
+                let record = TrialRecord::new((trial, epochs), settings, by_fold);
+                trials.add(&record)?;
+                on_trial(&record);
+                record
             };
             last.push(record);
         }

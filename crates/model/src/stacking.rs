@@ -12,8 +12,7 @@ use oncoweave_core::{
 };
 
 use crate::{
-    Error, Member, Model, Predictor, RiskScale, Share, Stack, Without,
-    plan::{Fitted, Plan},
+    Error, Member, Model, Predictor, RiskScale, Share, Stack, Without, plan::Plan, recipe::Fitted,
     stack::pick,
 };
 
@@ -88,7 +87,7 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
         member.weight = weight;
     }
     let choice = sentence(&chosen, &members);
-    let mut stack = Stack { members, without, shares: vec![], choice, c_index: chosen.c_index };
+    let mut stack = Stack { members, shares: vec![], choice, c_index: chosen.c_index, without };
     stack.shares = shares(&stack, &design.blocks);
     let scale = plan.scale(&chosen.log_risks)?;
     Ok(plan.combined(preprocessing, (Predictor::Stack(stack), scale)))
@@ -162,7 +161,9 @@ impl Problem<'_> {
                 (0..members.len()).map(|place| if place == best { 1.0 } else { 0.0 }).collect();
         }
         let slope = self.slope(&log_risks);
-        log_risks.iter_mut().for_each(|risk| *risk *= slope);
+        for risk in &mut log_risks {
+            *risk *= slope;
+        }
         let mut all = vec![0.0; self.x.ncols()];
         for (&member, weight) in members.iter().zip(&weights) {
             all[member] = weight * slope;
@@ -252,13 +253,11 @@ fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
         let changed = stack.log_risks(&changed);
         deviation(&as_they_are.iter().zip(&changed).map(|(a, b)| a - b).collect::<Vec<_>>())
     };
-    let moves: Vec<f64> = blocks.iter().map(moved).collect();
-    let sum = moves.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let share = |(block, moved): (&Block, f64)| Share {
-        modality: block.modality.clone(),
-        share: moved / sum,
-    };
-    blocks.iter().zip(moves).map(share).collect()
+    let each: Vec<f64> = blocks.iter().map(moved).collect();
+    let sum = each.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let share =
+        |(block, own): (&Block, f64)| Share { modality: block.modality.clone(), share: own / sum };
+    blocks.iter().zip(each).map(share).collect()
 }
 
 fn deviation(values: &[f64]) -> f64 {

@@ -21,11 +21,12 @@ impl EventFile {
     pub(crate) fn create(folder: &Path, first_step: usize) -> Result<Self, io::Error> {
         fs_err::create_dir_all(folder)?;
         let seconds = now().floor();
-        let path = (0..)
-            .map(|number| format!("events.out.tfevents.{seconds:.0}.oncoweave.{number}"))
-            .map(|name| folder.join(name))
-            .find(|path| !path.exists())
-            .expect("numbers do not end");
+        let mut number = 0;
+        let mut path = folder.join(format!("events.out.tfevents.{seconds:.0}.oncoweave.0"));
+        while path.exists() {
+            number += 1;
+            path.set_file_name(format!("events.out.tfevents.{seconds:.0}.oncoweave.{number}"));
+        }
         let file = fs_err::File::create(path)?.into_parts().0;
         let mut events = Self { file };
         let version = field_bytes(3, b"brain.Event:2");

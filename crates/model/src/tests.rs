@@ -470,6 +470,18 @@ fn every_fusion_result_has_its_baselines_beside_it() {
     wanted.sort_unstable();
     assert_eq!(found, wanted);
     assert!(predictions.iter().all(|prediction| prediction.fold.is_none()));
+    // Both say what each modality is worth; a plain network cannot.
+    let names: Vec<&str> = evaluation.contributions.iter().map(|one| &*one.modality).collect();
+    assert_eq!(names, ["genomics", "imaging", "clinical"]);
+    let total: f64 = evaluation.contributions.iter().map(|one| one.weight_share).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    assert!(evaluation.contributions.iter().any(|one| one.gain.is_some()));
+    let calibration = evaluation.calibration.unwrap();
+    assert!(calibration.slope.is_some() && !calibration.at.is_empty());
+    assert!(evaluation.hazard_ratio.unwrap().value > 1.0);
+    assert!(!evaluation.decisions.is_empty());
+    let network = train_on(&simulated.cohort, &all_rows(&simulated.cohort), &network_config());
+    assert!(evaluate(&network, &data, &all_rows(&outside)).unwrap().0.contributions.is_empty());
 }
 
 #[test]

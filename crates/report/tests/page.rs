@@ -207,6 +207,29 @@ fn degenerate_evaluations_still_make_a_page() {
 }
 
 #[test]
+fn the_page_says_what_each_modality_is_worth() {
+    let (mut evaluation, predictions) = synthetic::cohort(60);
+    let page = report_html(&evaluation, &predictions).unwrap();
+    for expected in [
+        "Modalities whose gain is more than chance explains: genomics. Without weight: mr.",
+        "What each modality is worth",
+        "genomics helps",
+        "not shown to help",
+        "mr has no weight",
+        "The calibration slope is 0.93 (0.71 to 1.15): the interval includes 1, which is right.",
+        "58\u{a0}% (46 to 70)",
+        "9.0 | \u{2212}20.0",
+        "High-risk patients had 2.31 times the hazard",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    evaluation.contributions.clear();
+    evaluation.calibration = None;
+    let page = report_html(&evaluation, &predictions).unwrap();
+    assert!(!page.contains("What each modality is worth") && !page.contains("id=\"calibration\""));
+}
+
+#[test]
 fn verdicts_follow_the_interval() {
     for (low, high, expected) in [
         (0.001, 0.1, "so the fusion model is better on these patients"),

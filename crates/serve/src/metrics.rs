@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use oncoweave_core::Evaluation;
-use oncoweave_model::{EpochRecord, EpochReport, MemberRecord};
+use oncoweave_model::{EpochRecord, EpochReport, MemberRecord, Model, Predictor};
 
 /// `epoch=3; train:loss=0.51; val:loss=0.62; val:cindex=0.68;`, with `member=2;` after the epoch
 /// where the model is made of several networks.
@@ -18,9 +18,20 @@ pub(crate) fn epoch(report: &EpochReport) -> String {
     line
 }
 
-/// The mean over the networks at the epochs that are kept, once more and last: a tuner takes the
-/// last value it sees.
-pub(crate) fn kept(members: &[MemberRecord]) -> String {
+/// What is kept, once more and last: a tuner takes the last value it sees. For a stack its C on
+/// inner folds, for a network the mean over its members at the epochs that are kept.
+pub(crate) fn kept(model: &Model) -> String {
+    match model.predictor() {
+        Predictor::Stack(stack) => {
+            let weighted = stack.members.iter().filter(|member| member.weight > 0.0).count();
+            let c = stack.c_index.map_or_else(String::new, |c| format!(" val:cindex={c:.6};"));
+            format!("kept members={weighted};{c}")
+        }
+        Predictor::Network(_) | Predictor::Linear(_) => kept_networks(&model.training().members),
+    }
+}
+
+fn kept_networks(members: &[MemberRecord]) -> String {
     let records: Vec<&EpochRecord> = members
         .iter()
         .filter_map(|member| member.epochs.iter().find(|epoch| epoch.epoch == member.best_epoch))
@@ -116,11 +127,11 @@ mod tests {
             epochs: vec![record(1, Some(0.6)), record(2, second)],
         };
         assert_eq!(
-            kept(&[member(1, Some(0.9)), member(2, Some(0.7))]),
+            kept_networks(&[member(1, Some(0.9)), member(2, Some(0.7))]),
             "kept members=2; train:loss=0.515000; val:loss=0.620000; val:cindex=0.650000;"
         );
         assert_eq!(
-            kept(&[member(1, None), member(2, None)]),
+            kept_networks(&[member(1, None), member(2, None)]),
             "kept members=2; train:loss=0.515000; val:loss=0.620000;"
         );
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
-use oncoweave_model::{EpochReport, FUSION, Model};
+use oncoweave_model::{EpochReport, FUSION, Model, NETWORK};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::channels::{Input, Table};
@@ -84,7 +84,7 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
         }
         Err(error) => return Err(error.into()),
     };
-    print(&metrics::kept(&model.training().members));
+    print(&metrics::kept(&model));
     save(&model, &root.model())?;
     if let Some(validation) = &input.validation {
         evaluate(&model, validation, &root.output_data(), print)?;
@@ -99,8 +99,8 @@ fn fit(
     print: &mut dyn FnMut(&str),
 ) -> Result<Model, oncoweave_model::Error> {
     let mut on_epoch = |report: &EpochReport| {
-        // The baselines' epochs stay silent: a tuner could not tell them from the model's own.
-        if report.model == FUSION {
+        // Epochs of other networks stay silent: a tuner could not tell them apart.
+        if [FUSION, NETWORK].contains(&report.model) {
             print(&metrics::epoch(report));
         }
         if stop.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! `oncoweave cv`: cross-validation of the fusion network beside its baselines.
+//! `oncoweave cv`: cross-validation of the fusion model beside its parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::{
     Outcome, aligned::Aligned, evaluation_folder, input, output, progress::progress, replace,
 };
 
-/// Cross-validate the fusion network, always beside ridge Cox and each modality alone
+/// Cross-validate the fusion model, always beside ridge Cox and each modality alone
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The settings, such as models/early-fusion/train.toml
+    /// The settings, such as models/stacked-fusion/train.toml
     pub(crate) config: PathBuf,
     /// The aligned table
     #[arg(long)]

@@ -69,8 +69,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     })?;
     step("align: one row a patient")?;
     align::run(&align::Args { manifest, features, out: data.clone(), json: false })?;
-    step("cv: the fusion network beside ridge Cox and each modality alone")?;
+    step("cv: the fusion model beside ridge Cox and each modality alone")?;
     cv::run(&cv::Args {
+        by_site: false,
+        repeats: 1,
         config: config.clone(),
         data: data.clone(),
         out: out.join("evaluation"),
@@ -80,6 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     })?;
     step("train: one model on all patients")?;
     train::run(&train::Args {
+        metrics: None,
         config,
         data: data.clone(),
         out: model.clone(),

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use oncoweave_model::{EpochReport, MetricsWriter, TrainConfig, train};
+use oncoweave_model::{EpochReport, MetricsWriter, Model, Predictor, TrainConfig, train};
 
 use crate::{Outcome, aligned::Aligned, input, output, progress::progress, replace};
 
-/// Train the fusion network and its baselines on an aligned table
+/// Train the fusion model on an aligned table: by default the models that do best together
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The settings, such as models/early-fusion/train.toml
+    /// The settings, such as models/stacked-fusion/train.toml
     pub(crate) config: PathBuf,
     /// The aligned table
     #[arg(long)]
@@ -78,11 +78,24 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         output::note(note);
     }
     output::data(&format!(
-        "trained {} networks on {} patients with {} events and merged them; wrote {}",
-        training.members.len(),
+        "{} on {} patients with {} events; wrote {}",
+        what_was_trained(&model),
         training.patients,
         training.events,
         args.out.display()
     ))?;
     Ok(Outcome::Complete)
+}
+
+fn what_was_trained(model: &Model) -> String {
+    match model.predictor() {
+        Predictor::Stack(stack) => {
+            output::note(&stack.choice);
+            format!("stacked {} models", stack.members.len())
+        }
+        Predictor::Network(_) => {
+            format!("trained {} networks and merged them", model.training().members.len())
+        }
+        Predictor::Linear(_) => "trained ridge Cox".to_owned(),
+    }
 }

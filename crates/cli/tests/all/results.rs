@@ -180,7 +180,7 @@ fn what_is_missing_is_said_with_what_to_do() {
     for (arguments, expected) in [
         (&["extract", here] as &[_], "cohort.toml"),
         (&["extract", absent], "oncoweave simulate"),
-        (&["cv", absent, "--data", absent], "models/early-fusion/train.toml"),
+        (&["cv", absent, "--data", absent], "models/stacked-fusion/train.toml"),
         (&["cv", config, "--data", absent], "`oncoweave align` writes it"),
         (&["train", config, "--data", here], "is a folder"),
         (&["predict", absent, "--data", absent], "`oncoweave train`"),

@@ -1,6 +1,8 @@
 //! The parts of the page, one function each.
 
+mod calibration;
 mod exclusions;
+mod modalities;
 mod models;
 mod subtype;
 mod summary;
@@ -18,13 +20,15 @@ pub(crate) fn all(
     evaluation: &Evaluation,
     predictions: &[Prediction],
 ) -> Result<Vec<Section>, Error> {
-    let mut sections = vec![
-        survival::risk_groups(evaluation, predictions)?,
+    let mut sections = vec![survival::risk_groups(evaluation, predictions)?];
+    sections.extend(modalities::modalities(evaluation));
+    sections.extend([
         models::concordance(evaluation),
         models::comparisons(evaluation),
         models::auc_over_time(evaluation),
-        models::folds(evaluation),
-    ];
+    ]);
+    sections.extend(calibration::calibration(evaluation));
+    sections.push(models::folds(evaluation));
     sections.extend(subtype::subtypes(evaluation, predictions));
     sections.push(exclusions::exclusions(evaluation));
     sections.push(Section {

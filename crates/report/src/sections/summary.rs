@@ -1,4 +1,4 @@
-use oncoweave_core::{Comparison, Estimate, Evaluation, ModelResult, Prediction};
+use oncoweave_core::{Comparison, Contribution, Estimate, Evaluation, ModelResult, Prediction};
 
 use crate::words;
 
@@ -27,6 +27,7 @@ pub(crate) fn summary(evaluation: &Evaluation, predictions: &[Prediction]) -> Ve
             words::with_interval(ridge.c_index)
         ));
     }
+    sentences.extend(worth(evaluation));
     if evaluation.events < FEW_EVENTS {
         sentences.push(format!(
             "There are only {}: differences of a few hundredths in C cannot be told from chance.",
@@ -44,6 +45,22 @@ pub(crate) fn summary(evaluation: &Evaluation, predictions: &[Prediction]) -> Ve
         ));
     }
     sentences
+}
+
+/// Which modalities are shown to help, and which have no weight.
+fn worth(evaluation: &Evaluation) -> Option<String> {
+    if evaluation.contributions.is_empty() {
+        return None;
+    }
+    let named = |wanted: &dyn Fn(&Contribution) -> bool| {
+        let found = evaluation.contributions.iter().filter(|one| wanted(one));
+        found.map(|one| one.modality.clone()).collect::<Vec<_>>().join(", ")
+    };
+    let helps = named(&|one| words::finite(one.gain).map(verdict) == Some(Verdict::Better));
+    let idle = named(&|one| one.weight_share <= 0.0);
+    let helps = if helps.is_empty() { "none by itself".to_owned() } else { helps };
+    let idle = if idle.is_empty() { String::new() } else { format!(" Without weight: {idle}.") };
+    Some(format!("Modalities whose gain is more than chance explains: {helps}.{idle}"))
 }
 
 fn headline(fusion: &ModelResult) -> String {

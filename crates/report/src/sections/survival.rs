@@ -39,6 +39,13 @@ pub(super) fn risk_groups(
          intervals (log-minus-log)."
     ));
     section.text.push(separation(&groups));
+    section.text.extend(words::finite(evaluation.hazard_ratio).map(|ratio| {
+        format!(
+            "High-risk patients had {:.2} times the hazard of the others (95\u{a0}% interval {:.2} \
+             to {:.2}).",
+            ratio.value, ratio.low, ratio.high
+        )
+    }));
     let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
     let unit = TimeUnit::for_span(last_days);
     let ticks = unit.ticks(last_days);

@@ -1,8 +1,9 @@
 //! An evaluation of made-up patients, for the tests and for looking at the page.
 
 use oncoweave_core::{
-    AucAt, Comparison, Estimate, Evaluation, Exclusion, FoldResult, ModelResult, PatientId,
-    Prediction, Risk, SubtypeResult, Survival,
+    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, Contribution,
+    DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, ModelResult,
+    PatientId, Prediction, Risk, SubtypeResult, Survival,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -29,7 +30,7 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
     let width = 0.9 / (events.max(1) as f64).sqrt();
     let models = MODELS.iter().enumerate().map(|(index, model)| result(index, *model, width));
     let evaluation = Evaluation {
-        schema_version: 1,
+        schema_version: 2,
         program_version: "0.1.0".to_owned(),
         cohort: "simulated-glioma".to_owned(),
         data_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
@@ -40,6 +41,19 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         classes: CLASSES.map(str::to_owned).to_vec(),
         models: models.collect(),
         comparisons: comparisons(width),
+        contributions: contributions(),
+        hazard_ratio: Some(Estimate { value: 2.31, low: 1.62, high: 3.3 }),
+        calibration: Some(calibration()),
+        decisions: vec![DecisionCurve {
+            time_days: 730.5,
+            points: [(0.1, 0.31, 0.28), (0.5, 0.09, -0.2)]
+                .map(|(threshold, model, everybody)| DecisionPoint {
+                    threshold,
+                    model: Some(model),
+                    everybody,
+                })
+                .to_vec(),
+        }],
         exclusions: exclusions(),
         notes: vec![
             "Harrell's C is the mean over folds; its interval resamples patients within folds."
@@ -53,6 +67,39 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         }),
     };
     (evaluation, predictions)
+}
+
+fn contributions() -> Vec<Contribution> {
+    let rows = [
+        ("genomics", 0.45, Some((0.031, 0.008, 0.055))),
+        ("ct", 0.2, Some((0.012, -0.003, 0.027))),
+        ("mr", 0.0, Some((0.0, 0.0, 0.0))),
+        ("clinical", 0.35, None),
+    ];
+    rows.map(|(modality, weight_share, gain)| Contribution {
+        modality: modality.to_owned(),
+        weight_share,
+        gain: gain.map(|(value, low, high)| Estimate { value, low, high }),
+        p: gain.map(|_| 0.2),
+    })
+    .to_vec()
+}
+
+fn calibration() -> Calibration {
+    let group = |predicted: f64, observed: Option<f64>| CalibrationGroupResult {
+        patients: 48,
+        predicted,
+        observed: observed.map(|value| around(value, 0.12)),
+    };
+    Calibration {
+        slope: Some(Estimate { value: 0.93, low: 0.71, high: 1.15 }),
+        at: vec![CalibrationAt {
+            time_days: 730.5,
+            observed_over_expected: 1.04,
+            ici: Some(0.031),
+            groups: vec![group(0.31, Some(0.35)), group(0.62, Some(0.58)), group(0.84, None)],
+        }],
+    }
 }
 
 fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {

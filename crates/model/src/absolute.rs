@@ -1,0 +1,204 @@
+//! How a model's probabilities and risk groups fit what was observed, over all held-out patients.
+//!
+//! Unlike risks, probabilities of different folds mean the same, so that folds are pooled.
+
+use ndarray::Array2;
+use oncoweave_core::{
+    Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Estimate,
+    Risk, Survival, SurvivalProbability, Undefined,
+    calibration::{
+        CalibrationGroup, calibration_groups, calibration_slope, observed_over_expected,
+        smooth_calibration,
+    },
+    cox::{CoxModel, fit_ridge, standard_errors},
+    decision::{NetBenefit, net_benefit},
+};
+
+use crate::held_out::{Candidate, Setting};
+
+/// Groups of patients that predictions are compared in.
+const GROUPS: usize = 5;
+
+/// The thresholds of decision curves, in per cent.
+const THRESHOLDS_PERCENT: [u32; 9] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
+
+/// Probabilities are kept so far from 0 and 1 before their double logarithm.
+const CLOSEST: f64 = 1e-9;
+
+/// The 97.5 % point of the normal distribution.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// The patients of a model with known follow-up.
+struct Pooled {
+    outcomes: Vec<Survival>,
+    /// Survival at each horizon, (horizons, patients).
+    survival: Vec<Vec<SurvivalProbability>>,
+    high_risk: Vec<bool>,
+}
+
+/// Calibration, decision curves and the hazard ratio of the risk groups; what is undefined is left
+/// out and said in `notes`.
+pub(crate) fn absolute(
+    setting: &Setting,
+    model: &Candidate,
+    notes: &mut Vec<String>,
+) -> (Option<Calibration>, Vec<DecisionCurve>, Option<Estimate>) {
+    let pooled = pooled(setting, model);
+    let mut say = |what: &str, reason: &Undefined| {
+        notes.push(format!("`{}` has no {what}: {reason}", model.name));
+    };
+    let mut at = vec![];
+    let mut decisions = vec![];
+    for (&time_days, survival) in setting.horizons_days.iter().zip(&pooled.survival) {
+        match calibration_at(&pooled.outcomes, survival, time_days) {
+            Ok(found) => at.push(found),
+            Err(reason) => say(&format!("calibration at day {time_days}"), &reason),
+        }
+        decisions.extend(decision_curve(&pooled.outcomes, survival, time_days).ok());
+    }
+    let slope = pooled.survival.last().map(|survival| slope(&pooled.outcomes, survival));
+    let slope =
+        slope.and_then(|slope| slope.map_err(|reason| say("calibration slope", &reason)).ok());
+    let calibration = (!at.is_empty()).then_some(Calibration { slope, at });
+    let ratio = hazard_ratio(&pooled.outcomes, &pooled.high_risk);
+    let ratio = ratio.map_err(|reason| say("hazard ratio of its risk groups", &reason)).ok();
+    (calibration, decisions, ratio)
+}
+
+fn pooled(setting: &Setting, model: &Candidate) -> Pooled {
+    let mut pooled = Pooled {
+        outcomes: vec![],
+        survival: vec![vec![]; setting.horizons_days.len()],
+        high_risk: vec![],
+    };
+    for (part, scores) in setting.parts.iter().zip(&model.scores) {
+        let Ok(scores) = scores else { continue };
+        for (prediction, observed) in scores.predictions.iter().zip(&part.observed) {
+            let Some(observed) = observed else { continue };
+            pooled.outcomes.push(*observed);
+            pooled.high_risk.push(prediction.high_risk);
+            for (column, &survival) in pooled.survival.iter_mut().zip(&prediction.survival) {
+                column.push(SurvivalProbability(survival));
+            }
+        }
+    }
+    pooled
+}
+
+fn calibration_at(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<CalibrationAt, Undefined> {
+    let groups = GROUPS.min(outcomes.len());
+    let group = |group: CalibrationGroup| CalibrationGroupResult {
+        patients: group.patients,
+        predicted: group.predicted.0,
+        observed: group.observed.map(|observed| Estimate {
+            value: observed.survival.0,
+            low: observed.low.0,
+            high: observed.high.0,
+        }),
+    };
+    Ok(CalibrationAt {
+        time_days,
+        observed_over_expected: observed_over_expected(outcomes, survival, time_days)?,
+        ici: smooth_calibration(outcomes, survival, time_days).ok().map(|smooth| smooth.ici),
+        groups: calibration_groups(outcomes, survival, time_days, groups)?
+            .into_iter()
+            .map(group)
+            .collect(),
+    })
+}
+
+fn decision_curve(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<DecisionCurve, Undefined> {
+    let thresholds = THRESHOLDS_PERCENT.map(|percent| f64::from(percent) / 100.0);
+    let point = |NetBenefit { threshold, model, all }: NetBenefit| DecisionPoint {
+        threshold,
+        model,
+        everybody: all,
+    };
+    let points = net_benefit(outcomes, survival, time_days, &thresholds)?;
+    Ok(DecisionCurve { time_days, points: points.into_iter().map(point).collect() })
+}
+
+/// The Cox coefficient of ln(-ln S), which is a log-risk that means the same in every fold.
+fn slope(outcomes: &[Survival], survival: &[SurvivalProbability]) -> Result<Estimate, Undefined> {
+    let risk = |survival: &SurvivalProbability| {
+        Risk((-survival.0.clamp(CLOSEST, 1.0 - CLOSEST).ln()).ln())
+    };
+    let risks: Vec<Risk> = survival.iter().map(risk).collect();
+    let found = calibration_slope(outcomes, &risks)?;
+    Ok(Estimate { value: found.value, low: found.low, high: found.high })
+}
+
+/// The hazard ratio of two groups by Cox regression, with Wald's interval.
+fn hazard_ratio(outcomes: &[Survival], high_risk: &[bool]) -> Result<Estimate, Undefined> {
+    let events_of = |high: bool| {
+        let pairs = outcomes.iter().zip(high_risk);
+        pairs.filter(|(outcome, group)| outcome.event && **group == high).count()
+    };
+    if events_of(true) == 0 || events_of(false) == 0 {
+        return Err(Undefined::NoEvent { patients: outcomes.len() });
+    }
+    let x =
+        Array2::from_shape_fn((outcomes.len(), 1), |(row, _)| f64::from(u8::from(high_risk[row])));
+    let model: CoxModel = fit_ridge(&x, outcomes, 0.0)?;
+    let error = standard_errors(&model, &x, outcomes)?[0];
+    let log_ratio = model.coefficients[0];
+    Ok(Estimate {
+        value: log_ratio.exp(),
+        low: (log_ratio - Z_95 * error).exp(),
+        high: (log_ratio + Z_95 * error).exp(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes() -> Vec<Survival> {
+        (0..40).map(|day| Survival { time_days: f64::from(day + 1), event: day % 3 != 0 }).collect()
+    }
+
+    #[test]
+    fn the_hazard_ratio_of_a_group_that_dies_first_is_above_one() {
+        let outcomes = outcomes();
+        let early: Vec<bool> = (0..40).map(|row| row < 15 || row == 25).collect();
+        let ratio = hazard_ratio(&outcomes, &early).unwrap();
+        assert!(ratio.low > 1.0 && ratio.low < ratio.value && ratio.value < ratio.high);
+        let late: Vec<bool> = early.iter().map(|early| !early).collect();
+        let inverse = hazard_ratio(&outcomes, &late).unwrap();
+        assert!((ratio.value * inverse.value - 1.0).abs() < 1e-6);
+        assert!(hazard_ratio(&outcomes, &[false; 40]).is_err());
+    }
+
+    #[test]
+    fn probabilities_of_a_true_model_have_slope_one() {
+        // Two groups whose hazards differ by ln 3, with their own exponential survival.
+        let mut outcomes = vec![];
+        let mut survival = vec![];
+        for (hazard, count) in [(0.01_f64, 4000_u32), (0.03, 4000)] {
+            // In no order of time: patients of one prediction fall into groups as they come.
+            for rank in (0..count).map(|index| index * 2741 % count) {
+                let quantile = (f64::from(rank) + 0.5) / f64::from(count);
+                let time_days = -(1.0 - quantile).ln() / hazard;
+                outcomes.push(Survival { time_days, event: true });
+                survival.push(SurvivalProbability((-hazard * 50.0).exp()));
+            }
+        }
+        let slope = slope(&outcomes, &survival).unwrap();
+        assert!((slope.value - 1.0).abs() < 0.01, "{slope:?}");
+        let at = calibration_at(&outcomes, &survival, 50.0).unwrap();
+        assert!((at.observed_over_expected - 1.0).abs() < 0.01);
+        for group in &at.groups {
+            assert!((group.observed.unwrap().value - group.predicted).abs() < 0.05, "{group:?}");
+        }
+        let curve = decision_curve(&outcomes, &survival, 50.0).unwrap();
+        assert!(curve.points.iter().all(|point| point.model.unwrap() >= point.everybody - 1e-9));
+    }
+}

@@ -1,0 +1,63 @@
+//! Ridge Cox models of a stack, fitted in one go.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use oncoweave_core::cross_fit::{CrossFitted, RidgeBlocks};
+
+use crate::{
+    Error, Linear, Predictor,
+    plan::Plan,
+    recipe::{Fitted, Method, Reads, Recipe},
+};
+
+impl Plan<'_> {
+    /// Fits ridge Cox models that share their inner folds and the products of their columns.
+    pub(crate) fn cross_fitted(&self, recipes: &[Recipe]) -> Vec<(Recipe, Result<Fitted, Error>)> {
+        let everything = Recipe::new(Method::Ridge, Reads::All);
+        let design = self.preprocessing(&everything).and_then(|columns| self.apply(&columns));
+        let Ok(design) = design else {
+            let fail = |recipe: &Recipe| (recipe.clone(), self.preprocessing(recipe).map(|_| ()));
+            let error = |(recipe, result): (Recipe, Result<(), Error>)| {
+                let reason = || Error::Untrainable { reason: "no column is left".to_owned() };
+                (recipe, Err(result.err().unwrap_or_else(reason)))
+            };
+            return recipes.iter().map(fail).map(error).collect();
+        };
+        let views: Vec<_> = design.blocks.iter().map(|block| block.x.view()).collect();
+        let names: Vec<&str> = design.blocks.iter().map(|block| &*block.modality).collect();
+        let blocks = RidgeBlocks::new(&views, self.outcomes(), &self.inner);
+        let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
+        let mut one = |recipe: &Recipe| {
+            let preprocessing = self.preprocessing(recipe)?;
+            let undefined = || Error::undefined(format!("`{}` cannot be fitted", recipe.name()));
+            let blocks = blocks.as_ref().map_err(|error| undefined()(error.clone()))?;
+            let widths = preprocessing.widths();
+            let place = |&(name, _): &(&str, usize)| names.iter().position(|own| *own == name);
+            let which: Vec<usize> = widths.iter().filter_map(place).collect();
+            let fitted = match recipe.method {
+                Method::RidgeByModality => {
+                    for &block in &which {
+                        if let Entry::Vacant(place) = alone.entry(block) {
+                            place.insert(blocks.fit(&[block]).map_err(undefined())?);
+                        }
+                    }
+                    let own: Vec<&CrossFitted> = which.iter().map(|block| &alone[block]).collect();
+                    blocks.fit_by_block(&which, &own)
+                }
+                Method::Ridge | Method::Network => blocks.fit(&which),
+            };
+            let fitted = fitted.map_err(undefined())?;
+            if let [block] = which[..] {
+                alone.entry(block).or_insert_with(|| fitted.clone());
+            }
+            let design = self.apply(&preprocessing)?;
+            let predictor = Predictor::Linear(Linear::cross_fitted(&fitted, &design));
+            let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
+            Ok(Fitted {
+                model,
+                out_of_fold: fitted.out_of_fold.iter().map(|risk| risk.0).collect(),
+            })
+        };
+        recipes.iter().map(|recipe| (recipe.clone(), one(recipe))).collect()
+    }
+}
