@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use oncoweave_core::{
     Estimate, Evaluation, Prediction, Risk, Survival, SurvivalProbability, Undefined,
     bootstrap::{Resampling, interval_within_folds, mean_over_folds},
-    calibration::{calibration_groups, calibration_slope, observed_over_expected},
+    calibration::{calibration_groups, observed_over_expected},
     concordance::harrell_c,
 };
 use serde_json::Value;
@@ -14,9 +14,6 @@ use super::description::{CohortDescription, NOT_RECORDED, describe};
 use super::groups::{Grouping, age_halves, sex, sites};
 use super::small_cells::{LEAST_SHOWN, Shown, shown, shown_parts};
 use crate::{Dataset, Error, Model, TrainConfig, held_out::resampling};
-
-/// Groups of the calibration curve, where each has 10 patients.
-const CALIBRATION_GROUPS: usize = 5;
 
 /// How the judged patients relate to those that the model was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +33,6 @@ pub(crate) struct Judged<'a> {
     pub(crate) cohort: CohortDescription,
     /// By horizon, as far as follow-up reaches.
     pub(crate) calibration: Vec<CalibrationAt>,
-    /// The calibration slope, the mean over folds.
-    pub(crate) slope: Option<Estimate>,
     pub(crate) subgroups: Vec<Subgroup>,
     /// The horizon of the subgroups' observed over expected.
     pub(crate) subgroup_horizon_days: Option<f64>,
@@ -51,8 +46,6 @@ pub(crate) struct CalibrationAt {
     /// Kaplan and Meier's estimate.
     pub(crate) observed: Option<Estimate>,
     pub(crate) observed_over_expected: Option<Estimate>,
-    /// Predicted and observed in patients of similar predictions.
-    pub(crate) curve: Vec<(f64, f64)>,
 }
 
 /// The figures in one group of patients.
@@ -76,6 +69,25 @@ struct Rows {
     survival: Vec<Vec<f64>>,
     folds: Vec<u32>,
     resampling: Resampling,
+}
+
+impl Judged<'_> {
+    /// The calibration slope as the evaluation has it.
+    pub(crate) fn slope(&self) -> Option<Estimate> {
+        self.evaluation.calibration.as_ref().and_then(|calibration| calibration.slope)
+    }
+
+    /// Predicted and observed survival at a horizon in patients of similar predictions; only
+    /// groups of 10 patients or more.
+    pub(crate) fn curve(&self, time_days: f64) -> Vec<(f64, f64)> {
+        let at = self.evaluation.calibration.iter().flat_map(|calibration| &calibration.at);
+        at.filter(|at| at.time_days.total_cmp(&time_days).is_eq())
+            .flat_map(|at| &at.groups)
+            .filter(|group| group.patients >= LEAST_SHOWN)
+            .filter_map(|group| Some((group.predicted, group.observed?.value)))
+            .filter(|(predicted, observed)| predicted.is_finite() && observed.is_finite())
+            .collect()
+    }
 }
 
 /// Joins an evaluation, its predictions and the table that both are of.
@@ -105,7 +117,6 @@ pub(crate) fn judged<'a>(
         (false, false) => Design::OtherTable,
     };
     let rows = Rows::new(&own, &all, model.config.seed);
-    let everyone: Vec<usize> = (0..rows.table.len()).collect();
     let horizons = evaluation.horizons_days.iter().enumerate();
     let calibration: Vec<CalibrationAt> =
         horizons.filter_map(|(place, &days)| rows.calibration(place, days)).collect();
@@ -118,10 +129,6 @@ pub(crate) fn judged<'a>(
         evaluation,
         design,
         cohort: describe(data.cohort, &rows.table),
-        slope: rows.estimate(&everyone, |rows, some| {
-            let (outcomes, risks) = rows.pick(some);
-            Ok(calibration_slope(&outcomes, &risks)?.value)
-        }),
         calibration,
         subgroups: groupings.flat_map(|grouping| rows.subgroups(&grouping, horizon)).collect(),
         subgroup_horizon_days: middle,
@@ -275,10 +282,7 @@ impl Rows {
     fn calibration(&self, place: usize, time_days: f64) -> Option<CalibrationAt> {
         let everyone: Vec<usize> = (0..self.table.len()).collect();
         let survival = self.survival(&everyone, place);
-        let groups = |count| calibration_groups(&self.outcomes, &survival, time_days, count).ok();
-        let whole = groups(1)?.pop()?;
-        let fine = self.table.len() >= LEAST_SHOWN * CALIBRATION_GROUPS;
-        let curve = fine.then(|| groups(CALIBRATION_GROUPS)).flatten().unwrap_or_default();
+        let whole = calibration_groups(&self.outcomes, &survival, time_days, 1).ok()?.pop()?;
         Some(CalibrationAt {
             time_days,
             predicted: whole.predicted.0,
@@ -288,10 +292,6 @@ impl Rows {
                 high: observed.high.0,
             }),
             observed_over_expected: self.observed_over_expected(&everyone, place, time_days),
-            curve: curve
-                .iter()
-                .filter_map(|group| Some((group.predicted.0, group.observed?.survival.0)))
-                .collect(),
         })
     }
 

@@ -126,7 +126,11 @@ fn columns_line(modality: &ModalityColumns) -> String {
 fn fit(page: &mut Page, model: &Model) {
     page.heading(2, "How it was fitted");
     if let Predictor::Stack(stack) = &model.predictor {
-        page.line(&format!("{}.\n", escaped(stack.choice.trim_end_matches('.'))));
+        page.line(&format!(
+            "Of {} models, {}.\n",
+            stack.members.len(),
+            escaped(stack.choice.trim_end_matches('.'))
+        ));
         let members = stack.members.iter().filter(|member| member.weight > 0.0);
         page.table(
             &["Member", "Weight", "C, out of fold"],
@@ -247,8 +251,24 @@ fn evaluation(page: &mut Page, judged: &Judged) {
             }),
         );
     }
+    worth(page, judged);
     subgroups(page, judged);
     calibration(page, judged);
+}
+
+fn worth(page: &mut Page, judged: &Judged) {
+    let contributions = &judged.evaluation.contributions;
+    if contributions.is_empty() {
+        return;
+    }
+    page.heading(3, "What each modality is worth");
+    page.table(
+        &["Modality", "Share of the risk", "Gain in C (95 % paired interval)"],
+        contributions.iter().map(|one| {
+            let share = format!("{:.1} %", 100.0 * one.weight_share);
+            vec![escaped(&one.modality), share, with_interval(one.gain)]
+        }),
+    );
 }
 
 /// How many were set aside; who they are stays in the evaluation folder.
@@ -313,9 +333,9 @@ fn calibration(page: &mut Page, judged: &Judged) {
         );
     }
     page.line(&format!(
-        "\nCalibration slope: {}. It is 1 where log-risks are as far apart as they should, below 1 \
-         where the model is overfitted.",
-        with_interval(judged.slope)
+        "\nCalibration slope: {}, the coefficient of ln(-ln S) at the last horizon in a Cox model: \
+         1 where predictions are as far apart as they should, below 1 where they are too extreme.",
+        with_interval(judged.slope())
     ));
 }
 

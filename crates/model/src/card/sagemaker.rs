@@ -141,7 +141,12 @@ fn evaluation(judged: &Judged) -> Value {
     for at in whole.map(|model| model.auc.as_slice()).unwrap_or_default() {
         push(&mut overall, &format!("AUC for dying by day {}", at.time_days), Some(at.auc));
     }
+    let mut worth = vec![];
+    for one in &evaluation.contributions {
+        push(&mut worth, &format!("Gain in Harrell's C by {}", one.modality), one.gain);
+    }
     let mut groups = vec![
+        json!({ "name": "What each modality is worth", "metric_data": worth }),
         json!({ "name": "Telling risk apart", "metric_data": overall }),
         json!({ "name": "Calibration", "metric_data": calibration(judged) }),
     ];
@@ -172,7 +177,7 @@ fn evaluation(judged: &Judged) -> Value {
 
 fn calibration(judged: &Judged) -> Vec<Value> {
     let mut data = vec![];
-    push(&mut data, "Calibration slope", judged.slope);
+    push(&mut data, "Calibration slope", judged.slope());
     for at in &judged.calibration {
         let day = at.time_days;
         if at.predicted.is_finite() {
@@ -188,12 +193,13 @@ fn calibration(judged: &Judged) -> Vec<Value> {
             &format!("Observed over expected events by day {day}"),
             at.observed_over_expected,
         );
-        if !at.curve.is_empty() {
+        let curve = judged.curve(day);
+        if !curve.is_empty() {
             data.push(json!({
                 "name": format!("Observed over predicted survival past day {day}"),
                 "notes": "Groups of equal size by predicted survival.",
                 "type": "linear_graph",
-                "value": at.curve.iter().map(|&(x, y)| json!([x, y])).collect::<Vec<_>>(),
+                "value": curve.iter().map(|&(x, y)| json!([x, y])).collect::<Vec<_>>(),
                 "x_axis_name": "predicted survival",
                 "y_axis_name": "observed survival",
             }));

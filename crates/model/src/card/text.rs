@@ -90,7 +90,8 @@ pub(crate) fn limits() -> [&'static str; 4] {
          treatments. Judge it by `oncoweave evaluate` on patients from elsewhere.",
         "Figures on validation parts chose when to stop and what to weigh, so they flatter the \
          model.",
-        "Survival probabilities have not been recalibrated.",
+        "Survival probabilities of a stack come from out-of-fold risks; those of any other model from \
+         risks of its training patients, which are too far apart.",
         "A modality that a patient lacks is taken as unknown; predictions of such patients, and of \
          patients outside of the training range, carry a flag.",
     ]

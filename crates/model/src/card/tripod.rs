@@ -240,7 +240,7 @@ fn measured(item: &str, judged: &Judged) -> Option<String> {
                 "Harrell's C {}, calibration slope {}; groups by age, sex and site stand in the \
                  card.",
                 with_interval(c_index),
-                with_interval(judged.slope)
+                with_interval(judged.slope())
             )
         }
         "23b" => {
