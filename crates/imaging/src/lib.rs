@@ -12,6 +12,7 @@ use oncoweave_core::Feature;
 mod dicom;
 mod error;
 mod nifti;
+mod onto_grid;
 mod processing;
 mod radiomics;
 mod settings;
@@ -20,7 +21,8 @@ mod volume;
 
 pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
 pub use error::Error;
-pub use nifti::{read_nifti, read_nifti_mask};
+pub use nifti::{read_nifti, read_nifti_mask, read_nifti_region, read_nifti_volume};
+pub use onto_grid::onto_grid;
 pub use processing::{ProcessedImage, process_image};
 pub use radiomics::features;
 pub use settings::{
@@ -35,7 +37,7 @@ pub use volume::{Geometry, Mask, Volume, check_pair};
 /// ambiguous, empty or off the grid.
 pub fn dicom_features(folder: &Path, settings: &ImagingSettings) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
-    let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
+    let (volume, mask) = read_dicom_folder(folder, settings)?;
     features(&volume, &mask, settings).map_err(|error| error.within(folder, folder))
 }
 
@@ -49,10 +51,13 @@ pub fn nifti_features(
     settings: &ImagingSettings,
 ) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
-    let mut volume = read_nifti(image)?;
+    let mut volume = read_nifti_volume(image, settings.volume)?;
     volume.unit = settings.unit.clone().unwrap_or_default();
-    let region = read_nifti_mask(mask, settings.label)?;
-    features(&volume, &region, settings).map_err(|error| error.within(image, mask))
+    let region = read_nifti_region(mask, settings)?;
+    let region = onto_grid(region, &volume.geometry, settings.resample_mask);
+    region
+        .and_then(|region| features(&volume, &region, settings))
+        .map_err(|error| error.within(image, mask))
 }
 
 #[cfg(test)]

@@ -10,11 +10,23 @@ pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImagingSettings {
-    /// The RTSTRUCT structure or SEG segment to measure, by name as the file has it or by number;
-    /// `None` takes the only one.
+    /// The RTSTRUCT structure or SEG segment to measure: by name as the file has it, by number, or
+    /// by a pattern in which `*` stands for any letters and `?` for one; `None` takes the only one.
     pub roi: Option<String>,
     /// The label of a NIfTI mask to measure; `None` takes the only one.
     pub label: Option<u32>,
+    /// The volume of a NIfTI image of several, counted from 0; `None` takes the only one.
+    pub volume: Option<u32>,
+    /// The volume of a NIfTI mask of several, counted from 0; `None` takes the only one.
+    pub mask_volume: Option<u32>,
+    /// From which value on a voxel is in the region: of a fractional SEG the share or probability
+    /// from 0 to 1, 0.5 when not given; of a NIfTI mask its values, which need not be whole numbers
+    /// then. Excludes `label`.
+    pub region_threshold: Option<f64>,
+    /// Whether a mask on another grid is resampled onto the image's, each voxel taking the nearest
+    /// of the mask; otherwise it is refused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resample_mask: bool,
     /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
     pub unit: Option<String>,
     /// By whose definitions features are computed.
@@ -97,6 +109,7 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_region_threshold()?;
         self.check_processing()?;
         if let Some(filter) = &self.filter {
             filter.check(self.filter_in_slices)?;
@@ -140,6 +153,19 @@ impl ImagingSettings {
     #[must_use]
     pub fn has(&self, family: Family) -> bool {
         self.families.as_ref().is_none_or(|families| families.contains(&family))
+    }
+
+    fn check_region_threshold(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::Settings(message));
+        match self.region_threshold {
+            Some(threshold) if !positive(threshold) => {
+                refuse(format!("region_threshold must be a positive number, got {threshold}"))
+            }
+            Some(_) if self.label.is_some() => {
+                refuse("region_threshold and label exclude each other: give one".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_processing(&self) -> Result<(), Error> {
@@ -248,6 +274,16 @@ mod tests {
                     ..settings()
                 },
                 Ok(Binning::Width { width: 25.0, start: Some(-500.0) }),
+            ),
+            (
+                "threshold of the background",
+                ImagingSettings { region_threshold: Some(0.0), ..settings() },
+                Err("region_threshold"),
+            ),
+            (
+                "threshold of a label",
+                ImagingSettings { region_threshold: Some(0.5), label: Some(1), ..settings() },
+                Err("region_threshold and label"),
             ),
             ("no name", ImagingSettings { roi: Some(" ".to_owned()), ..settings() }, Err("roi")),
         ] {

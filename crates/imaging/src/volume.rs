@@ -69,6 +69,35 @@ impl Geometry {
                 .all(|(a, b)| vector::norm(vector::subtract(*a, b)) <= 0.1 * edge)
     }
 
+    /// In what another grid's voxels are not among this one's: axes, spacing, and the place of
+    /// the first voxel, each with how much it differs.
+    pub(crate) fn differences(&self, other: &Self) -> String {
+        let mut differences = Vec::new();
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let (ours, theirs) = (self.direction[axis], other.direction[axis]);
+            let turned = vector::norm(vector::cross(ours, theirs)).atan2(vector::dot(ours, theirs));
+            if turned.to_degrees() > 0.01 {
+                let degrees = turned.to_degrees();
+                differences.push(format!("its axis {name} is turned by {degrees:.3} degrees"));
+            }
+        }
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let (ours, theirs) = (self.spacing_mm[axis], other.spacing_mm[axis]);
+            if (ours - theirs).abs() > 1e-3 * ours {
+                differences.push(format!(
+                    "its spacing along {name} is {theirs:.4} mm, the image's {ours:.4} mm"
+                ));
+            }
+        }
+        if differences.is_empty() {
+            let [x, y, z] = self.index(other.origin_mm).map(|index| (index - index.round()).abs());
+            differences.push(format!(
+                "its voxels lie {x:.2}, {y:.2}, {z:.2} of a voxel beside the image's"
+            ));
+        }
+        differences.join(", ")
+    }
+
     fn corners(&self) -> [[f64; 3]; 8] {
         std::array::from_fn(|corner| {
             let index = std::array::from_fn(|axis| {

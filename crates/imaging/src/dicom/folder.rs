@@ -66,7 +66,7 @@ impl Contents {
         let modality = text(&header.object, tags::MODALITY).unwrap_or_default();
         let kind = match class.as_str() {
             uids::RT_STRUCTURE_SET_STORAGE => Some(MaskKind::RtStruct),
-            uids::SEGMENTATION_STORAGE => Some(MaskKind::Seg),
+            uids::SEGMENTATION_STORAGE | uids::LABEL_MAP_SEGMENTATION_STORAGE => Some(MaskKind::Seg),
             _ => None,
         };
         if let Some(kind) = kind {

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Mask, Volume};
+use crate::{Error, ImagingSettings, Mask, Volume};
 
 mod attributes;
+mod choose;
 mod contours;
 mod folder;
 mod frames;
 mod pixels;
 mod rtstruct;
 mod seg;
+mod seg_grid;
+mod seg_pixels;
 mod series;
 
 #[cfg(test)]
@@ -32,13 +35,16 @@ const NOT_WHOLE: &str = "is cut off or no valid DICOM file; copy it again";
 /// # Errors
 /// As [`read_series`] and [`read_rtstruct`] or [`read_seg`], and when the folder does not hold
 /// exactly one RTSTRUCT or SEG.
-pub fn read_dicom_folder(folder: &Path, roi: Option<&str>) -> Result<(Volume, Mask), Error> {
+pub fn read_dicom_folder(
+    folder: &Path,
+    settings: &ImagingSettings,
+) -> Result<(Volume, Mask), Error> {
     let contents = Contents::of(folder)?;
     let mask = the_only_mask(folder, &contents.masks)?;
     let volume = series::read(folder, &contents)?;
     let mask = match mask.kind {
-        MaskKind::RtStruct => read_rtstruct(&mask.path, &volume, roi)?,
-        MaskKind::Seg => read_seg(&mask.path, &volume, roi)?,
+        MaskKind::RtStruct => read_rtstruct(&mask.path, &volume, settings.roi.as_deref())?,
+        MaskKind::Seg => read_seg(&mask.path, &volume, settings)?,
     };
     Ok((volume, mask))
 }

@@ -11,6 +11,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{Geometry, vector};
 
+fn chosen(roi: Option<&str>) -> ImagingSettings {
+    ImagingSettings { roi: roi.map(str::to_owned), ..ImagingSettings::default() }
+}
+
 const FRAME: &str = "1.2.3.4";
 const COLUMNS: u16 = 8;
 const ROWS: u16 = 6;
@@ -361,10 +365,10 @@ fn draws_the_chosen_structure_with_its_hole() {
     let small: &[[f64; 5]] = &[[0.5, 0.5, 2.5, 2.5, 3.0]];
     write(rtstruct(&[("GTV", with_hole), ("Lung", small)]), &path);
     for (roi, expected) in [("GTV", 16), (" gtv ", 16), ("2", 4), ("Lung", 4)] {
-        let (_, mask) = read_dicom_folder(folder.path(), Some(roi)).unwrap();
+        let (_, mask) = read_dicom_folder(folder.path(), &chosen(Some(roi))).unwrap();
         assert_eq!(mask.count(), expected, "{roi}");
     }
-    let (_, mask) = read_dicom_folder(folder.path(), Some("GTV")).unwrap();
+    let (_, mask) = read_dicom_folder(folder.path(), &chosen(Some("GTV"))).unwrap();
     assert!(mask.voxels[[1, 1, 1]] && !mask.voxels[[1, 2, 2]] && !mask.voxels[[2, 1, 1]]);
 }
 
@@ -406,7 +410,7 @@ fn names_what_is_wrong_with_a_structure() {
             "no contour",
             rtstruct(&[("GTV", &[])]),
             None,
-            "structure 1 `GTV`: expected closed planar contours, found none",
+            "structure 1 `GTV`: expected closed planar contours of three points or more, found none",
         ),
         (
             "beyond the slices",
@@ -423,7 +427,7 @@ fn names_what_is_wrong_with_a_structure() {
     ] {
         let folder = series();
         write(object, &folder.path().join("structures.dcm"));
-        let error = read_dicom_folder(folder.path(), roi).unwrap_err().to_string();
+        let error = read_dicom_folder(folder.path(), &chosen(roi)).unwrap_err().to_string();
         assert!(error.contains(expected), "{case}: {error}");
     }
 }
@@ -444,11 +448,11 @@ fn a_mask_chooses_between_two_series() {
     let study = with_items(tags::RT_REFERENCED_STUDY_SEQUENCE, vec![series]);
     put_items(&mut structures, tags::REFERENCED_FRAME_OF_REFERENCE_SEQUENCE, vec![study]);
     write(structures, &folder.path().join("structures.dcm"));
-    let (volume, mask) = read_dicom_folder(folder.path(), None).unwrap();
+    let (volume, mask) = read_dicom_folder(folder.path(), &ImagingSettings::default()).unwrap();
     assert_eq!((volume.geometry.size[2], mask.count()), (5, 4));
     let second = folder.path().join("structures again.dcm");
     fs_err::copy(folder.path().join("structures.dcm"), second).unwrap();
-    let error = read_dicom_folder(folder.path(), None).unwrap_err().to_string();
+    let error = read_dicom_folder(folder.path(), &ImagingSettings::default()).unwrap_err().to_string();
     assert!(error.contains("expected one RTSTRUCT or SEG, found 2"), "{error}");
 }
 
@@ -497,7 +501,7 @@ fn places_the_frames_of_a_segment() {
     let path = folder.path().join("seg.dcm");
     // The first frame starts at voxel (2, 1, 3), the second at (0, 0, 1).
     write(seg(&["-7\\-18\\9", "-10\\-20\\3"], &["Tumor"]), &path);
-    let (_, mask) = read_dicom_folder(folder.path(), Some("tumor")).unwrap();
+    let (_, mask) = read_dicom_folder(folder.path(), &chosen(Some("tumor"))).unwrap();
     let found: Vec<_> = mask.voxels.indexed_iter().filter(|(_, inside)| **inside).collect();
     let found: Vec<_> = found.into_iter().map(|(index, _)| index).collect();
     let first = [(1, 0, 0), (1, 0, 1), (1, 0, 2), (1, 1, 0), (1, 1, 1)];
@@ -520,7 +524,7 @@ fn names_what_is_wrong_with_a_segmentation() {
             "between slices",
             seg(&["-7\\-18\\9", "-10\\-20\\4.5"], &["A"]),
             None,
-            "frame 2: starts at voxel [0.00, 0.00, 1.50] of the image, expected whole numbers",
+            "frame 2: its voxels lie 0.00, 0.00, 0.50 of a voxel beside the image's; set resample_mask",
         ),
         (
             "outside",
@@ -535,7 +539,7 @@ fn names_what_is_wrong_with_a_segmentation() {
                 object.put(DataElement::new(tags::SEGMENTATION_TYPE, VR::CS, kind));
             }),
             None,
-            "expected a binary segmentation",
+            "is a fractional segmentation of 1 bits a pixel",
         ),
         (
             "cut off",
@@ -557,12 +561,12 @@ fn names_what_is_wrong_with_a_segmentation() {
                 put_items(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]);
             }),
             None,
-            "frame 1: has pixels of 1 x 1 mm, the image of 1.5 x 2 mm",
+            "frame 1: its spacing along x is 1.0000 mm, the image's 1.5000 mm",
         ),
     ] {
         let folder = series();
         write(object, &folder.path().join("seg.dcm"));
-        let error = read_dicom_folder(folder.path(), roi).unwrap_err().to_string();
+        let error = read_dicom_folder(folder.path(), &chosen(roi)).unwrap_err().to_string();
         assert!(error.contains(expected), "{case}: {error}");
     }
 }
