@@ -213,3 +213,52 @@ pub(super) fn segments(object: &InMemDicomObject) -> Vec<(u32, String)> {
 fn micrometers(position_mm: [f64; 3]) -> [i64; 3] {
     position_mm.map(|coordinate| (coordinate * 1000.0).round() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The voxels that highdicom finds inside in its own files and those of the shared data, and the
+    /// sum of their positions.
+    #[test]
+    fn segments_have_the_voxels_that_highdicom_finds() {
+        let golden = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden"));
+        let path = golden.join("imaging_seg.csv");
+        let mut rows = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
+        let mut read = 0;
+        for row in rows.records().map(Result::unwrap) {
+            let (set, file) = row[0].split_once('/').unwrap();
+            let folder = if set == "imaging_seg" {
+                golden.join(set)
+            } else if let Some(folder) = crate::real_data::imaging(set) {
+                folder
+            } else {
+                continue;
+            };
+            let object = open_file(folder.join(file)).unwrap();
+            let seg = Segmentation::of(&object);
+            let segment = row[1].parse();
+            let mask = seg.and_then(|seg| seg.on_own_grid(segment.clone().unwrap_or(1), None));
+            let Ok(mask) = mask else {
+                assert_eq!(&row[1], "refused", "{}: {}", &row[0], mask.unwrap_err());
+                continue;
+            };
+            assert!(segment.is_ok(), "{}", &row[0]);
+            assert_eq!(mask.count().to_string(), &row[2], "{} {}", &row[0], &row[1]);
+            let mut sum = [0.0; 3];
+            for ((z, y, x), _) in mask.voxels.indexed_iter().filter(|(_, inside)| **inside) {
+                let place = mask.geometry.position_mm([x as f64, y as f64, z as f64]);
+                sum = vector::add(sum, place);
+            }
+            for (ours, highdicom) in sum.iter().zip(row.iter().skip(3)) {
+                let highdicom: f64 = highdicom.parse().unwrap();
+                let tolerance = 1e-6 * (1.0 + highdicom.abs());
+                assert!((ours - highdicom).abs() < tolerance, "{}: {sum:?}", &row[0]);
+            }
+            read += 1;
+        }
+        assert!(read >= 12, "{read}");
+    }
+}
