@@ -13,6 +13,7 @@ mod dicom;
 mod error;
 mod nifti;
 mod onto_grid;
+pub mod picture;
 mod processing;
 mod radiomics;
 mod settings;
