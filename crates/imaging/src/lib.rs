@@ -18,13 +18,17 @@ mod settings;
 mod vector;
 mod volume;
 
-pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
+pub use dicom::{
+    ObjectSurvey, RegionsSurvey, SeriesSurvey, Survey, VolumeSurvey, read_dicom_folder,
+    read_rtstruct, read_seg, read_series, survey_dicom_folder,
+};
 pub use error::Error;
 pub use nifti::{read_nifti, read_nifti_mask};
 pub use processing::{ProcessedImage, process_image};
 pub use radiomics::features;
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, PetUnit,
+    SliceGaps, Standard, Tilt,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -35,7 +39,7 @@ pub use volume::{Geometry, Mask, Volume, check_pair};
 /// ambiguous, empty or off the grid.
 pub fn dicom_features(folder: &Path, settings: &ImagingSettings) -> Result<Vec<Feature>, Error> {
     settings.binning()?;
-    let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
+    let (volume, mask) = read_dicom_folder(folder, settings)?;
     features(&volume, &mask, settings).map_err(|error| error.within(folder, folder))
 }
 

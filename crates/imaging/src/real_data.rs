@@ -38,7 +38,7 @@ fn sarcoma_masks_equal_their_nifti_twins() {
     let Some(ibsi) = ibsi() else { return };
     for (series, inside) in [("CT", 17_090), ("MR_T1", 17_090), ("PET", 555)] {
         let folder = ibsi.join("validation/dicom/STS_002").join(series);
-        let (volume, mask) = read_dicom_folder(&folder, None).unwrap();
+        let (volume, mask) = read_dicom_folder(&folder, &ImagingSettings::default()).unwrap();
         let nifti = ibsi.join("validation/nifti/STS_002");
         let twin = read_nifti_mask(&nifti.join(format!("{series}_mask.nii.gz")), None).unwrap();
         assert!(volume.geometry.matches(&twin.geometry), "{series}");
@@ -54,7 +54,7 @@ fn sarcoma_images_equal_their_nifti_twins() {
     let Some(ibsi) = ibsi() else { return };
     for (series, unit, tolerance) in [("CT", "HU", 0.0), ("PET", "GML", 1e-4)] {
         let folder = ibsi.join("validation/dicom/STS_002").join(series);
-        let volume = read_dicom_folder(&folder, None).unwrap().0;
+        let volume = read_dicom_folder(&folder, &ImagingSettings::default()).unwrap().0;
         let nifti = ibsi.join("validation/nifti/STS_002");
         let twin = read_nifti(&nifti.join(format!("{series}_image.nii.gz"))).unwrap();
         let pairs = volume.voxels.iter().zip(&twin.voxels);
@@ -71,9 +71,10 @@ fn ct_phantom_is_the_same_from_dicom_and_from_nifti() {
     let settings = ImagingSettings {
         bin_width: Some(25.0),
         unit: Some("HU".to_owned()),
+        roi: Some("gtv-1".to_owned()),
         ..ImagingSettings::default()
     };
-    let (volume, mask) = read_dicom_folder(&phantom.join("dicom"), Some("gtv-1")).unwrap();
+    let (volume, mask) = read_dicom_folder(&phantom.join("dicom"), &settings).unwrap();
     let image = phantom.join("nifti/image/phantom.nii.gz");
     let label = phantom.join("nifti/mask/mask.nii.gz");
     let twin = read_nifti(&image).unwrap();
@@ -94,7 +95,7 @@ fn ct_phantom_is_the_same_from_dicom_and_from_nifti() {
 #[test]
 fn dcmqi_segments_have_as_many_voxels_as_their_labels() {
     let Some(dcmqi) = imaging("dcmqi/segmentations") else { return };
-    let volume = read_series(&dcmqi.join("ct-3slice")).unwrap();
+    let volume = read_series(&dcmqi.join("ct-3slice"), &ImagingSettings::default()).unwrap();
     for (file, segment, inside) in [
         ("liver.dcm", None, 107_098),
         ("partial_overlaps.dcm", Some("1"), 9_602),

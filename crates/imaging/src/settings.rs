@@ -3,8 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod choices;
+mod dicom;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use dicom::{PetUnit, SliceGaps, Tilt};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,22 @@ pub struct ImagingSettings {
     pub label: Option<u32>,
     /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
     pub unit: Option<String>,
+    /// The DICOM series to measure where a folder holds several: its `SeriesInstanceUID`, its number,
+    /// or a pattern of its description with `*` for any text; `None` takes the only one, or the one
+    /// that the RTSTRUCT or SEG was drawn on.
+    pub series: Option<String>,
+    /// Which volume of the DICOM series to measure, from 1, where it holds several echoes, phases,
+    /// times or orientations, in the order that the refusal lists them in.
+    pub volume: Option<usize>,
+    /// What is done where slices of a DICOM series are missing or unevenly spaced.
+    pub slice_gaps: SliceGaps,
+    /// What is done with a DICOM series of a tilted gantry.
+    pub tilt: Tilt,
+    /// The unit that a PET from DICOM is measured in.
+    pub pet_unit: PetUnit,
+    /// The intensity that padded pixels of a DICOM image get (`PixelPaddingValue`), such as -1000 in
+    /// a CT; `None` leaves them as they are stored and rescaled.
+    pub padding_value: Option<f64>,
     /// By whose definitions features are computed.
     pub standard: Standard,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
@@ -97,6 +115,7 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_dicom()?;
         self.check_processing()?;
         if let Some(filter) = &self.filter {
             filter.check(self.filter_in_slices)?;
