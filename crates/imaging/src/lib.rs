@@ -11,6 +11,7 @@ use oncoweave_core::Feature;
 
 mod dicom;
 mod error;
+mod inspect;
 mod nifti;
 mod onto_grid;
 pub mod picture;
@@ -20,14 +21,22 @@ mod settings;
 mod vector;
 mod volume;
 
-pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
+pub use dicom::{
+    ObjectSurvey, RegionsSurvey, SeriesSurvey, Survey, VolumeSurvey, read_dicom_folder,
+    read_rtstruct, read_seg, read_series, survey_dicom_folder,
+};
 pub use error::Error;
+pub use inspect::{
+    ImageFormat, ImageInspection, ImageSummary, Inspected, RegionSummary, image_format,
+    inspect_image,
+};
 pub use nifti::{read_nifti, read_nifti_mask, read_nifti_region, read_nifti_volume};
 pub use onto_grid::onto_grid;
 pub use processing::{ProcessedImage, process_image};
 pub use radiomics::features;
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, Standard,
+    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, PetUnit,
+    SliceGaps, Standard, Tilt,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 

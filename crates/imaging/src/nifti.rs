@@ -9,9 +9,12 @@ use crate::{Error, Geometry, ImagingSettings, Mask, Volume};
 mod file;
 mod grid;
 mod header;
+mod inspect;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use inspect::{inspect, is_nifti};
 
 use file::{Opened, fault};
 
@@ -34,13 +37,13 @@ pub fn read_nifti(path: &Path) -> Result<Volume, Error> {
 ///
 /// Slope and intercept are applied; a slope of 0 means none. The sform places the voxels where its
 /// code is set, or else the qform, brought from RAS to LPS and to millimeters; a file with neither
-/// keeps its axes as stored. `volume` counts from 0 along the fourth dimension and all further ones;
+/// keeps its axes as stored. `volume` counts from 1 along the fourth dimension and all further ones;
 /// `None` takes the only one.
 ///
 /// # Errors
 /// When the file is no NIfTI, is cut off or damaged, holds colors or complex numbers, has several
 /// volumes and none was chosen, or axes that are not at right angles or have no extent.
-pub fn read_nifti_volume(path: &Path, volume: Option<u32>) -> Result<Volume, Error> {
+pub fn read_nifti_volume(path: &Path, volume: Option<usize>) -> Result<Volume, Error> {
     let (geometry, values) = read(path, ("volume", volume), single)?;
     Ok(Volume {
         voxels: into_grid(values, &geometry),
@@ -93,7 +96,9 @@ fn chosen_label(values: &[f64], geometry: &Geometry, label: Option<u32>) -> Resu
     };
     match (label.map(f64::from), labels.as_slice()) {
         (Some(label), labels) if labels.is_empty() || labels.contains(&label) => Ok(label),
-        (Some(label), _) => Err(format!("label {label} does not occur; the image has {}", listed())),
+        (Some(label), _) => {
+            Err(format!("label {label} does not occur; the image has {}", listed()))
+        }
         (None, []) => Ok(1.0),
         (None, [label]) => Ok(*label),
         (None, several) => Err(format!(
@@ -146,14 +151,14 @@ fn single(value: f64) -> f32 {
 /// with the setting that chooses it.
 fn read<T>(
     path: &Path,
-    (setting, volume): (&str, Option<u32>),
+    (setting, volume): (&str, Option<usize>),
     convert: impl Fn(f64) -> T,
 ) -> Result<(Geometry, Vec<T>), Error> {
     let opened = Opened::open(path)?;
     let geometry = opened.header.geometry().map_err(|problem| fault(path, problem))?;
     let volumes = opened.header.volumes;
-    let volume = match volume.map(|volume| volume as usize) {
-        Some(volume) if volume < volumes => volume,
+    let volume = match volume {
+        Some(volume) if (1..=volumes).contains(&volume) => volume - 1,
         None if volumes == 1 => 0,
         chosen => {
             let chosen = match chosen {
@@ -163,9 +168,8 @@ fn read<T>(
             return Err(fault(
                 path,
                 format!(
-                    "holds {volumes} volume{} and {chosen} was chosen: set {setting} from 0 to {}",
-                    if volumes == 1 { "" } else { "s" },
-                    volumes - 1
+                    "holds {volumes} volume{} and {chosen} was chosen: set {setting} from 1 to {volumes}",
+                    if volumes == 1 { "" } else { "s" }
                 ),
             ));
         }

@@ -54,8 +54,8 @@ impl Placement {
             index[axis] = last;
             let end = to.index(from.position_mm(index));
             *step = whole_step(std::array::from_fn(|axis| (end[axis] - start[axis]) / last))?;
-            let on_grid =
-                (0..3).all(|k| (end[k] - first[k] as f64 - step[k] as f64 * last).abs() <= OFF_GRID);
+            let on_grid = (0..3)
+                .all(|k| (end[k] - first[k] as f64 - step[k] as f64 * last).abs() <= OFF_GRID);
             on_grid.then_some(())?;
         }
         Some(Self { first, steps })
@@ -206,7 +206,8 @@ mod tests {
             origin_mm: [-10.375, -20.5, 29.25],
             ..IMAGE
         };
-        let voxels = Array3::from_shape_fn(finer.shape(), |(z, y, x)| z / 2 == 1 && y / 2 == 2 && x < 6);
+        let voxels =
+            Array3::from_shape_fn(finer.shape(), |(z, y, x)| z / 2 == 1 && y / 2 == 2 && x < 6);
         let mask = Mask { voxels, geometry: finer };
         let error = onto_grid(mask.clone(), &IMAGE, false).unwrap_err().to_string();
         assert!(error.contains("spacing along x is 0.7500 mm, the image's 1.5000"), "{error}");

@@ -10,7 +10,7 @@ mod slice;
 mod window;
 
 pub use canvas::Picture;
-pub use plane::Plane;
+pub use plane::{Plane, axis_letters};
 pub use sheet::contact_sheet;
 pub use slice::{View, slice_picture};
 pub use window::{Window, display_window};

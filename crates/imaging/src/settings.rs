@@ -3,8 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod choices;
+mod dicom;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
+pub use dicom::{PetUnit, SliceGaps, Tilt};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,10 +17,8 @@ pub struct ImagingSettings {
     pub roi: Option<String>,
     /// The label of a NIfTI mask to measure; `None` takes the only one.
     pub label: Option<u32>,
-    /// The volume of a NIfTI image of several, counted from 0; `None` takes the only one.
-    pub volume: Option<u32>,
-    /// The volume of a NIfTI mask of several, counted from 0; `None` takes the only one.
-    pub mask_volume: Option<u32>,
+    /// The volume of a NIfTI mask of several, from 1; `None` takes the only one.
+    pub mask_volume: Option<usize>,
     /// From which value on a voxel is in the region: of a fractional SEG the share or probability
     /// from 0 to 1, 0.5 when not given; of a NIfTI mask its values, which need not be whole numbers
     /// then. Excludes `label`.
@@ -29,6 +29,23 @@ pub struct ImagingSettings {
     pub resample_mask: bool,
     /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
     pub unit: Option<String>,
+    /// The DICOM series to measure where a folder holds several: its `SeriesInstanceUID`, its number,
+    /// or a pattern of its description with `*` for any text; `None` takes the only one, or the one
+    /// that the RTSTRUCT or SEG was drawn on.
+    pub series: Option<String>,
+    /// Which volume to measure, from 1: of a DICOM series that holds several echoes, phases, times
+    /// or orientations, in the order that the refusal lists them in; of a NIfTI image along the
+    /// fourth dimension and all further ones.
+    pub volume: Option<usize>,
+    /// What is done where slices of a DICOM series are missing or unevenly spaced.
+    pub slice_gaps: SliceGaps,
+    /// What is done with a DICOM series of a tilted gantry.
+    pub tilt: Tilt,
+    /// The unit that a PET from DICOM is measured in.
+    pub pet_unit: PetUnit,
+    /// The intensity that padded pixels of a DICOM image get (`PixelPaddingValue`), such as -1000 in
+    /// a CT; `None` leaves them as they are stored and rescaled.
+    pub padding_value: Option<f64>,
     /// By whose definitions features are computed.
     pub standard: Standard,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
@@ -110,6 +127,7 @@ impl ImagingSettings {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
         self.check_region_threshold()?;
+        self.check_dicom()?;
         self.check_processing()?;
         if let Some(filter) = &self.filter {
             filter.check(self.filter_in_slices)?;

@@ -1,12 +1,13 @@
 use std::fmt;
 
 use ndarray::Array3;
+use serde::Serialize;
 
 use crate::{Error, vector};
 
 /// The grid of a volume in patient coordinates: LPS in millimetres, as DICOM has them (x grows
 /// towards the patient's left, y to the back, z to the head).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Geometry {
     /// Voxels along the axes x (columns), y (rows) and z (slices).
     pub size: [usize; 3],

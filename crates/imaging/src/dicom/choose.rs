@@ -51,7 +51,8 @@ pub(super) fn choose(
 
 /// Whether a name fits a pattern with `*` and `?`.
 fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut place) = (0, 0);
     // Where the last star stood, and what it has taken so far.
     let mut star = None;
@@ -82,7 +83,8 @@ mod tests {
 
     #[test]
     fn chooses_by_name_number_and_pattern() {
-        let regions = [(1, "GTV-1"), (2, "gtv-2 "), (3, "Lung left"), (7, "2"), (8, "ÖDEM"), (9, "*")];
+        let regions =
+            [(1, "GTV-1"), (2, "gtv-2 "), (3, "Lung left"), (7, "2"), (8, "ÖDEM"), (9, "*")];
         for (choice, expected) in [
             ("GTV-1", 0),
             (" gtv-1", 0),
@@ -100,7 +102,10 @@ mod tests {
             assert_eq!(choose("structure", &regions, Some(choice)), Ok(expected), "{choice}");
         }
         for (choice, expected) in [
-            (Some("gtv*"), "holds 2 structures `gtv*`: choose by number from 1 `GTV-1`, 2 `gtv-2 `"),
+            (
+                Some("gtv*"),
+                "holds 2 structures `gtv*`: choose by number from 1 `GTV-1`, 2 `gtv-2 `",
+            ),
             (Some("gtv"), "holds no structure `gtv`; it has 1 `GTV-1`, 2 `gtv-2 `, 3"),
             (Some("gtv???"), "holds no structure `gtv???`"),
             (None, "holds 6 structures and none was chosen: set roi to one of 1 `GTV-1`"),

@@ -165,7 +165,9 @@ impl Region {
         let [top, left] = other.start;
         let has = |(row, column): (usize, usize)| {
             let place = row.checked_sub(top).zip(column.checked_sub(left));
-            place.and_then(|(row, column)| other.voxels.get([row, column])).is_some_and(|&inside| inside)
+            place
+                .and_then(|(row, column)| other.voxels.get([row, column]))
+                .is_some_and(|&inside| inside)
         };
         self.area < other.area && self.inside().all(has)
     }
@@ -209,8 +211,7 @@ impl Polygon {
                 reaching.push(edge);
             }
             reaching.retain(|(a, b)| a[1].max(b[1]) > line);
-            let crossing =
-                |&([x0, y0], [x1, y1]): &Edge| x0 + (line - y0) * (x1 - x0) / (y1 - y0);
+            let crossing = |&([x0, y0], [x1, y1]): &Edge| x0 + (line - y0) * (x1 - x0) / (y1 - y0);
             crossings.clear();
             crossings.extend(reaching.iter().map(crossing));
             crossings.sort_unstable_by(f64::total_cmp);
@@ -258,7 +259,10 @@ mod tests {
         let keyhole = {
             let outer = [[0.5, 0.5], [6.5, 0.5], [6.5, 6.5], [0.5, 6.5], [0.5, 0.5]];
             let inner = [[2.5, 2.5], [2.5, 4.5], [4.5, 4.5], [4.5, 2.5], [2.5, 2.5]];
-            Contour { points: outer.iter().chain(&inner).map(|&[x, y]| [x, y, 0.0]).collect(), is_xor: false }
+            Contour {
+                points: outer.iter().chain(&inner).map(|&[x, y]| [x, y, 0.0]).collect(),
+                is_xor: false,
+            }
         };
         for (case, contours, slices, expected) in [
             ("square", vec![square(0.5, 3.5, 0.0)], 1, 9),
@@ -311,7 +315,10 @@ mod tests {
 
     #[test]
     fn names_what_does_not_fit() {
-        let tilted = Contour { points: vec![[1.0, 1.0, 0.0], [5.0, 1.0, 2.0], [5.0, 5.0, 2.0]], is_xor: false };
+        let tilted = Contour {
+            points: vec![[1.0, 1.0, 0.0], [5.0, 1.0, 2.0], [5.0, 5.0, 2.0]],
+            is_xor: false,
+        };
         for (contour, expected) in [
             (square(1.0, 2.0, 4.0), "contour 1: lies 2.0 slices beyond the image"),
             (square(1.0, 2.0, -0.6), "contour 1: lies 0.6 slices beyond the image"),

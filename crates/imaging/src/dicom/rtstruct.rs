@@ -1,12 +1,13 @@
 use std::path::Path;
 
 use dicom_dictionary_std::tags;
-use dicom_object::{InMemDicomObject, open_file};
+use dicom_object::InMemDicomObject;
 use ndarray::Array3;
 
 use super::attributes::{items, numbers, text, whole};
 use super::choose::choose;
 use super::contours::{Contour, rasterize};
+use super::file::read_header;
 use super::{NOT_WHOLE, in_file, in_region};
 use crate::{Error, Geometry, Mask, Volume};
 
@@ -25,8 +26,8 @@ use crate::{Error, Geometry, Mask, Volume};
 /// drawn in another frame of reference than the image's, has no closed contour, or a contour lies
 /// beyond the slices or across them.
 pub fn read_rtstruct(path: &Path, volume: &Volume, roi: Option<&str>) -> Result<Mask, Error> {
-    let object = open_file(path).map_err(|_| in_file(path, NOT_WHOLE))?;
-    draw(&object, volume, roi).map_err(|problem| in_region(path, problem))
+    let header = read_header(path)?.ok_or_else(|| in_file(path, NOT_WHOLE))?;
+    draw(&header.object, volume, roi).map_err(|problem| in_region(path, problem))
 }
 
 fn draw(object: &InMemDicomObject, volume: &Volume, roi: Option<&str>) -> Result<Mask, String> {
@@ -94,7 +95,8 @@ impl Contours {
     pub(super) fn of(object: &InMemDicomObject, number: u32) -> Result<Self, String> {
         let mut contours = Self::default();
         let structures = items(object, tags::ROI_CONTOUR_SEQUENCE).iter();
-        let own = structures.filter(|item| whole(item, tags::REFERENCED_ROI_NUMBER) == Some(number));
+        let own =
+            structures.filter(|item| whole(item, tags::REFERENCED_ROI_NUMBER) == Some(number));
         for (count, item) in own.flat_map(|item| items(item, tags::CONTOUR_SEQUENCE)).enumerate() {
             contours.add(item).map_err(|problem| format!("contour {} {problem}", count + 1))?;
         }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dicom_dictionary_std::tags;
-use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
+use dicom_object::InMemDicomObject;
 use ndarray::Array3;
 
 use super::attributes::{items, required, text, vector as numbers_of, whole};
 use super::choose::choose;
+use super::file::{Header, read_header};
 use super::frames::{Frame, frames};
 use super::rtstruct::check_frame;
 use super::seg_grid::own_grid;
@@ -32,8 +33,8 @@ use crate::{Error, Geometry, ImagingSettings, Mask, Volume, vector};
 /// none was chosen among several; two frames of the segment lie at one place; or a frame does not
 /// lie on the image's grid and is not to be resampled.
 pub fn read_seg(path: &Path, volume: &Volume, settings: &ImagingSettings) -> Result<Mask, Error> {
-    let object = open_file(path).map_err(|_| in_file(path, NOT_WHOLE))?;
-    place(&object, volume, settings).map_err(|problem| match problem {
+    let header = read_header(path)?.ok_or_else(|| in_file(path, NOT_WHOLE))?;
+    place(&header, volume, settings).map_err(|problem| match problem {
         Problem::File(problem) => in_file(path, problem),
         Problem::Region(problem) => in_region(path, problem),
         Problem::Grid(error) => error.within(path, path),
@@ -47,17 +48,13 @@ pub(super) enum Problem {
     Grid(Error),
 }
 
-fn place(
-    object: &DefaultDicomObject,
-    volume: &Volume,
-    settings: &ImagingSettings,
-) -> Result<Mask, Problem> {
-    let seg = Segmentation::of(object).map_err(Problem::File)?;
+fn place(header: &Header, volume: &Volume, settings: &ImagingSettings) -> Result<Mask, Problem> {
+    let seg = Segmentation::of(header).map_err(Problem::File)?;
     let names: Vec<(u32, &str)> =
         seg.segments.iter().map(|(number, label)| (*number, label.as_str())).collect();
     let chosen = choose("segment", &names, settings.roi.as_deref()).map_err(Problem::Region)?;
     let segment = names[chosen].0;
-    let frame_of_reference = text(object, tags::FRAME_OF_REFERENCE_UID);
+    let frame_of_reference = text(&header.object, tags::FRAME_OF_REFERENCE_UID);
     check_frame(frame_of_reference.as_deref(), volume).map_err(Problem::Region)?;
     let threshold = settings.region_threshold;
     let geometry = volume.geometry;
@@ -82,17 +79,15 @@ pub(super) struct Segmentation<'a> {
 }
 
 impl<'a> Segmentation<'a> {
-    pub(super) fn of(object: &'a DefaultDicomObject) -> Result<Self, String> {
+    pub(super) fn of(header: &'a Header) -> Result<Self, String> {
+        let object = &header.object;
         let organization = text(object, tags::DIMENSION_ORGANIZATION_TYPE).unwrap_or_default();
-        if organization.starts_with("TILED") || object.get(tags::TOTAL_PIXEL_MATRIX_ROWS).is_some() {
+        if organization.starts_with("TILED") || object.get(tags::TOTAL_PIXEL_MATRIX_ROWS).is_some()
+        {
             return Err("is a tiled segmentation of a slide, expected one of a volume".to_owned());
         }
         let frames = frames(object);
-        Ok(Self {
-            segments: segments(object),
-            pixels: Pixels::of(object, frames.len())?,
-            frames,
-        })
+        Ok(Self { segments: segments(object), pixels: Pixels::of(header, frames.len())?, frames })
     }
 
     pub(super) fn encoding(&self) -> Encoding {
@@ -123,7 +118,7 @@ impl<'a> Segmentation<'a> {
 
     /// Where a frame is; `None` for one of another segment.
     fn geometry(&self, frame: &Frame, segment: u32) -> Result<Option<Geometry>, String> {
-        if !matches!(self.pixels.encoding, Encoding::LabelMap { .. }) {
+        if !matches!(self.pixels.encoding, Encoding::LabelMap) {
             let identification = frame.group(tags::SEGMENT_IDENTIFICATION_SEQUENCE)?;
             if required(identification, tags::REFERENCED_SEGMENT_NUMBER)? != segment {
                 return Ok(None);
@@ -141,7 +136,9 @@ impl<'a> Segmentation<'a> {
             .into_iter()
             .find_map(|tag| numbers_of(measures, tag).ok().filter(|&[mm]: &[f64; 1]| mm > 0.0));
         if rows_mm <= 0.0 || columns_mm <= 0.0 {
-            return Err(format!("pixel spacing must be positive, found {columns_mm} x {rows_mm} mm"));
+            return Err(format!(
+                "pixel spacing must be positive, found {columns_mm} x {rows_mm} mm"
+            ));
         }
         Ok(Some(Geometry {
             size: [self.pixels.columns, self.pixels.rows, 1],
@@ -153,7 +150,7 @@ impl<'a> Segmentation<'a> {
 
     /// The voxels of a segment on a grid that its frames lie on; the inner error says which frame
     /// does not and why.
-    fn on(
+    pub(super) fn on(
         &self,
         grid: &Geometry,
         segment: u32,
@@ -237,8 +234,8 @@ mod tests {
             } else {
                 continue;
             };
-            let object = open_file(folder.join(file)).unwrap();
-            let seg = Segmentation::of(&object);
+            let header = read_header(&folder.join(file)).unwrap().unwrap();
+            let seg = Segmentation::of(&header);
             let segment = row[1].parse();
             let mask = seg.and_then(|seg| seg.on_own_grid(segment.clone().unwrap_or(1), None));
             let Ok(mask) = mask else {

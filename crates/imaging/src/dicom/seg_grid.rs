@@ -14,15 +14,15 @@ const MAX_VOXELS: f64 = 2e9;
 pub(super) fn own_grid(frames: &[Geometry]) -> Result<Geometry, String> {
     let first = frames.first().ok_or("has no frames")?;
     let normal = first.direction[2];
-    let along = |frame: &Geometry| {
-        vector::dot(normal, vector::subtract(frame.origin_mm, first.origin_mm))
-    };
+    let along =
+        |frame: &Geometry| vector::dot(normal, vector::subtract(frame.origin_mm, first.origin_mm));
     for (number, frame) in frames.iter().enumerate() {
         let offset = vector::subtract(frame.origin_mm, first.origin_mm);
         let shift = vector::norm(vector::subtract(offset, vector::scale(normal, along(frame))));
         let spacing_mm = [frame.spacing_mm[0], frame.spacing_mm[1], first.spacing_mm[2]];
         let moved = Geometry { origin_mm: first.origin_mm, spacing_mm, ..*frame };
-        if shift > OFF_GRID * first.spacing_mm[0].min(first.spacing_mm[1]) || !first.matches(&moved) {
+        if shift > OFF_GRID * first.spacing_mm[0].min(first.spacing_mm[1]) || !first.matches(&moved)
+        {
             return Err(format!("frame {} does not lie above the first", number + 1));
         }
     }

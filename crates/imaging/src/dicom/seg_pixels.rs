@@ -1,12 +1,13 @@
 //! The pixels of a SEG: bits, fractions or a label map.
 
-use std::borrow::Cow;
-
-use dicom_dictionary_std::{tags, uids};
-use dicom_object::{DefaultDicomObject, InMemDicomObject};
-use dicom_pixeldata::PixelDecoder;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 
 use super::attributes::{named, required, text, whole};
+use super::file::Header;
+use super::pixels::{self, Rescale};
+use super::stored::{Stored, frame as stored_frame, native, read_part, stored, syntax_name};
+use crate::Error;
 
 /// From which share or probability on a pixel of a fractional segmentation is inside, where the
 /// settings do not say.
@@ -25,11 +26,8 @@ pub(super) enum Encoding {
         /// The value that stands for 1.
         maximum: f64,
     },
-    /// The number of the segment, in so many bytes.
-    LabelMap {
-        /// 1 or 2.
-        bytes: usize,
-    },
+    /// The number of the segment, in one or two bytes.
+    LabelMap,
 }
 
 impl Encoding {
@@ -45,7 +43,7 @@ impl Encoding {
                     named(tags::MAXIMUM_FRACTIONAL_VALUE)
                 )),
             },
-            ("LABELMAP", 8 | 16) => Ok(Self::LabelMap { bytes: bits as usize / 8 }),
+            ("LABELMAP", 8 | 16) => Ok(Self::LabelMap),
             ("BINARY" | "FRACTIONAL" | "LABELMAP", bits) => Err(format!(
                 "is a {} segmentation of {bits} bits a pixel, expected 1 bit for BINARY, 8 for \
                  FRACTIONAL, 8 or 16 for LABELMAP",
@@ -63,7 +61,7 @@ impl Encoding {
         match self {
             Self::Binary => "BINARY",
             Self::Fractional { .. } => "FRACTIONAL",
-            Self::LabelMap { .. } => "LABELMAP",
+            Self::LabelMap => "LABELMAP",
         }
     }
 }
@@ -73,16 +71,20 @@ pub(super) struct Pixels<'a> {
     pub(super) encoding: Encoding,
     pub(super) rows: usize,
     pub(super) columns: usize,
-    stored: Stored<'a>,
+    header: &'a Header,
+    stored: StoredBits,
 }
 
-enum Stored<'a> {
-    Plain(Cow<'a, [u8]>),
-    Compressed(&'a DefaultDicomObject),
+enum StoredBits {
+    /// One a pixel.
+    Bits(Vec<u8>),
+    /// One or two bytes a pixel.
+    Samples(pixels::Encoding, Stored),
 }
 
 impl<'a> Pixels<'a> {
-    pub(super) fn of(object: &'a DefaultDicomObject, frames: usize) -> Result<Self, String> {
+    pub(super) fn of(header: &'a Header, frames: usize) -> Result<Self, String> {
+        let object = &header.object;
         let encoding = Encoding::of(object)?;
         let (rows, columns) =
             (required(object, tags::ROWS)? as usize, required(object, tags::COLUMNS)? as usize);
@@ -93,33 +95,14 @@ impl<'a> Pixels<'a> {
         if stated != frames {
             return Err(format!("states {stated} frames and describes {frames}"));
         }
-        let element = object
-            .get(tags::PIXEL_DATA)
-            .ok_or_else(|| format!("has no {}", named(tags::PIXEL_DATA)))?;
-        let pixels = rows * columns * frames;
-        let stored = match (element.value().primitive(), encoding) {
-            (Some(value), _) => {
-                let needed = match encoding {
-                    Encoding::Binary => pixels.div_ceil(8),
-                    Encoding::Fractional { .. } => pixels,
-                    Encoding::LabelMap { bytes } => pixels * bytes,
-                };
-                let bytes = value.to_bytes();
-                if bytes.len() < needed {
-                    return Err(format!("is cut off: expected {needed} bytes, found {}", bytes.len()));
-                }
-                Stored::Plain(bytes)
-            }
-            (None, Encoding::Binary) => {
-                let syntax = object.meta().transfer_syntax();
-                return Err(format!(
-                    "has compressed bits ({syntax}), which cannot be decoded: convert it to \
-                     explicit little endian first"
-                ));
-            }
-            (None, _) => Stored::Compressed(object),
+        let stored = if encoding == Encoding::Binary {
+            StoredBits::Bits(stored_bits(header, (rows * columns * frames).div_ceil(8) as u64)?)
+        } else {
+            let samples = pixels::Encoding::of_samples(object, &header.transfer_syntax, None)?;
+            let stored = stored(header, &samples).map_err(|error| unplaced(&error))?;
+            StoredBits::Samples(samples, stored)
         };
-        Ok(Self { encoding, rows, columns, stored })
+        Ok(Self { encoding, rows, columns, header, stored })
     }
 
     /// Whether each pixel of a frame, row by row, is in a segment.
@@ -129,67 +112,68 @@ impl<'a> Pixels<'a> {
         segment: u32,
         threshold: Option<f64>,
     ) -> Result<Vec<bool>, String> {
-        let pixels = self.rows * self.columns;
-        let first = frame * pixels;
-        Ok(match self.encoding {
-            Encoding::Binary => {
-                let Stored::Plain(bytes) = &self.stored else { unreachable!("refused when opened") };
+        let (samples, stored) = match &self.stored {
+            StoredBits::Bits(bytes) => {
+                let pixels = self.rows * self.columns;
                 let bit = |bit: usize| bytes[bit / 8] >> (bit % 8) & 1 == 1;
-                (first..first + pixels).map(bit).collect()
+                return Ok((frame * pixels..(frame + 1) * pixels).map(bit).collect());
             }
+            StoredBits::Samples(samples, stored) => (samples, stored),
+        };
+        let mut values = vec![0.0; self.rows * self.columns];
+        stored_frame(self.header, stored, samples, frame)
+            .map_err(|error| unplaced(&error))
+            .and_then(|read| samples.fill(&read, &AS_STORED, &mut values))?;
+        Ok(match self.encoding {
             Encoding::Fractional { maximum } => {
                 let least = threshold.unwrap_or(HALF) * maximum;
-                self.bytes(frame, 1)?.iter().map(|&value| f64::from(value) >= least).collect()
+                values.iter().map(|&value| f64::from(value) >= least).collect()
             }
-            Encoding::LabelMap { bytes: 1 } => {
-                self.bytes(frame, 1)?.iter().map(|&value| u32::from(value) == segment).collect()
-            }
-            Encoding::LabelMap { .. } => {
-                let bytes = self.bytes(frame, 2)?;
-                let words = bytes.as_chunks::<2>().0.iter().copied().map(u16::from_le_bytes);
-                words.map(|value| u32::from(value) == segment).collect()
-            }
+            _ => values.iter().map(|&value| f64::from(value) == f64::from(segment)).collect(),
         })
-    }
-
-    /// The bytes of a frame with so many bytes a pixel.
-    fn bytes(&self, frame: usize, width: usize) -> Result<Cow<'_, [u8]>, String> {
-        let length = self.rows * self.columns * width;
-        match &self.stored {
-            Stored::Plain(bytes) => Ok(Cow::Borrowed(&bytes[frame * length..][..length])),
-            Stored::Compressed(object) => {
-                let number = u32::try_from(frame).expect("frames are counted by 32 bits");
-                let syntax = object.meta().transfer_syntax();
-                let decoded = object.decode_pixel_data_frame(number).map_err(|error| {
-                    format!(
-                        "pixels compressed as {syntax} could not be decoded: {error}; convert the \
-                         file to explicit little endian first"
-                    )
-                })?;
-                if !is_lossless(syntax) {
-                    return Err(format!("is compressed with loss ({syntax}): its values changed"));
-                }
-                let data = decoded.into_data();
-                if data.len() < length {
-                    return Err(format!("is cut off: expected {length} bytes, found {}", data.len()));
-                }
-                Ok(Cow::Owned(data[..length].to_vec()))
-            }
-        }
     }
 }
 
-/// Whether a compression gives back what was put in.
-fn is_lossless(syntax: &str) -> bool {
-    [
-        uids::RLE_LOSSLESS,
-        uids::JPEG_LOSSLESS,
-        uids::JPEG_LOSSLESS_SV1,
-        uids::JPEGLS_LOSSLESS,
-        uids::JPEG2000_LOSSLESS,
-        uids::JPEG2000,
-        uids::HTJ2K_LOSSLESS,
-        uids::HTJ2K_LOSSLESS_RPCL,
-    ]
-    .contains(&syntax)
+/// Values are no intensities that a rescale belongs to.
+const AS_STORED: Rescale = Rescale::Linear { slope: 1.0, intercept: 0.0 };
+
+/// The bytes of bits that no codec has compressed.
+fn stored_bits(header: &Header, needed: u64) -> Result<Vec<u8>, String> {
+    let pixels = header
+        .pixels
+        .filter(|pixels| pixels.tag == tags::PIXEL_DATA)
+        .ok_or_else(|| format!("has no {}", named(tags::PIXEL_DATA)))?;
+    let length = pixels.length.ok_or_else(|| {
+        let name = syntax_name(header);
+        format!(
+            "has bits compressed as {name} ({}), which cannot be decoded: convert it to explicit \
+             little endian first",
+            header.transfer_syntax
+        )
+    })?;
+    match native(header, pixels, length, needed).map_err(|error| unplaced(&error))? {
+        Stored::Inflated(bytes) => Ok(bytes),
+        Stored::Native { offset, swap } => {
+            let mut bytes = Vec::new();
+            read_part(header, offset, needed + needed % 2, &mut bytes)
+                .or_else(|_| {
+                    bytes.clear();
+                    read_part(header, offset, needed, &mut bytes)
+                })
+                .map_err(|error| unplaced(&error))?;
+            if swap == Some(2) {
+                bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.reverse());
+            }
+            Ok(bytes)
+        }
+        Stored::Encapsulated { .. } => unreachable!("native pixels are not encapsulated"),
+    }
+}
+
+/// The problem without the file, which is named later.
+fn unplaced(error: &Error) -> String {
+    match error {
+        Error::Dicom { problem, .. } => problem.clone(),
+        other => other.to_string(),
+    }
 }

@@ -35,7 +35,8 @@ impl Opened {
         }
         let header_path = sibling(path, "img", "hdr").unwrap_or_else(|| path.to_owned());
         let (mut input, is_compressed, length) = bytes_of(&header_path)?;
-        let (header, read) = read_header(&mut input).map_err(|problem| fault(&header_path, problem))?;
+        let (header, read) =
+            read_header(&mut input).map_err(|problem| fault(&header_path, problem))?;
         if header.single_file {
             return Self::skip(header, (header_path, input, is_compressed), length, read as u64);
         }

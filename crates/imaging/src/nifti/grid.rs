@@ -15,6 +15,17 @@ pub(crate) enum Placement {
     Edges,
 }
 
+impl Placement {
+    /// The name of the statement.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sform => "sform",
+            Self::Qform => "qform",
+            Self::Edges => "voxel edges alone",
+        }
+    }
+}
+
 impl Header {
     /// The statement that holds: the sform where its code is set, or else the qform.
     pub(crate) fn placement(&self) -> Placement {

@@ -215,7 +215,8 @@ fn extents(dim: &[i64; 8]) -> Result<([usize; 3], usize), String> {
         })?;
     }
     let volumes = lengths[3..].iter().try_fold(1_usize, |count, &length| count.checked_mul(length));
-    let volumes = volumes.ok_or_else(|| format!("states too many volumes: {:?}", &dim[1..=axes]))?;
+    let volumes =
+        volumes.ok_or_else(|| format!("states too many volumes: {:?}", &dim[1..=axes]))?;
     Ok(([lengths[0], lengths[1], lengths[2]], volumes))
 }
 

@@ -150,8 +150,14 @@ fn reads_both_versions_byte_orders_and_every_number() {
     let folder = tempfile::tempdir().unwrap();
     for (version, big_endian) in [(1, false), (1, true), (2, false), (2, true)] {
         for (datatype, voxels) in typed(big_endian) {
-            let raw =
-                Raw { version, big_endian, single_file: true, datatype, dim: vec![2, 1, 1], voxels };
+            let raw = Raw {
+                version,
+                big_endian,
+                single_file: true,
+                datatype,
+                dim: vec![2, 1, 1],
+                voxels,
+            };
             let case = format!("version {version}, big endian {big_endian}, type {datatype}");
             let path = folder.path().join("image.nii");
             fs_err::write(&path, raw.bytes()).unwrap();
@@ -211,22 +217,22 @@ fn takes_the_chosen_volume_or_says_how_many_there_are() {
     };
     for bytes in [raw.bytes(), gzip(&raw.bytes())] {
         fs_err::write(&path, bytes).unwrap();
-        for (volume, expected) in [(0, [0.0, 1.0]), (4, [8.0, 9.0]), (5, [10.0, 11.0])] {
+        for (volume, expected) in [(1, [0.0, 1.0]), (5, [8.0, 9.0]), (6, [10.0, 11.0])] {
             let found = read_nifti_volume(&path, Some(volume)).unwrap();
             assert_eq!(found.voxels.as_slice().unwrap(), expected);
         }
     }
     for (volume, expected) in [
-        (None, "holds 6 volumes and none was chosen: set volume from 0 to 5"),
-        (Some(6), "holds 6 volumes and 6 was chosen: set volume from 0 to 5"),
+        (None, "holds 6 volumes and none was chosen: set volume from 1 to 6"),
+        (Some(0), "holds 6 volumes and 0 was chosen: set volume from 1 to 6"),
     ] {
         let error = read_nifti_volume(&path, volume).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
     let settings = ImagingSettings { label: Some(9), ..ImagingSettings::default() };
     let error = read_nifti_region(&path, &settings).unwrap_err().to_string();
-    assert!(error.contains("none was chosen: set mask_volume from 0 to 5"), "{error}");
-    let settings = ImagingSettings { mask_volume: Some(4), ..settings };
+    assert!(error.contains("none was chosen: set mask_volume from 1 to 6"), "{error}");
+    let settings = ImagingSettings { mask_volume: Some(5), ..settings };
     assert_eq!(read_nifti_region(&path, &settings).unwrap().count(), 1);
 }
 
@@ -262,7 +268,7 @@ fn hostile_sizes_cost_no_memory() {
         };
         for bytes in [raw.bytes(), gzip(&raw.bytes())] {
             fs_err::write(&path, bytes).unwrap();
-            let error = read_nifti_volume(&path, Some(0)).unwrap_err().to_string();
+            let error = read_nifti_volume(&path, Some(1)).unwrap_err().to_string();
             assert!(error.contains("the voxels are cut off"), "{dim:?}: {error}");
         }
     }
@@ -430,7 +436,7 @@ fn names_what_is_wrong() {
                 patch(path, 40, &4_i16.to_ne_bytes());
                 patch(path, 48, &2_i16.to_ne_bytes());
             },
-            "holds 2 volumes and none was chosen: set volume from 0 to 1",
+            "holds 2 volumes and none was chosen: set volume from 1 to 2",
         ),
         (
             "cut off",
@@ -485,7 +491,12 @@ fn a_region_that_cannot_be_measured_names_its_file() {
     for (case, intensities, labels, expected) in [
         ("empty", [1.0, 2.0, 3.0], vec![0.0, 0.0, 0.0], "labels.nii: the mask is empty"),
         ("one voxel", [1.0, 2.0, 3.0], vec![0.0, 1.0, 0.0], "labels.nii: the mask holds one voxel"),
-        ("beyond the image", [1.0, 2.0, 3.0], vec![1.0; 4], "labels.nii: 1 of the mask's 4 voxels lie outside"),
+        (
+            "beyond the image",
+            [1.0, 2.0, 3.0],
+            vec![1.0; 4],
+            "labels.nii: 1 of the mask's 4 voxels lie outside",
+        ),
         ("not finite", [1.0, number, 3.0], vec![0.0, 1.0, 1.0], "image.nii: voxel (1, 0, 0)"),
     ] {
         let voxels = Array::from_shape_vec((3, 1, 1), intensities.to_vec()).unwrap();

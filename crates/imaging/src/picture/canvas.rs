@@ -51,14 +51,19 @@ impl Picture {
         for (place, letter) in text.chars().enumerate() {
             let left = left + place * (WIDTH + 1);
             let lit = |row: usize, column: usize| {
-                row < HEIGHT && column < WIDTH && glyph(letter)[row] >> (WIDTH - 1 - column) & 1 == 1
+                row < HEIGHT
+                    && column < WIDTH
+                    && glyph(letter)[row] >> (WIDTH - 1 - column) & 1 == 1
             };
             // One pixel more on each side, shifted by one so that indices stay positive.
-            for (row, column) in (0..HEIGHT + 2).flat_map(|row| (0..WIDTH + 2).map(move |c| (row, c))) {
+            for (row, column) in
+                (0..HEIGHT + 2).flat_map(|row| (0..WIDTH + 2).map(move |c| (row, c)))
+            {
                 let near = (row.saturating_sub(2)..=row)
                     .any(|row| (column.saturating_sub(2)..=column).any(|column| lit(row, column)));
                 let is_lit = row >= 1 && column >= 1 && lit(row - 1, column - 1);
-                let (Some(x), Some(y)) = ((left + column).checked_sub(1), (top + row).checked_sub(1))
+                let (Some(x), Some(y)) =
+                    ((left + column).checked_sub(1), (top + row).checked_sub(1))
                 else {
                     continue;
                 };

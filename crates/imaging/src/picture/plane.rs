@@ -11,6 +11,25 @@ pub enum Plane {
     Sagittal,
 }
 
+/// The sides of the patient that a direction in LPS leads to, the nearest first: one letter of `L`,
+/// `R`, `P`, `A`, `S` (head) and `I` (feet), or several for an oblique one.
+#[must_use]
+pub fn axis_letters(direction: [f64; 3]) -> String {
+    let mut parts: Vec<(f64, char)> = direction
+        .into_iter()
+        .zip([['L', 'R'], ['P', 'A'], ['S', 'I']])
+        .map(|(part, [plus, minus])| (part.abs(), if part > 0.0 { plus } else { minus }))
+        .collect();
+    parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // Below six degrees it is none of the direction's sides.
+    parts
+        .iter()
+        .enumerate()
+        .filter(|(place, part)| *place == 0 || part.0 > 0.1)
+        .map(|(_, part)| part.1)
+        .collect()
+}
+
 /// The axes of a volume that a picture shows, for volumes along the body's axes or near to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shown {

@@ -45,7 +45,11 @@ pub fn slice_picture(volume: &Volume, mask: Option<&Mask>, view: &View) -> Pictu
         let inside = mask.voxels.index_axis(Axis(2 - shown.through), view.slice);
         frame.draw_outline(&inside, &shown, &mut picture);
     }
-    label(&mut picture, &shown, &format!("{}/{}", view.slice + 1, volume.geometry.size[shown.through]));
+    label(
+        &mut picture,
+        &shown,
+        &format!("{}/{}", view.slice + 1, volume.geometry.size[shown.through]),
+    );
     picture
 }
 
@@ -66,8 +70,9 @@ impl Frame {
         let last = geometry.size.map(|length| length - 1);
         let (first, last) = view.part.unwrap_or(([0; 3], last));
         let sides = [shown.right, shown.down];
-        let lengths_mm = sides
-            .map(|side| (last[side.axis] + 1 - first[side.axis]) as f64 * geometry.spacing_mm[side.axis]);
+        let lengths_mm = sides.map(|side| {
+            (last[side.axis] + 1 - first[side.axis]) as f64 * geometry.spacing_mm[side.axis]
+        });
         let mm = lengths_mm[0].max(lengths_mm[1]) / view.pixels as f64;
         let pixels = lengths_mm.map(|length| (length / mm).round().max(1.0));
         let mut start = [0.0; 2];
@@ -85,10 +90,7 @@ impl Frame {
 
     /// The voxel indices along the picture's right and down, not rounded.
     fn voxel(&self, row: usize, column: usize) -> [f64; 2] {
-        [
-            self.start[0] + self.step[0] * column as f64,
-            self.start[1] + self.step[1] * row as f64,
-        ]
+        [self.start[0] + self.step[0] * column as f64, self.start[1] + self.step[1] * row as f64]
     }
 
     /// Colors the pixels inside the region that have a neighbor outside.
