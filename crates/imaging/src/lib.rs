@@ -11,6 +11,8 @@ use oncoweave_core::Feature;
 
 mod dicom;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod nifti;
 mod onto_grid;

@@ -159,6 +159,31 @@ fn nifti_files_are_read_as_nibabel_does() {
     assert!(read > 50, "{read}");
 }
 
+/// The structures of rt-utils' test data against the voxels that scikit-image finds inside.
+#[test]
+fn structures_have_the_voxels_that_scikit_image_finds() {
+    let Some(folder) = imaging("rt-utils") else { return };
+    let mut volume = read_series(&folder.join("mock_data"), &ImagingSettings::default()).unwrap();
+    // They reach one slice above the two images that there are.
+    volume.geometry.size[2] = 3;
+    volume.voxels = Array3::zeros(volume.geometry.shape());
+    volume.frame_of_reference = None;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/imaging_rtstruct.csv");
+    let mut golden = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
+    let mut read = 0;
+    for row in golden.deserialize::<(String, String, usize, [usize; 3])>().map(Result::unwrap) {
+        let path = folder.parent().unwrap().join(&row.0);
+        let mask = read_rtstruct(&path, &volume, Some(&row.1)).unwrap();
+        let mut sums = [0; 3];
+        for ((z, y, x), _) in mask.voxels.indexed_iter().filter(|(_, inside)| **inside) {
+            sums = [sums[0] + x, sums[1] + y, sums[2] + z];
+        }
+        assert_eq!((mask.count(), sums), (row.2, row.3), "{} {}", row.0, row.1);
+        read += 1;
+    }
+    assert_eq!(read, 13);
+}
+
 /// An NRRD file of 16 or 32-bit whole numbers, compressed, as pyradiomics has them: its size,
 /// spacing and voxels.
 fn read_nrrd(path: &std::path::Path) -> (Geometry, Vec<f32>) {

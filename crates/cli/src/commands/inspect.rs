@@ -16,7 +16,7 @@ mod genomic;
 mod image;
 mod words;
 
-/// Say what a genomic file or an image is, by its content: samples, build, geometry, regions, faults
+/// Say what a genomic file or an image is: samples, build, geometry, regions, faults
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A VCF, BCF, MAF, SEG, table or sequence file, plain or compressed, `-` for standard input; a
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    image: image::Args,
+    image: image::ImageArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -103,7 +103,7 @@ mod tests {
                 path: path.clone(),
                 strict,
                 json: true,
-                image: image::Args::default(),
+                image: image::ImageArgs::default(),
             };
             assert!(run(&args(false)).is_ok());
             let result = run(&args(true));

@@ -584,3 +584,52 @@ fn names_what_is_wrong_with_a_segmentation() {
         assert!(error.contains(expected), "{case}: {error}");
     }
 }
+
+/// Small files for the fuzz targets to begin with; `ONCOWEAVE_WRITE_SEEDS` writes them. The SEG
+/// files are those of `tests/golden/imaging_seg.py`.
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_read() {
+    let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let seeds = repository.join("fuzz/seeds");
+    let is_writing = std::env::var_os("ONCOWEAVE_WRITE_SEEDS").is_some();
+    let image = crate::fuzzing::volume();
+    let contour = |corners: [[f64; 2]; 4], slice: f64, kind: &str| {
+        let corners = corners.map(|[x, y]| image.geometry.position_mm([x, y, slice]));
+        let data: Vec<String> =
+            corners.as_flattened().iter().map(|mm| format!("{mm:.4}")).collect();
+        texts(&[
+            (tags::CONTOUR_GEOMETRIC_TYPE, VR::CS, kind),
+            (tags::CONTOUR_DATA, VR::DS, &data.join("\\")),
+        ])
+    };
+    let square = |low: f64, high: f64| [[low, low], [high, low], [high, high], [low, high]];
+    for (name, kind) in [("closed", "CLOSED_PLANAR"), ("xor", "CLOSEDPLANAR_XOR")] {
+        let mut object = rtstruct(&[("GTV", &[])]);
+        let contours = vec![
+            contour(square(0.5, 5.5), 1.0, kind),
+            contour(square(1.5, 3.5), 1.0, kind),
+            contour(square(0.5, 3.5), 2.2, kind),
+            contour(square(0.5, 3.5), 3.0, "POINT"),
+        ];
+        let mut item = texts(&[(tags::REFERENCED_ROI_NUMBER, VR::IS, "1")]);
+        put_items(&mut item, tags::CONTOUR_SEQUENCE, contours);
+        put_items(&mut object, tags::ROI_CONTOUR_SEQUENCE, vec![item]);
+        let path = seeds.join(format!("rtstruct/{name}.dcm"));
+        if is_writing {
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            write(object, &path);
+        }
+        assert_eq!(read_rtstruct(&path, &image, None).unwrap().count(), 21 + 9, "{name}");
+        crate::fuzzing::rtstruct(&fs_err::read(&path).unwrap());
+    }
+    for name in ["binary_overlapping", "fractional_occupancy_rle", "label_map_16"] {
+        let path = seeds.join(format!("seg/{name}.dcm"));
+        if is_writing {
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            let made = repository.join(format!("tests/golden/imaging_seg/{name}.dcm"));
+            fs_err::copy(made, &path).unwrap();
+        }
+        assert!(read_seg(&path, &image, &with_roi(Some("tum*"))).unwrap().count() > 80, "{name}");
+        crate::fuzzing::seg(&fs_err::read(&path).unwrap());
+    }
+}

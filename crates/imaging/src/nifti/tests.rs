@@ -506,3 +506,36 @@ fn a_region_that_cannot_be_measured_names_its_file() {
         assert!(error.contains(expected), "{case}: {error}");
     }
 }
+
+/// Small files for the fuzz targets to begin with; `ONCOWEAVE_WRITE_SEEDS` writes them.
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_read() {
+    let seeds = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds"));
+    let raw = |version, big_endian, datatype, voxels: Vec<u8>, dim: &[i64]| {
+        Raw { version, big_endian, single_file: true, datatype, dim: dim.to_vec(), voxels }.bytes()
+    };
+    let values: Vec<u8> = (0..24).collect();
+    let labels: Vec<u8> = (0..24).map(|place| u8::from(place % 3 == 0)).collect();
+    let words: Vec<u8> = labels.iter().flat_map(|&label| u16::from(label).to_be_bytes()).collect();
+    for (seed, bytes) in [
+        ("nifti_image/first.nii", raw(1, false, 2, values.clone(), &[2, 3, 4])),
+        ("nifti_image/second.nii", raw(2, true, 2, values.clone(), &[2, 3, 2, 2])),
+        ("nifti_image/compressed.nii.gz", gzip(&raw(1, false, 256, values, &[2, 3, 4]))),
+        ("nifti_mask/labels.nii", raw(1, false, 2, labels, &[2, 3, 4])),
+        ("nifti_mask/words.nii.gz", gzip(&raw(2, true, 512, words, &[2, 3, 4]))),
+    ] {
+        let path = seeds.join(seed);
+        if std::env::var_os("ONCOWEAVE_WRITE_SEEDS").is_some() {
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(&path, &bytes).unwrap();
+        }
+        let volume = read_nifti_volume(&path, Some(1)).unwrap();
+        assert!(volume.voxels.iter().any(|&value| value > 0.0), "{seed}");
+        let content = fs_err::read(&path).unwrap();
+        if seed.contains("image") {
+            crate::fuzzing::nifti_image(&content);
+        } else {
+            crate::fuzzing::nifti_mask(&content);
+        }
+    }
+}

@@ -18,7 +18,7 @@ use crate::{Outcome, output};
 /// What an image needs to be told.
 #[derive(clap::Args, Default)]
 #[command(next_help_heading = "Images")]
-pub(super) struct Args {
+pub(super) struct ImageArgs {
     /// Write a contact sheet: slices through the region with its outline, right way up
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(super) struct Args {
     volume: Option<usize>,
 }
 
-impl Args {
+impl ImageArgs {
     /// Refuses what only images have.
     pub(super) fn refuse_for_genomic_files(&self, path: &Path) -> Result<()> {
         let given = [
