@@ -13,7 +13,7 @@ pub(crate) fn ibsi() -> Option<PathBuf> {
     imaging("ibsi")
 }
 
-fn imaging(set: &str) -> Option<PathBuf> {
+pub(crate) fn imaging(set: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
         PathBuf::from,

@@ -12,6 +12,7 @@ mod file;
 mod folder;
 mod frames;
 mod grid;
+mod jpeg2000;
 mod layout;
 mod pixels;
 mod plane;
@@ -22,6 +23,8 @@ mod stacks;
 mod stored;
 mod survey;
 
+#[cfg(test)]
+mod acceptance;
 #[cfg(test)]
 mod tests;
 
