@@ -22,11 +22,14 @@ mod series;
 mod stacks;
 mod stored;
 mod survey;
+mod suv;
 
 #[cfg(test)]
 mod acceptance;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_tests;
 
 pub use rtstruct::read_rtstruct;
 pub use seg::read_seg;

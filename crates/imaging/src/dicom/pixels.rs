@@ -253,6 +253,19 @@ impl Rescale {
         Ok(Self::Linear { slope, intercept: number(tags::RESCALE_INTERCEPT, 0.0)? })
     }
 
+    /// The same with all intensities multiplied.
+    pub(super) fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Linear { slope, intercept } => {
+                Self::Linear { slope: factor * slope, intercept: factor * intercept }
+            }
+            Self::Table { first, mut values } => {
+                values.iter_mut().for_each(|value| *value = single(factor * f64::from(*value)));
+                Self::Table { first, values }
+            }
+        }
+    }
+
     fn apply(&self, stored: f64) -> f32 {
         match self {
             Self::Linear { slope, intercept } => single(slope * stored + intercept),
