@@ -3,9 +3,10 @@
 use std::panic;
 
 use dicom_dictionary_std::uids;
-use openreadout_codecs::{
-    Raster, jpeg_decode_limited, jpeg2000_decode_limited, jpegls_decode_limited, packbits_decode,
-};
+use jpeg_decoder::PixelFormat;
+use openreadout_codecs::{Raster, jpeg_decode_limited, jpegls_decode_limited, packbits_decode};
+
+use super::jpeg2000;
 
 /// How the pixels of a file are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,34 +86,68 @@ impl Codec {
         if self == Self::Rle {
             return rle(stream, rows * columns, bits_allocated);
         }
-        let limit = 4 * rows * columns;
         // The decoders are others' work: a fault of theirs must not end ours.
         let decoded = panic::catch_unwind(|| match self {
-            Self::Jpeg => jpeg_decode_limited(stream, limit),
-            Self::JpegLs => jpegls_decode_limited(stream, limit),
-            _ => jpeg2000_decode_limited(stream, limit),
+            Self::Jpeg if frame_header(stream).is_some_and(|(kind, _)| kind == LOSSLESS) => {
+                lossless_jpeg(stream, rows, columns)
+            }
+            Self::Jpeg => {
+                let raster = jpeg_decode_limited(stream, 4 * rows * columns);
+                raster_samples(raster, rows, columns, None)
+            }
+            Self::JpegLs => {
+                let raster = jpegls_decode_limited(stream, 4 * rows * columns);
+                let described = frame_header(stream).map(|(_, bits)| (bits, false));
+                raster_samples(raster, rows, columns, described)
+            }
+            _ => jpeg2000::decode(stream, rows, columns),
         });
-        let raster = decoded
-            .map_err(|_| "its decoder failed".to_owned())?
-            .map_err(|error| error.to_string())?;
-        let found = (raster.height as usize, raster.width as usize, raster.channels);
-        if found != (rows, columns, 1) {
-            return Err(format!(
-                "expected {columns} x {rows} pixels of one sample, found {} x {} of {}",
-                found.1, found.0, found.2
-            ));
-        }
-        let described = match self {
-            Self::JpegLs => jpeg_precision(stream).map(|bits| (bits, false)),
-            Self::Jpeg2000 => jpeg2000_precision(stream),
-            _ => None,
-        };
-        Ok(samples(raster, described))
+        decoded.unwrap_or_else(|_| Err("its decoder failed".to_owned()))
     }
 }
 
-fn samples(raster: Raster, stream: Option<(u32, bool)>) -> Samples {
-    Samples { bits_allocated: raster.bits_per_sample, bytes: raster.data, stream }
+fn raster_samples(
+    raster: Result<Raster, openreadout_codecs::CodecError>,
+    rows: usize,
+    columns: usize,
+    stream: Option<(u32, bool)>,
+) -> Result<Samples, String> {
+    let raster = raster.map_err(|error| error.to_string())?;
+    let (width, height) = (raster.width as usize, raster.height as usize);
+    check_size((height, width, raster.channels), rows, columns)?;
+    Ok(Samples { bits_allocated: raster.bits_per_sample, bytes: raster.data, stream })
+}
+
+fn check_size(found: (usize, usize, u32), rows: usize, columns: usize) -> Result<(), String> {
+    if found == (rows, columns, 1) {
+        return Ok(());
+    }
+    Err(format!(
+        "expected {columns} x {rows} pixels of one sample, found {} x {} of {}",
+        found.1, found.0, found.2
+    ))
+}
+
+/// The marker of a frame of lossless JPEG (SOF3).
+const LOSSLESS: u8 = 0xc3;
+
+/// Lossless JPEG of any number of bits; other decoders take one of 12 for lossy.
+fn lossless_jpeg(stream: &[u8], rows: usize, columns: usize) -> Result<Samples, String> {
+    let mut decoder = jpeg_decoder::Decoder::new(stream);
+    decoder.read_info().map_err(|error| error.to_string())?;
+    let info = decoder.info().ok_or("no frame header")?;
+    let (channels, bits_allocated) = match info.pixel_format {
+        PixelFormat::L8 => (1, 8),
+        PixelFormat::L16 => (1, 16),
+        PixelFormat::RGB24 => (3, 8),
+        PixelFormat::CMYK32 => (4, 8),
+    };
+    check_size((usize::from(info.height), usize::from(info.width), channels), rows, columns)?;
+    let mut bytes = decoder.decode().map_err(|error| error.to_string())?;
+    if bits_allocated == 16 && cfg!(target_endian = "big") {
+        bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.reverse());
+    }
+    Ok(Samples { bytes, bits_allocated, stream: None })
 }
 
 /// PS3.5 G.5: a header of 16 numbers tells where the segments start, one for each byte of a pixel,
@@ -145,18 +180,25 @@ fn rle(stream: &[u8], pixels: usize, bits_allocated: u32) -> Result<Samples, Str
     Ok(Samples { bytes, bits_allocated, stream: None })
 }
 
-/// The bits of a sample in the frame header of a JPEG-LS stream (SOF55).
-fn jpeg_precision(stream: &[u8]) -> Option<u32> {
-    let frame = stream.windows(2).position(|pair| pair == [0xff, 0xf7])?;
-    stream.get(frame + 4).map(|&bits| u32::from(bits))
-}
-
-/// The bits and the sign of the first component in the size marker of a JPEG 2000 codestream, which
-/// some writers wrap in a file.
-fn jpeg2000_precision(stream: &[u8]) -> Option<(u32, bool)> {
-    let start = stream.windows(4).position(|bytes| bytes == [0xff, 0x4f, 0xff, 0x51])?;
-    let depth = *stream.get(start + 42)?;
-    Some((u32::from(depth & 0x7f) + 1, depth & 0x80 != 0))
+/// The kind of frame that a JPEG or JPEG-LS stream holds and the bits of its samples (B.2.2).
+fn frame_header(stream: &[u8]) -> Option<(u8, u32)> {
+    let mut at = 2;
+    loop {
+        match *stream.get(at..at + 2)? {
+            // Fill bytes.
+            [0xff, 0xff] => at += 1,
+            [0xff, kind @ (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7)] => {
+                return stream.get(at + 4).map(|&bits| (kind, u32::from(bits)));
+            }
+            [0xff, 0x01 | 0xd0..=0xd8] => at += 2,
+            [0xff, 0xd9 | 0xda] => return None,
+            [0xff, _] => {
+                let length = stream.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            }
+            _ => return None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +230,7 @@ mod tests {
             ("too few runs", Codec::Rle, &frame[..], 2, "is cut off: expected 4 pixels, found 2"),
             ("no JPEG", Codec::Jpeg, &frame[..], 1, "jpeg"),
             ("no JPEG-LS", Codec::JpegLs, &frame[..], 1, "jpeg-ls"),
-            ("no JPEG 2000", Codec::Jpeg2000, &frame[..], 1, "jpeg2000"),
+            ("no JPEG 2000", Codec::Jpeg2000, &frame[..], 1, "no codestream"),
             ("nothing", Codec::Jpeg, &[][..], 1, "holds 0 bytes for 2 x 1 pixels"),
             ("a bomb", Codec::JpegLs, &frame[..], 60_000_000, "is cut off"),
         ] {

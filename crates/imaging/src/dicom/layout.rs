@@ -205,8 +205,15 @@ pub(super) struct DataSet {
     pub(super) pixels: Option<Element>,
 }
 
-/// The group that Philips PET scanners put their SUV factor in.
-const PHILIPS_PET: u16 = 0x7053;
+/// Standard attributes but overlays and curves (groups 60xx and 50xx), and the private ones that the
+/// SUV of PET scanners of GE and Philips needs.
+fn is_of_use(tag: Tag) -> bool {
+    match (tag.group(), tag.element()) {
+        (0x0009, element) => element == 0x0010 || element == 0x100d,
+        (0x7053, _) => true,
+        (group, _) => group % 2 == 0 && !matches!(group >> 8, 0x50 | 0x60),
+    }
+}
 
 /// Follows the elements of a data set up to its pixels.
 pub(super) fn data_set(bytes: &Bytes, start: usize, syntax: Syntax) -> Result<DataSet, Stop> {
@@ -228,11 +235,8 @@ pub(super) fn data_set(bytes: &Bytes, start: usize, syntax: Syntax) -> Result<Da
         if end > bytes.bytes.len() {
             return Err(Stop::NeedsMore);
         }
-        let group = element.tag.group();
-        // Overlays and curves have groups 60xx and 50xx.
-        let of_use = group % 2 == 0 && !matches!(group >> 8, 0x50 | 0x60) || group == PHILIPS_PET;
         let unknown = element.vr == Some(*b"UN") && element.length.is_none();
-        if of_use && !unknown {
+        if is_of_use(element.tag) && !unknown {
             match kept.last_mut() {
                 Some(last) if last.end == at => last.end = end,
                 _ => kept.push(at..end),

@@ -14,6 +14,7 @@ mod folder;
 mod frames;
 mod grid;
 mod inspect;
+mod jpeg2000;
 mod layout;
 mod pixels;
 mod plane;
@@ -25,9 +26,14 @@ mod series;
 mod stacks;
 mod stored;
 mod survey;
+mod suv;
 
 #[cfg(test)]
+mod acceptance;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_tests;
 
 pub(crate) use inspect::inspect;
 pub use rtstruct::read_rtstruct;

@@ -54,6 +54,9 @@ impl Encoding {
         let bits_stored = whole(object, tags::BITS_STORED).unwrap_or(bits_allocated);
         let high_bit = whole(object, tags::HIGH_BIT).unwrap_or(bits_stored.saturating_sub(1));
         let fits = bits_stored >= 1 && bits_stored - 1 <= high_bit && high_bit < bits_allocated;
+        if bits_allocated == 1 {
+            return Err("has pixels of one bit, as masks do, expected intensities".to_owned());
+        }
         if !matches!(bits_allocated, 8 | 16 | 32) || !fits {
             return Err(format!(
                 "expected pixels of 8, 16 or 32 bits, found {bits_stored} bits up to bit {high_bit} \
@@ -77,6 +80,13 @@ impl Encoding {
         };
         encoding.padding = encoding.padded(object).zip(padding_value.map(single));
         Ok(encoding)
+    }
+
+    #[cfg(test)]
+    pub(super) fn unsigned(rows: usize, columns: usize, bits: u32) -> Self {
+        let high_bit = bits - 1;
+        let (bits_allocated, bits_stored, signed, padding) = (bits, bits, false, None);
+        Self { rows, columns, bits_allocated, bits_stored, high_bit, signed, padding }
     }
 
     /// The bytes of an uncompressed frame.
@@ -250,6 +260,19 @@ impl Rescale {
             ));
         }
         Ok(Self::Linear { slope, intercept: number(tags::RESCALE_INTERCEPT, 0.0)? })
+    }
+
+    /// The same with all intensities multiplied.
+    pub(super) fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Linear { slope, intercept } => {
+                Self::Linear { slope: factor * slope, intercept: factor * intercept }
+            }
+            Self::Table { first, mut values } => {
+                values.iter_mut().for_each(|value| *value = single(factor * f64::from(*value)));
+                Self::Table { first, values }
+            }
+        }
     }
 
     fn apply(&self, stored: f64) -> f32 {

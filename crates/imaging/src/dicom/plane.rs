@@ -25,6 +25,11 @@ impl<'a> View<'a> {
         item.filter(|item| item.get(tag).is_some()).unwrap_or(&self.header.object)
     }
 
+    /// Whether it is a frame of an enhanced object.
+    pub(super) fn is_enhanced(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// The words that tell what kind of image it is, such as `ORIGINAL\PRIMARY\AXIAL`.
     pub(super) fn image_type(&self) -> String {
         let of_frame = [

@@ -16,9 +16,9 @@ use super::pixels::{Encoding, Rescale, unit};
 use super::plane::{Plane, View, thickness_mm, views};
 use super::stacks::{Stack, stacks};
 use super::stored::{Stored, frame, stored};
-use super::{in_file, in_folder, listed};
+use super::{in_file, in_folder, listed, suv};
 use crate::vector::{self, Vector};
-use crate::{Error, ImagingSettings, Volume};
+use crate::{Error, ImagingSettings, PetUnit, Volume};
 
 pub(super) fn read(
     folder: &Path,
@@ -36,13 +36,21 @@ pub(super) fn read(
     let view = &views[first.file][first.frame];
     let grid = grid(&stack.planes, &faults, thickness_mm(view))
         .map_err(|problem| in_folder(folder, problem))?;
-    let slices = read_slices(&stack.planes, headers, &views, settings)?;
     let object = &view.header.object;
     let modality = text(object, tags::MODALITY).unwrap_or_default();
+    let wants_suv = modality == "PT" && settings.pet_unit == PetUnit::SuvBw;
+    let factors = if wants_suv {
+        suv::factors(&views, &stack.planes)
+            .map_err(|problem| in_file(&view.header.path, problem))?
+    } else {
+        vec![1.0; stack.planes.len()]
+    };
+    let planes: Vec<(&Plane, f64)> = stack.planes.iter().zip(factors).collect();
+    let slices = read_slices(&planes, headers, &views, settings)?;
     Ok(Volume {
         voxels: onto_grid(slices, &grid),
         geometry: grid.geometry,
-        unit: unit(view, &modality),
+        unit: if wants_suv { suv::SUV_BW.to_owned() } else { unit(view, &modality) },
         modality,
         frame_of_reference: text(object, tags::FRAME_OF_REFERENCE_UID),
     })
@@ -220,33 +228,34 @@ pub(super) fn orientation(object: &InMemDicomObject) -> Result<[Vector; 2], Stri
     Ok([0, 1].map(|axis| vector::scale(axes[axis], 1.0 / lengths[axis])))
 }
 
-/// The rescaled intensities of slices, each file read once and only one slice of each core held
-/// beside them.
+/// The rescaled intensities of slices, each with a factor that they are multiplied by; only one slice
+/// of each core is held beside them as it is stored.
 fn read_slices(
-    planes: &[Plane],
+    planes: &[(&Plane, f64)],
     headers: &[Header],
     views: &[Vec<View>],
     settings: &ImagingSettings,
 ) -> Result<Array3<f32>, Error> {
     let mut sources: Vec<Option<(Encoding, Stored)>> = headers.iter().map(|_| None).collect();
-    for plane in planes {
+    for (plane, _) in planes {
         if sources[plane.file].is_none() {
             sources[plane.file] = Some(source(&headers[plane.file], settings)?);
         }
     }
-    let (rows, columns) = (planes[0].rows, planes[0].columns);
+    let (rows, columns) = (planes[0].0.rows, planes[0].0.columns);
     let mut slices = Array3::zeros((planes.len(), rows, columns));
     slices
         .as_slice_mut()
         .expect("a new array is contiguous")
         .par_chunks_mut(rows * columns)
         .zip(planes)
-        .try_for_each(|(values, plane)| {
+        .try_for_each(|(values, &(plane, factor))| {
             let header = &headers[plane.file];
             let (encoding, stored) =
                 sources[plane.file].as_ref().expect("every file of a plane has a source");
             let rescale = Rescale::of(&views[plane.file][plane.frame])
-                .map_err(|problem| in_file(&header.path, problem))?;
+                .map_err(|problem| in_file(&header.path, problem))?
+                .times(factor);
             let samples = frame(header, stored, encoding, plane.frame)?;
             encoding
                 .fill(&samples, &rescale, values)

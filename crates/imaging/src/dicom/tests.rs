@@ -11,15 +11,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::{Geometry, vector};
 
-fn chosen(roi: Option<&str>) -> ImagingSettings {
-    ImagingSettings { roi: roi.map(str::to_owned), ..ImagingSettings::default() }
-}
+pub(super) const FRAME: &str = "1.2.3.4";
+pub(super) const COLUMNS: u16 = 8;
+pub(super) const ROWS: u16 = 6;
 
-const FRAME: &str = "1.2.3.4";
-const COLUMNS: u16 = 8;
-const ROWS: u16 = 6;
-
-fn texts(elements: &[(Tag, VR, &str)]) -> InMemDicomObject {
+pub(super) fn texts(elements: &[(Tag, VR, &str)]) -> InMemDicomObject {
     InMemDicomObject::from_element_iter(
         elements
             .iter()
@@ -27,31 +23,31 @@ fn texts(elements: &[(Tag, VR, &str)]) -> InMemDicomObject {
     )
 }
 
-fn put(object: &mut InMemDicomObject, tag: Tag, number: u16) {
+pub(super) fn put(object: &mut InMemDicomObject, tag: Tag, number: u16) {
     object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(number)));
 }
 
-fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
+pub(super) fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
     object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
 }
 
-fn with_items(tag: Tag, items: Vec<InMemDicomObject>) -> InMemDicomObject {
+pub(super) fn with_items(tag: Tag, items: Vec<InMemDicomObject>) -> InMemDicomObject {
     let mut object = InMemDicomObject::new_empty();
     put_items(&mut object, tag, items);
     object
 }
 
-fn write_as(object: InMemDicomObject, path: &Path, syntax: &str) {
+pub(super) fn write_as(object: InMemDicomObject, path: &Path, syntax: &str) {
     let meta = FileMetaTableBuilder::new().transfer_syntax(syntax);
     object.with_meta(meta).unwrap().write_to_file(path).unwrap();
 }
 
-fn write(object: InMemDicomObject, path: &Path) {
+pub(super) fn write(object: InMemDicomObject, path: &Path) {
     write_as(object, path, uids::EXPLICIT_VR_LITTLE_ENDIAN);
 }
 
 /// A CT slice at a height; its pixel (x, y) is x + 10 y + 100 times its slice number, 1000 above HU.
-fn slice(z: f64) -> InMemDicomObject {
+pub(super) fn slice(z: f64) -> InMemDicomObject {
     let mut object = texts(&[
         (tags::SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE),
         (tags::SOP_INSTANCE_UID, VR::UI, &format!("1.2.3.{}", (z * 100.0 + 10_000.0).round())),
@@ -85,7 +81,7 @@ fn slice(z: f64) -> InMemDicomObject {
 }
 
 /// Five slices 3 mm apart, named so that the order of names is not that of positions.
-fn series() -> TempDir {
+pub(super) fn series() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..5 {
         let path = folder.path().join(format!("{}.dcm", (number * 3) % 5));
@@ -96,7 +92,7 @@ fn series() -> TempDir {
     folder
 }
 
-fn settings() -> ImagingSettings {
+pub(super) fn settings() -> ImagingSettings {
     ImagingSettings::default()
 }
 
@@ -284,7 +280,7 @@ fn change(folder: &Path, tag: Tag, text: &str) {
     });
 }
 
-fn put_pixels(object: &mut InMemDicomObject, pixels: Vec<u16>) {
+pub(super) fn put_pixels(object: &mut InMemDicomObject, pixels: Vec<u16>) {
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(pixels.into())));
 }
 
