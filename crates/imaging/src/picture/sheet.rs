@@ -1,5 +1,6 @@
+use ndarray::Axis;
+
 use super::canvas::Picture;
-use super::extent;
 use super::plane::Plane;
 use super::slice::{View, slice_picture};
 use super::window::display_window;
@@ -33,7 +34,7 @@ pub fn contact_sheet(volume: &Volume, mask: Option<&Mask>) -> Picture {
     let mut sheet = Picture::black(COLUMNS * pitch + GAP, rows.len() * pitch + GAP);
     for (row, (plane, part)) in rows.into_iter().enumerate() {
         let axis = plane.shown(&volume.geometry).through;
-        let slices = evenly(extent(volume, mask, axis));
+        let slices = evenly(&slices_with(volume, mask, axis));
         for (column, slice) in slices.into_iter().enumerate() {
             let view = View { plane, slice, part, window, pixels: PIXELS };
             let picture = slice_picture(volume, mask, &view);
@@ -45,11 +46,20 @@ pub fn contact_sheet(volume: &Volume, mask: Option<&Mask>) -> Picture {
     sheet
 }
 
-/// Up to five slices, the middles of equal parts of a range.
-fn evenly((low, high): (usize, usize)) -> Vec<usize> {
-    let count = high - low + 1;
-    let slices = count.min(COLUMNS);
-    (0..slices).map(|number| low + (2 * number + 1) * count / (2 * slices)).collect()
+/// The slices along an axis that show the region, or all where there is none.
+fn slices_with(volume: &Volume, mask: Option<&Mask>, axis: usize) -> Vec<usize> {
+    let all = 0..volume.geometry.size[axis];
+    let Some(mask) = mask else { return all.collect() };
+    let shows = |slice: &usize| mask.voxels.index_axis(Axis(2 - axis), *slice).iter().any(|&v| v);
+    let marked: Vec<usize> = all.clone().filter(shows).collect();
+    if marked.is_empty() { all.collect() } else { marked }
+}
+
+/// Up to five slices, the middles of equal parts of a list.
+fn evenly(slices: &[usize]) -> Vec<usize> {
+    let count = slices.len();
+    let chosen = count.min(COLUMNS);
+    (0..chosen).map(|number| slices[(2 * number + 1) * count / (2 * chosen)]).collect()
 }
 
 /// The voxels of the region and some round it; `None` where that is nearly all, or nothing.

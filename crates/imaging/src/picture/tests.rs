@@ -2,7 +2,7 @@ use ndarray::Array3;
 
 use super::plane::Side;
 use super::*;
-use crate::{Geometry, Volume};
+use crate::{Geometry, Mask, Volume};
 
 /// A volume whose voxel is white at the patient's left, front and head alone.
 fn corner(direction: [[f64; 3]; 3], spacing_mm: [f64; 3]) -> Volume {

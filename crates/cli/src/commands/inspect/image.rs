@@ -158,7 +158,7 @@ fn image_lines(image: &ImageSummary) -> Vec<String> {
     let mut lines = vec![format!("\n{title}")];
     let mut say = |name: &str, value: String| lines.push(format!("  {name:<11}{value}"));
     if !image.series.is_empty() {
-        say("series", printable(&image.series));
+        say("series", image.series.replace(char::is_control, "\u{fffd}"));
     }
     if let Some(differs_by) = &image.differs_by {
         say("of", printable(differs_by));
