@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cohort, CohortColumn, Column, Undefined};
 
+mod known;
+
+pub use known::KnownFlag;
+
 /// Standardized values are cut off at this many standard deviations, so that one slip of a
 /// decimal point in a new patient cannot carry a risk away.
 pub const CLIP: f64 = 10.0;
@@ -20,7 +24,9 @@ const NAMED: usize = 5;
 /// a missing value becomes the mean, so 0. A column without two different training values is
 /// dropped. A patient without any value of a modality gets zeros throughout it. When some training
 /// patients lack a modality, and some do not, a 0/1 column `<modality>.present`, standardized
-/// likewise, closes its block.
+/// likewise, closes its block. A column that enough of the patients with the modality lack, and
+/// enough have (20 and 5 % at least), brings a column `<column>.known` likewise, one for all columns
+/// that the same training patients have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessing {
     /// One entry a modality, in the order asked for.
@@ -36,6 +42,8 @@ pub struct ModalityColumns {
     pub kept: Vec<KeptColumn>,
     /// The columns that training patients tell nothing about.
     pub dropped: Vec<DroppedColumn>,
+    /// Which columns are known of a patient, where that differs between patients.
+    pub known: Vec<KnownFlag>,
     /// The scale of `<modality>.present`, where that column is in use.
     pub present: Option<Scale>,
 }
@@ -152,7 +160,7 @@ impl Preprocessing {
 
     fn unknown(&self, cohort: &Cohort) -> Vec<String> {
         let known: BTreeSet<&str> =
-            self.modalities.iter().flat_map(ModalityColumns::known).collect();
+            self.modalities.iter().flat_map(ModalityColumns::columns).collect();
         let read: BTreeSet<&str> = self.modalities.iter().map(|modality| &*modality.name).collect();
         cohort
             .columns
@@ -165,27 +173,29 @@ impl Preprocessing {
 }
 
 impl ModalityColumns {
-    /// The number of columns in this modality's block, the flag included.
+    /// The number of columns in this modality's block, the flags included.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.kept.len() + usize::from(self.present.is_some())
+        self.kept.len() + self.known.len() + usize::from(self.present.is_some())
     }
 
-    /// The names of this modality's block, the flag included.
+    /// The names of this modality's block, the flags included.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let flag = self.present.map(|_| flag_name(&self.name));
-        self.kept.iter().map(|kept| kept.name.clone()).chain(flag).collect()
+        let kept = self.kept.iter().map(|kept| kept.name.clone());
+        let present = self.present.map(|_| flag_name(&self.name));
+        kept.chain(self.known.iter().map(KnownFlag::name)).chain(present).collect()
     }
 
-    fn known(&self) -> impl Iterator<Item = &str> {
+    /// The columns of the aligned table that training saw.
+    fn columns(&self) -> impl Iterator<Item = &str> {
         let dropped = self.dropped.iter().map(|dropped| &*dropped.name);
         self.kept.iter().map(|kept| &*kept.name).chain(dropped)
     }
 
     fn block(&self, columns: &Columns, rows: &[usize]) -> Block {
         let mut present = vec![false; rows.len()];
-        for column in self.known().filter_map(|name| columns.by_name.get(name)) {
+        for column in self.columns().filter_map(|name| columns.by_name.get(name)) {
             for (present, &row) in present.iter_mut().zip(rows) {
                 *present |= column.get(row).is_some();
             }
@@ -194,8 +204,19 @@ impl ModalityColumns {
         for (kept, values) in self.kept.iter().zip(x.columns_mut()) {
             fill(values, columns.source(&kept.name), rows, kept.scale);
         }
+        let flags = self.known.iter().zip(x.columns_mut().into_iter().skip(self.kept.len()));
+        for (flag, mut values) in flags {
+            let Some(source) = columns.source(&flag.column) else { continue };
+            for ((value, &row), _) in
+                values.iter_mut().zip(rows).zip(&present).filter(|(_, there)| **there)
+            {
+                let known = source.get(row).is_some();
+                *value = flag.scale.standardize(f64::from(u8::from(known)));
+            }
+        }
         if let Some(scale) = self.present {
-            for (value, &present) in x.column_mut(self.kept.len()).iter_mut().zip(&present) {
+            let last = self.width() - 1;
+            for (value, &present) in x.column_mut(last).iter_mut().zip(&present) {
                 *value = scale.standardize(if present { 1.0 } else { 0.0 });
             }
         }
@@ -252,7 +273,7 @@ fn fit_modality(
     }
     let mut present = vec![0.0; rows.len()];
     let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-    for column in columns {
+    for column in &columns {
         let name = column.name();
         if name == flag_name(modality) {
             return Err(Undefined::ReservedColumn { column: name });
@@ -269,7 +290,11 @@ fn fit_modality(
             None => dropped.push(DroppedColumn { name, reason: why_dropped(&values) }),
         }
     }
-    Ok(ModalityColumns { name: modality.to_owned(), kept, dropped, present: Scale::of(&present) })
+    let measured = rows.iter().zip(&present).filter(|&(_, &present)| present > 0.0);
+    let measured: Vec<usize> = measured.map(|(&row, _)| row).collect();
+    let known = known::fit(&columns, &measured);
+    let present = Scale::of(&present);
+    Ok(ModalityColumns { name: modality.to_owned(), kept, dropped, known, present })
 }
 
 fn why_dropped(values: &[f64]) -> String {
@@ -459,6 +484,36 @@ mod tests {
         assert_eq!(block.x[[0, 2]], flag.standardize(1.0));
         // Nobody lacks the other modality, so it needs no flag.
         assert_eq!(design.blocks[1].names, ["c.age"]);
+    }
+
+    #[test]
+    fn a_column_that_many_lack_brings_a_flag_shared_by_its_pattern() {
+        // 100 patients; the last ten lack the modality; every third of the others has no stage.
+        let staged = |row: usize| row < 90 && !row.is_multiple_of(3);
+        let values = |has: &dyn Fn(usize) -> bool| -> Vec<Option<f32>> {
+            let value = |row: u8| f32::from(row % 5);
+            (0..100_u8).map(|row| has(usize::from(row)).then(|| value(row))).collect()
+        };
+        let (age, stage) = (values(&|row| row < 90), values(&staged));
+        let rare = values(&|row| row < 90 && row != 4);
+        let cohort = cohort(&[
+            ("c.age", &age),
+            ("c.stage=I", &stage),
+            ("c.stage=II", &stage),
+            ("c.rare", &rare),
+        ]);
+        let preprocessing = fit(&cohort, &["c"]).unwrap();
+        let modality = &preprocessing.modalities[0];
+        let scale = Scale { mean: 60.0 / 90.0, sd: modality.known[0].scale.sd };
+        assert_eq!(
+            modality.known,
+            [KnownFlag { column: "c.stage=I".to_owned(), columns: 2, scale }]
+        );
+        let design = preprocessing.apply(&cohort, &[0, 1, 95]).unwrap();
+        let block = &design.blocks[0];
+        assert_eq!(block.names[4..], ["c.stage.known", "c.present"]);
+        let expected = [scale.standardize(0.0), scale.standardize(1.0), 0.0];
+        assert_eq!(block.x.column(4).to_vec(), expected);
     }
 
     #[test]

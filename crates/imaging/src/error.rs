@@ -93,6 +93,14 @@ pub enum Error {
         /// Slice.
         z: usize,
     },
+    /// The image's intensities do not allow a step of its preparation.
+    #[error("{step}: {problem}")]
+    Preparation {
+        /// The setting that asks for the step.
+        step: &'static str,
+        /// What was expected and found, and what to do.
+        problem: String,
+    },
     /// A setting is out of its range, or two settings exclude each other.
     #[error("imaging setting {0}")]
     Settings(String),
@@ -119,7 +127,10 @@ impl Error {
             | Self::OneVoxelMask
             | Self::GeometryMismatch { .. }
             | Self::OutsideImage { .. } => mask,
-            Self::NotFinite { .. } | Self::TooManyLevels { .. } | Self::EmptyIntensityMask => image,
+            Self::NotFinite { .. }
+            | Self::TooManyLevels { .. }
+            | Self::EmptyIntensityMask
+            | Self::Preparation { .. } => image,
             other => return other,
         };
         Self::Within { path: path.to_owned(), problem: Box::new(self) }

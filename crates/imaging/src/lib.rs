@@ -19,6 +19,7 @@ mod onto_grid;
 pub mod picture;
 mod processing;
 mod radiomics;
+mod registration;
 mod settings;
 mod vector;
 mod volume;
@@ -34,11 +35,15 @@ pub use inspect::{
 };
 pub use nifti::{read_nifti, read_nifti_mask, read_nifti_region, read_nifti_volume};
 pub use onto_grid::onto_grid;
-pub use processing::{ProcessedImage, process_image};
+pub use processing::{
+    LogBiasField, ProcessedImage, log_bias_field, otsu_threshold, prepare_image, process_image,
+    resample_image,
+};
 pub use radiomics::features;
+pub use registration::{Transform, register, resample_mask_onto, resample_onto};
 pub use settings::{
-    Aggregation, Binning, Boundary, Family, Filter, ImagingSettings, Interpolation, PetUnit,
-    SliceGaps, Standard, Tilt,
+    Aggregation, BiasField, Binning, Boundary, Denoise, Extent, Family, Filter, ImagingSettings,
+    Interpolation, Normalize, PetUnit, Register, SliceGaps, Standard, Tilt, TransformKind,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 

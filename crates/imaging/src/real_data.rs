@@ -8,6 +8,8 @@ use ndarray::Array3;
 
 use super::*;
 
+mod preparation;
+
 /// The IBSI's data sets (`theibsi/data_sets`).
 pub(crate) fn ibsi() -> Option<PathBuf> {
     imaging("ibsi")

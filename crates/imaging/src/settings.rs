@@ -4,9 +4,11 @@ use crate::Error;
 
 mod choices;
 mod dicom;
+mod preparation;
 
 pub use choices::{Aggregation, Boundary, Family, Filter, Interpolation, Standard};
 pub use dicom::{PetUnit, SliceGaps, Tilt};
+pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
 
 /// How a region is chosen, prepared and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,16 @@ pub struct ImagingSettings {
     pub padding_value: Option<f64>,
     /// By whose definitions features are computed.
     pub standard: Standard,
+    /// N4 correction of the image's bias field: the first step of all.
+    pub bias_field: Option<BiasField>,
+    /// Taking out noise, after the bias field.
+    pub denoise: Option<Denoise>,
+    /// Intensities beyond `[low, high]`, in the image's unit, are set to them, after denoising.
+    pub window: Option<[f64; 2]>,
+    /// Bringing intensities onto one scale, after the window.
+    pub normalize: Option<Normalize>,
+    /// Bringing image and mask onto a reference, after normalization and before resampling.
+    pub register: Option<Register>,
     /// The voxel spacing in mm to resample to: x, y and z, or x and y alone to keep the slices;
     /// `None` keeps the image's own.
     pub resample_mm: Option<Vec<f64>>,
@@ -128,6 +140,7 @@ impl ImagingSettings {
         }
         self.check_region_threshold()?;
         self.check_dicom()?;
+        self.check_preparation()?;
         self.check_processing()?;
         if let Some(filter) = &self.filter {
             filter.check(self.filter_in_slices)?;

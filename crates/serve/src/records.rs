@@ -473,6 +473,7 @@ mod tests {
                 name: format!("{name}.constant"),
                 reason: "constant".to_owned(),
             }],
+            known: vec![],
             present: None,
         };
         Columns::new(&Preprocessing {

@@ -1,15 +1,21 @@
-use ndarray::Array3;
+use std::borrow::Cow;
 
-use super::interpolate::{Grid, Points};
-use crate::{Boundary, Error, Geometry, ImagingSettings, Mask, Volume};
+use ndarray::Array3;
+use rayon::prelude::*;
+
+use super::interpolate::{Points, along};
+use crate::{Boundary, Error, Geometry, ImagingSettings, Interpolation, Mask, Volume};
 
 /// What is resampled beyond the region's bounding box: a peak of local intensity looks 6.2 mm far.
 const MARGIN_MM: f64 = 7.0;
 /// Voxels of the image kept beyond the outermost one used. A spline forgets a voxel by a factor of
 /// 3.7 at each step, so that nothing is left of the cut after so many.
 const SPLINE_REACH: usize = 32;
-/// The most voxels that a resampled region may have: 2 GiB of them in f64.
+/// The most voxels that a resampled region may have: 1 GiB of them in f32.
 const MAX_VOXELS: f64 = (1_u64 << 28) as f64;
+
+/// Why an array of interpolated voxels fits its grid.
+const ARRAY: &str = "as many values as the points of the axes";
 
 /// One axis: the part of the image that is read, and the points that are wanted of it.
 struct Axis {
@@ -36,35 +42,68 @@ pub(super) fn resample(
         let margin_mm = if whole { f64::INFINITY } else { MARGIN_MM + reach };
         plan([low[axis], high[axis]], volume.geometry.size[axis], [old, new], margin_mm)
     });
-    // Axis by axis the image may be larger in between than before and after.
+    check_size(&axes)?;
+    let geometry = resampled_geometry(&volume.geometry, &axes);
+    let mut intensities = interpolated(&axes, settings.interpolation, part(&volume.voxels, &axes));
+    if settings.round_intensities {
+        intensities.par_iter_mut().for_each(|value| *value = value.round());
+    }
+    let inside = part(&mask.voxels, &axes);
+    let covered = inside.iter().map(|&inside| f32::from(u8::from(inside))).collect();
+    let shares = interpolated(&axes, settings.mask_interpolation, Cow::Owned(covered));
+    // Rounding may leave a share of one half a hair below it.
+    let threshold = settings.mask_threshold.unwrap_or(0.5) - 1e-6;
+    let inside = shares.into_iter().map(|share| f64::from(share) >= threshold).collect();
+    let voxels = Array3::from_shape_vec(geometry.shape(), inside).expect(ARRAY);
+    Ok((on_grid(volume, geometry, intensities), Mask { voxels, geometry }))
+}
+
+/// Gives a whole image at another spacing in mm, for x, y and z or for x and y alone. Both grids
+/// share their center, and the new one is as large as the old one or larger by a part of a voxel
+/// (IBSI 2.4). Beyond the edge the image goes on with its last voxel.
+///
+/// # Errors
+/// When the spacing is not positive, or the image would be too large for memory.
+pub fn resample_image(
+    volume: &Volume,
+    spacing_mm: &[f64],
+    interpolation: Interpolation,
+) -> Result<Volume, Error> {
+    let settings =
+        ImagingSettings { resample_mm: Some(spacing_mm.to_vec()), ..ImagingSettings::default() };
+    settings.binning()?;
+    let axes: [Axis; 3] = std::array::from_fn(|axis| {
+        let size = volume.geometry.size[axis];
+        let old = volume.geometry.spacing_mm[axis];
+        let new = spacing_mm.get(axis).copied().unwrap_or(old);
+        plan([0, size - 1], size, [old, new], f64::INFINITY)
+    });
+    check_size(&axes)?;
+    let geometry = resampled_geometry(&volume.geometry, &axes);
+    let intensities = interpolated(&axes, interpolation, part(&volume.voxels, &axes));
+    Ok(on_grid(volume, geometry, intensities))
+}
+
+/// Axis by axis an image may be larger in between than before and after.
+fn check_size(axes: &[Axis; 3]) -> Result<(), Error> {
     let wanted: f64 = axes.iter().map(|axis| axis.points.count.max(axis.length) as f64).product();
     if wanted > MAX_VOXELS {
         return Err(Error::Settings(format!(
             "resample_mm gives {wanted} voxels, expected at most {MAX_VOXELS}: choose larger edges"
         )));
     }
-    let geometry = resampled_geometry(&volume.geometry, &axes);
-    let intensities =
-        interpolated(&axes, settings.interpolation, |position| f64::from(volume.voxels[position]));
-    let shares = interpolated(&axes, settings.mask_interpolation, |position| {
-        if mask.voxels[position] { 1.0 } else { 0.0 }
-    });
-    // Rounding may leave a share of one half a hair below it.
-    let threshold = settings.mask_threshold.unwrap_or(0.5) - 1e-9;
-    let round = |value: f64| if settings.round_intensities { value.round() } else { value };
-    #[expect(clippy::cast_possible_truncation, reason = "intensities are stored as float32")]
-    let voxels = intensities.into_iter().map(|value| round(value) as f32).collect();
-    let inside = shares.into_iter().map(|share| share >= threshold).collect();
-    let array = "as many values as the points of the axes";
-    let volume = Volume {
-        voxels: Array3::from_shape_vec(geometry.shape(), voxels).expect(array),
+    Ok(())
+}
+
+/// An image with other voxels.
+fn on_grid(volume: &Volume, geometry: Geometry, intensities: Vec<f32>) -> Volume {
+    Volume {
+        voxels: Array3::from_shape_vec(geometry.shape(), intensities).expect(ARRAY),
         geometry,
         modality: volume.modality.clone(),
         unit: volume.unit.clone(),
         frame_of_reference: volume.frame_of_reference.clone(),
-    };
-    let voxels = Array3::from_shape_vec(geometry.shape(), inside).expect(array);
-    Ok((volume, Mask { voxels, geometry }))
+    }
 }
 
 /// The voxels that the margin is.
@@ -105,25 +144,31 @@ fn resampled_geometry(old: &Geometry, axes: &[Axis; 3]) -> Geometry {
     }
 }
 
-/// Reads a part of an array, whose positions are (z, y, x), and interpolates it axis by axis.
-fn interpolated(
-    axes: &[Axis; 3],
-    method: crate::Interpolation,
-    value: impl Fn([usize; 3]) -> f64,
-) -> Vec<f64> {
-    let [x, y, z] = axes;
-    let mut values = Vec::with_capacity(x.length * y.length * z.length);
-    for slice in z.start..z.start + z.length {
-        for row in y.start..y.start + y.length {
-            values.extend((x.start..x.start + x.length).map(|column| value([slice, row, column])));
+/// The part of an array that the axes read, x fastest; borrowed where it is the whole.
+fn part<'a, T: Copy>(voxels: &'a Array3<T>, axes: &[Axis; 3]) -> Cow<'a, [T]> {
+    let [x, y, z] = axes.each_ref().map(|axis| axis.start..axis.start + axis.length);
+    let part = voxels.slice(ndarray::s![z, y, x]);
+    match (part.dim() == voxels.dim(), voxels.as_slice()) {
+        (true, Some(whole)) => Cow::Borrowed(whole),
+        _ => Cow::Owned(part.iter().copied().collect()),
+    }
+}
+
+/// Interpolates axis by axis: first those that become shorter, so that the array is never larger
+/// than before or after.
+fn interpolated(axes: &[Axis; 3], method: Interpolation, values: Cow<'_, [f32]>) -> Vec<f32> {
+    let mut values = values;
+    let mut size = axes.each_ref().map(|axis| axis.length);
+    let growth = |axis: &usize| axes[*axis].points.count as f64 / axes[*axis].length as f64;
+    let mut order = [0, 1, 2];
+    order.sort_by(|a, b| growth(a).total_cmp(&growth(b)));
+    for axis in order {
+        let points = axes[axis].points;
+        let whole = Points { first: 0.0, step: 1.0, count: size[axis] };
+        if points != whole {
+            values = Cow::Owned(along(&values, size, axis, points, method));
+            size[axis] = points.count;
         }
     }
-    let mut grid = Grid { size: [x.length, y.length, z.length], values };
-    for (number, axis) in axes.iter().enumerate() {
-        let whole = Points { first: 0.0, step: 1.0, count: axis.length };
-        if axis.points != whole {
-            grid = grid.along(number, axis.points, method);
-        }
-    }
-    grid.values
+    values.into_owned()
 }

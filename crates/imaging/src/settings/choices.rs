@@ -9,7 +9,8 @@ pub enum Interpolation {
     /// Bilinear or trilinear.
     #[default]
     Linear,
-    /// Bicubic or tricubic, by cubic B-splines through every voxel.
+    /// Bicubic or tricubic, by cubic B-splines through every voxel; `b_spline` is the same.
+    #[serde(alias = "b_spline")]
     Cubic,
 }
 

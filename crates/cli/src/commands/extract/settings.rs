@@ -78,6 +78,7 @@ impl Settings {
             Self::Maf(settings) => settings.variants.paths_mut().collect(),
             Self::Expression(settings) => settings.gene_sets.iter_mut().collect(),
             Self::Genotype(settings) => settings.scores.iter_mut().collect(),
+            Self::Dicom(settings) | Self::Nifti(settings) => settings.paths_mut().collect(),
             _ => Vec::new(),
         }
     }
