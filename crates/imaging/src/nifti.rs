@@ -75,13 +75,12 @@ pub fn read_nifti_mask(path: &Path, label: Option<u32>) -> Result<Mask, Error> {
 /// value is further than a thousandth from a whole number and there is no threshold.
 pub fn read_nifti_region(path: &Path, settings: &ImagingSettings) -> Result<Mask, Error> {
     let (geometry, values) = read(path, ("mask_volume", settings.mask_volume), |value| value)?;
-    let inside = match settings.region_threshold {
-        Some(threshold) => values.iter().map(|&value| value >= threshold).collect(),
-        None => {
-            let wanted = chosen_label(&values, &geometry, settings.label)
-                .map_err(|problem| Error::Region { path: path.to_owned(), problem })?;
-            values.iter().map(|value| (value - wanted).abs() <= OFF_LABEL).collect()
-        }
+    let inside = if let Some(threshold) = settings.region_threshold {
+        values.iter().map(|&value| value >= threshold).collect()
+    } else {
+        let wanted = chosen_label(&values, &geometry, settings.label)
+            .map_err(|problem| Error::Region { path: path.to_owned(), problem })?;
+        values.iter().map(|value| (value - wanted).abs() <= OFF_LABEL).collect()
     };
     Ok(Mask { voxels: into_grid(inside, &geometry), geometry })
 }
@@ -112,10 +111,10 @@ fn chosen_label(values: &[f64], geometry: &Geometry, label: Option<u32>) -> Resu
 /// The labels that occur beside the background, ascending.
 fn labels_of(values: &[f64], geometry: &Geometry) -> Result<Vec<f64>, String> {
     let mut labels: Vec<f64> = Vec::new();
-    let mut last = 0.0;
+    let mut last = 0.0_f64;
     for (index, &value) in values.iter().enumerate() {
         // Neighbors mostly have the same value.
-        if value.is_nan() || value == 0.0 || value == last {
+        if value.is_nan() || value == 0.0 || value.to_bits() == last.to_bits() {
             continue;
         }
         // Adding zero turns a negative zero into a plain one.

@@ -28,17 +28,17 @@ pub(super) fn choose(
         };
     };
     let lower = choice.to_lowercase();
-    let rules: [&dyn Fn(u32, &str) -> bool; 4] = [
+    let rules: [Rule; 4] = [
         &|_, name| name.trim() == choice,
         &|_, name| name.trim().to_lowercase() == lower,
         &|number, _| choice.parse() == Ok(number),
         &|_, name| lower.contains(['*', '?']) && fits(&lower, &name.trim().to_lowercase()),
     ];
-    let found = rules.iter().map(|rule| {
+    let mut found = rules.iter().map(|rule| {
         let fitting = all.iter().filter(|&&index| rule(regions[index].0, regions[index].1));
         fitting.copied().collect::<Vec<_>>()
     });
-    match found.filter(|found| !found.is_empty()).next().as_deref() {
+    match found.find(|found| !found.is_empty()).as_deref() {
         Some(&[index]) => Ok(index),
         None => Err(format!("holds no {what} `{choice}`; it has {}", listed(&all))),
         Some(several) => Err(format!(
@@ -48,6 +48,9 @@ pub(super) fn choose(
         )),
     }
 }
+
+/// Whether a number and name are what was asked for.
+type Rule<'a> = &'a dyn Fn(u32, &str) -> bool;
 
 /// Whether a name fits a pattern with `*` and `?`.
 fn fits(pattern: &str, name: &str) -> bool {

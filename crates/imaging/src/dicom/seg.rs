@@ -99,15 +99,15 @@ impl<'a> Segmentation<'a> {
         let mut own = Vec::new();
         let mut places: BTreeMap<[i64; 3], usize> = BTreeMap::new();
         for (number, frame) in self.frames.iter().enumerate() {
-            let placed = self
+            let found = self
                 .geometry(frame, segment)
                 .map_err(|problem| format!("frame {}: {problem}", number + 1))?;
-            let Some(geometry) = placed else { continue };
-            if let Some(other) = places.insert(micrometers(geometry.origin_mm), number) {
+            let Some(geometry) = found else { continue };
+            if let Some(earlier) = places.insert(micrometers(geometry.origin_mm), number) {
                 return Err(format!(
                     "frames {} and {} show the segment at one place: several points in time or \
                      other dimensions cannot be told apart",
-                    other + 1,
+                    earlier + 1,
                     number + 1
                 ));
             }

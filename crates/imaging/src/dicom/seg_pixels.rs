@@ -129,7 +129,11 @@ impl<'a> Pixels<'a> {
                 let least = threshold.unwrap_or(HALF) * maximum;
                 values.iter().map(|&value| f64::from(value) >= least).collect()
             }
-            _ => values.iter().map(|&value| f64::from(value) == f64::from(segment)).collect(),
+            // Whole numbers of 16 bits at most, which float32 holds exactly.
+            _ => values
+                .iter()
+                .map(|&value| (f64::from(value) - f64::from(segment)).abs() < 0.5)
+                .collect(),
         })
     }
 }

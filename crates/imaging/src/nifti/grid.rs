@@ -95,6 +95,7 @@ impl Header {
     }
 
     /// The affine of the qform.
+    #[expect(clippy::many_single_char_names, reason = "the names that `nifti1.h` has")]
     fn quaternion_rows(&self) -> [[f64; 4]; 3] {
         let [b, c, d, ..] = self.quaternion;
         let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();

@@ -123,7 +123,7 @@ impl Kind {
         match (field(4), field(344)) {
             (Some(magic @ (b"n+2\0" | b"ni2\0")), _) => Ok(Self {
                 version: 2,
-                big_endian: length(true) == NIFTI_2_BYTES as i32,
+                big_endian: length(true) == 540,
                 single_file: magic[1] == b'+',
             }),
             (_, Some(magic @ (b"n+1\0" | b"ni1\0"))) => {
@@ -132,7 +132,7 @@ impl Kind {
                 let big_endian = (1..=7).contains(&dimensions);
                 Ok(Self { version: 1, big_endian, single_file: magic[1] == b'+' })
             }
-            _ if [true, false].map(length).contains(&(NIFTI_1_BYTES as i32)) => Err(
+            _ if [true, false].map(length).contains(&348) => Err(
                 "is ANALYZE 7.5, which does not say where the patient's left is: convert it to \
                  NIfTI with the orientation known"
                     .to_owned(),

@@ -54,7 +54,7 @@ pub(super) struct Side {
 impl Plane {
     /// The planes of a volume's axes, each the nearest to one of the body's.
     pub(super) fn shown(self, geometry: &Geometry) -> Shown {
-        let axes = body_axes(geometry);
+        let of_body = body_axes(geometry);
         // Along LPS: which body axis runs to the right, which down, and whether against its sign.
         let (right, down, through) = match self {
             Self::Axial => ((0, false), (1, false), 2),
@@ -62,13 +62,13 @@ impl Plane {
             Self::Sagittal => ((1, false), (2, true), 0),
         };
         let side = |(body, against): (usize, bool)| {
-            let axis = axes[body];
+            let axis = of_body[body];
             let grows = geometry.direction[axis][body] > 0.0;
             let [low, high] = [['R', 'L'], ['A', 'P'], ['I', 'S']][body];
             let letters = if against { [high, low] } else { [low, high] };
             Side { axis, is_turned: grows == against, letters }
         };
-        Shown { right: side(right), down: side(down), through: axes[through] }
+        Shown { right: side(right), down: side(down), through: of_body[through] }
     }
 }
 
