@@ -11,6 +11,8 @@ use oncoweave_core::Feature;
 
 mod dicom;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod nifti;
 mod processing;
 mod radiomics;
