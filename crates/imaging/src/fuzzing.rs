@@ -7,8 +7,9 @@ use ndarray::Array3;
 
 use crate::picture::{Plane, View, display_window, slice_picture};
 use crate::{
-    Error, Geometry, ImagingSettings, Mask, Volume, inspect_image, onto_grid, read_nifti_region,
-    read_nifti_volume, read_rtstruct, read_seg,
+    Error, Geometry, ImagingSettings, Mask, PetUnit, SliceGaps, Tilt, Volume, inspect_image,
+    onto_grid, read_nifti_region, read_nifti_volume, read_rtstruct, read_seg, read_series,
+    survey_dicom_folder,
 };
 
 /// A NIfTI image, compressed or not; what can be read can be drawn.
@@ -103,4 +104,32 @@ fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     fs_err::write(&path, bytes).expect("the temporary folder can be written to");
     read(&path);
     fs_err::remove_file(&path).expect("the file was there before");
+}
+
+/// A DICOM file, alone in its folder: what it holds, and its pixels.
+pub fn dicom(bytes: &[u8]) {
+    with_folder("dicom", |folder| {
+        // Without a name of a DICOM file it may also be none.
+        if fs_err::write(folder.join("file.dcm"), bytes).is_err() {
+            return;
+        }
+        let _ = survey_dicom_folder(folder);
+        let settings = ImagingSettings {
+            volume: Some(1),
+            slice_gaps: SliceGaps::Interpolate,
+            tilt: Tilt::Resample,
+            pet_unit: PetUnit::SuvBw,
+            padding_value: Some(0.0),
+            ..ImagingSettings::default()
+        };
+        let _ = read_series(folder, &settings);
+    });
+}
+
+/// Calls a reader with an empty folder of the process's own.
+fn with_folder(name: &str, read: impl FnOnce(&Path)) {
+    let folder = env::temp_dir().join(format!("oncoweave-{name}-{}", process::id()));
+    if fs_err::create_dir_all(&folder).is_ok() {
+        read(&folder);
+    }
 }

@@ -42,8 +42,7 @@ fn from_base64(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Every compression against what CharLS, OpenJPEG, OpenJPH, libjpeg-turbo and pydicom make of the
-/// same frame.
+/// Every compression against what other decoders make of the same frame.
 #[test]
 fn every_codec_gives_the_pixels_of_other_decoders() {
     let identity = Rescale::Linear { slope: 1.0, intercept: 0.0 };

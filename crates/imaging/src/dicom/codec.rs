@@ -11,7 +11,7 @@ use super::jpeg2000;
 /// How the pixels of a file are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
-    /// PackBits by byte planes (PS3.5 annex G).
+    /// Runs of bytes, by byte planes (PS3.5 annex G).
     Rle,
     /// Baseline, extended (8 and 12 bits) and lossless (ITU-T T.81).
     Jpeg,

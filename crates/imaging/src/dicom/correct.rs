@@ -21,17 +21,14 @@ fn straightened(slices: &Array3<f32>, shifts: &[[f64; 2]], size: [usize; 3]) -> 
     let least = slices.iter().copied().fold(f32::INFINITY, f32::min);
     let mut moved = Array3::from_elem((shifts.len(), size[1], size[0]), least);
     let parts: Vec<_> = moved.outer_iter_mut().zip(slices.outer_iter()).zip(shifts).collect();
-    parts.into_par_iter().for_each(|((to, from), &shift)| move_slice(to, from, shift));
+    parts.into_par_iter().for_each(|((to, from), &shift)| move_slice(to, &from, shift));
     moved
 }
 
-fn move_slice(mut to: ArrayViewMut2<f32>, from: ArrayView2<f32>, [x, y]: [f64; 2]) {
+fn move_slice(mut to: ArrayViewMut2<f32>, from: &ArrayView2<f32>, [x, y]: [f64; 2]) {
     let (rows, columns) = from.dim();
     for ((row, column), value) in to.indexed_iter_mut() {
-        let (row, down) = match split(row as f64 - y, rows) {
-            Some(place) => place,
-            None => continue,
-        };
+        let Some((row, down)) = split(row as f64 - y, rows) else { continue };
         let Some((column, right)) = split(column as f64 - x, columns) else { continue };
         let at = |row: usize, column: usize| from[[row.min(rows - 1), column.min(columns - 1)]];
         let upper = mix(at(row, column), at(row, column + 1), right);

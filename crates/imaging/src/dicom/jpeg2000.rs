@@ -59,13 +59,11 @@ fn high_throughput(stream: &[u8], size: &Size) -> Result<Vec<i32>, String> {
     let decoded = image.decode_native().map_err(|error| error.to_string())?;
     // The decoder raises samples by half their range, which only unsigned ones were lowered by.
     let raised = if size.signed { 1 << (size.bits - 1) } else { 0 };
-    Ok(match decoded.bytes_per_sample {
-        1 => decoded.data.iter().map(|&byte| i32::from(byte) - raised).collect(),
-        _ => {
-            let words = decoded.data.as_chunks::<2>().0.iter();
-            words.map(|&pair| i32::from(u16::from_le_bytes(pair)) - raised).collect()
-        }
-    })
+    if decoded.bytes_per_sample == 1 {
+        return Ok(decoded.data.iter().map(|&byte| i32::from(byte) - raised).collect());
+    }
+    let words = decoded.data.as_chunks::<2>().0.iter();
+    Ok(words.map(|&pair| i32::from(u16::from_le_bytes(pair)) - raised).collect())
 }
 
 impl Size {

@@ -119,7 +119,7 @@ impl Bytes<'_> {
             return Err(Stop::Broken);
         }
         // The values of private elements are never read.
-        if is_sequence(element) && length > 0 && element.tag.group() % 2 == 0 {
+        if is_sequence(element) && length > 0 && element.tag.group().is_multiple_of(2) {
             return self.items_end(element.value, Some(end), syntax, depth);
         }
         Ok(end)
@@ -211,7 +211,7 @@ fn is_of_use(tag: Tag) -> bool {
     match (tag.group(), tag.element()) {
         (0x0009, element) => element == 0x0010 || element == 0x100d,
         (0x7053, _) => true,
-        (group, _) => group % 2 == 0 && !matches!(group >> 8, 0x50 | 0x60),
+        (group, _) => group.is_multiple_of(2) && !matches!(group >> 8, 0x50 | 0x60),
     }
 }
 

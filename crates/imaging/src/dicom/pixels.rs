@@ -269,7 +269,9 @@ impl Rescale {
                 Self::Linear { slope: factor * slope, intercept: factor * intercept }
             }
             Self::Table { first, mut values } => {
-                values.iter_mut().for_each(|value| *value = single(factor * f64::from(*value)));
+                for value in &mut values {
+                    *value = single(factor * f64::from(*value));
+                }
                 Self::Table { first, values }
             }
         }

@@ -199,21 +199,20 @@ fn summary(stack: &Stack, headers: &[Header]) -> String {
     let first = &stack.planes[0];
     let [rows_mm, columns_mm] = first.pixel_spacing_mm;
     let count = stack.planes.len();
-    let mut summary = format!(
-        "{count} {} slice{} of {} x {} pixels of {columns_mm:.2} x {rows_mm:.2} mm",
+    let differs_by = stack.differs_by.as_ref().map_or_else(String::new, |it| format!(" with {it}"));
+    let files = if count <= 3 {
+        let paths = stack.planes.iter().map(|plane| headers[plane.file].path.as_path());
+        format!(" ({})", listed(paths))
+    } else {
+        String::new()
+    };
+    format!(
+        "{count} {} slice{} of {} x {} pixels of {columns_mm:.2} x {rows_mm:.2} mm{differs_by}{files}",
         first.name(),
         if count == 1 { "" } else { "s" },
         first.columns,
         first.rows
-    );
-    if let Some(value) = &stack.differs_by {
-        summary += &format!(" with {value}");
-    }
-    if count <= 3 {
-        let files = stack.planes.iter().map(|plane| headers[plane.file].path.as_path());
-        summary += &format!(" ({})", listed(files));
-    }
-    summary
+    )
 }
 
 /// The unit vectors along a row and down a column.
