@@ -78,7 +78,7 @@ pub fn read_nifti_region(path: &Path, settings: &ImagingSettings) -> Result<Mask
     let inside = if let Some(threshold) = settings.region_threshold {
         values.iter().map(|&value| value >= threshold).collect()
     } else {
-        let wanted = chosen_label(&values, &geometry, settings.label)
+        let wanted = chosen_label(&values, &geometry, settings.label())
             .map_err(|problem| Error::Region { path: path.to_owned(), problem })?;
         values.iter().map(|value| (value - wanted).abs() <= OFF_LABEL).collect()
     };

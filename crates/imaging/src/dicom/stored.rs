@@ -45,7 +45,16 @@ pub(super) fn stored(header: &Header, encoding: &Encoding) -> Result<Stored, Err
             Ok(Stored::Encapsulated { codec, frames })
         }
         (None, Some(length)) => {
-            native(header, pixels, length, count as u64 * encoding.frame_bytes())
+            let stored = native(header, pixels, length, count as u64 * encoding.frame_bytes())?;
+            let swaps_words = matches!(stored, Stored::Native { swap: Some(2), .. });
+            if swaps_words && !encoding.frame_bytes().is_multiple_of(2) {
+                return Err(in_header(
+                    "holds big-endian words that are parted between frames: convert it to explicit \
+                     little endian first"
+                        .to_owned(),
+                ));
+            }
+            Ok(stored)
         }
         (Some(_), Some(_)) => Err(in_header(format!(
             "states {} and its pixels are not compressed; export it again",
