@@ -3,7 +3,7 @@
 
 use std::{env, error::Error, path::Path};
 
-use oncoweave_imaging::{read_dicom_folder, read_nifti_mask};
+use oncoweave_imaging::{ImagingSettings, read_dicom_folder, read_nifti_mask};
 
 #[expect(clippy::print_stdout, reason = "the comparison is what this program gives")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [folder, mask] = arguments.as_slice() else {
         return Err("usage: compare_masks FOLDER MASK".into());
     };
-    let (volume, drawn) = read_dicom_folder(Path::new(folder), None)?;
+    let (volume, drawn) = read_dicom_folder(Path::new(folder), &ImagingSettings::default())?;
     let twin = read_nifti_mask(Path::new(mask), None)?;
     if !drawn.geometry.matches(&twin.geometry) {
         return Err(

@@ -43,13 +43,24 @@ pub enum Error {
     },
     /// Image and mask are not on the same grid.
     #[error(
-        "the mask is not on the image's grid: image {image}; mask {mask}; resample the mask onto the image first"
+        "the mask is not on the image's grid: {}; image {image}; mask {mask}; set resample_mask = true, or resample the mask onto the image first",
+        .image.differences(.mask)
     )]
     GeometryMismatch {
         /// The image's grid.
         image: Box<Geometry>,
         /// The mask's grid.
         mask: Box<Geometry>,
+    },
+    /// The mask marks what the image does not show.
+    #[error(
+        "{outside} of the mask's {marked} voxels lie outside the image: the image lacks slices, or the mask is that of another"
+    )]
+    OutsideImage {
+        /// Voxels of the mask outside the image.
+        outside: usize,
+        /// All that it marks.
+        marked: usize,
     },
     /// What is wrong with an examination, and where it lies.
     #[error("{}: {problem}", .path.display())]
@@ -137,7 +148,8 @@ impl Error {
             Self::EmptyMask
             | Self::OneVoxelMask
             | Self::SmallRegion { .. }
-            | Self::GeometryMismatch { .. } => mask,
+            | Self::GeometryMismatch { .. }
+            | Self::OutsideImage { .. } => mask,
             Self::NotFinite { .. }
             | Self::TooManyLevels { .. }
             | Self::EmptyIntensityMask

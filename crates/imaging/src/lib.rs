@@ -14,7 +14,12 @@ use oncoweave_core::Feature;
 mod dicom;
 mod error;
 mod fourier;
+#[doc(hidden)]
+pub mod fuzzing;
+mod inspect;
 mod nifti;
+mod onto_grid;
+pub mod picture;
 mod processing;
 mod pyradiomics;
 mod radiomics;
@@ -24,9 +29,17 @@ mod vector;
 mod volume;
 mod wavelets;
 
-pub use dicom::{read_dicom_folder, read_rtstruct, read_seg, read_series};
+pub use dicom::{
+    ObjectSurvey, RegionsSurvey, SeriesSurvey, Survey, VolumeSurvey, read_dicom_folder,
+    read_rtstruct, read_seg, read_series, survey_dicom_folder,
+};
 pub use error::Error;
-pub use nifti::{read_nifti, read_nifti_mask};
+pub use inspect::{
+    ImageFormat, ImageInspection, ImageSummary, Inspected, RegionSummary, image_format,
+    inspect_image,
+};
+pub use nifti::{read_nifti, read_nifti_mask, read_nifti_region, read_nifti_volume};
+pub use onto_grid::onto_grid;
 pub use processing::{
     LogBiasField, ProcessedImage, log_bias_field, otsu_threshold, patches, prepare_image,
     process_image, resample_image,
@@ -37,7 +50,8 @@ pub use registration::{Transform, register, resample_mask_onto, resample_onto};
 pub use settings::{
     Aggregation, BiasField, Binning, Boundary, Center, ChannelSlices, Denoise, Extent, Family,
     Filter, ImageChoice, ImagingSettings, Interpolation, NonseparableWavelet, Normalization,
-    Normalize, PatchSettings, Plane, Pooling, Register, Slices, Standard, TransformKind,
+    Normalize, PatchSettings, PetUnit, Plane, Pooling, Register, SliceGaps, Slices, Standard, Tilt,
+    TransformKind,
 };
 pub use volume::{Geometry, Mask, Volume, check_pair};
 
@@ -61,7 +75,7 @@ pub fn dicom_features_and_patches(
     patch: Option<&PatchSettings>,
 ) -> Result<(Vec<Feature>, Option<ArrayD<f32>>), Error> {
     settings.binning()?;
-    let (volume, mask) = read_dicom_folder(folder, settings.roi.as_deref())?;
+    let (volume, mask) = read_dicom_folder(folder, settings)?;
     features_and_patches(&volume, &mask, settings, patch)
         .map_err(|error| error.within(folder, folder))
 }
@@ -90,10 +104,12 @@ pub fn nifti_features_and_patches(
     patch: Option<&PatchSettings>,
 ) -> Result<(Vec<Feature>, Option<ArrayD<f32>>), Error> {
     settings.binning()?;
-    let mut volume = read_nifti(image)?;
+    let mut volume = read_nifti_volume(image, settings.volume)?;
     volume.unit = settings.unit.clone().unwrap_or_default();
-    let region = read_nifti_mask(mask, settings.label())?;
-    features_and_patches(&volume, &region, settings, patch)
+    let region = read_nifti_region(mask, settings)?;
+    let region = onto_grid(region, &volume.geometry, settings.resample_mask);
+    region
+        .and_then(|region| features_and_patches(&volume, &region, settings, patch))
         .map_err(|error| error.within(image, mask))
 }
 

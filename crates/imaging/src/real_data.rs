@@ -15,7 +15,7 @@ pub(crate) fn ibsi() -> Option<PathBuf> {
     imaging("ibsi")
 }
 
-fn imaging(set: &str) -> Option<PathBuf> {
+pub(crate) fn imaging(set: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("ONCOWEAVE_SHARED").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
         PathBuf::from,
@@ -26,6 +26,10 @@ fn imaging(set: &str) -> Option<PathBuf> {
     }
     println!("skipped: {} is not there", folder.display());
     None
+}
+
+fn chosen(roi: Option<&str>) -> ImagingSettings {
+    ImagingSettings { roi: roi.map(str::to_owned), ..ImagingSettings::default() }
 }
 
 /// Voxels inside one mask and outside the other.
@@ -40,7 +44,7 @@ fn sarcoma_masks_equal_their_nifti_twins() {
     let Some(ibsi) = ibsi() else { return };
     for (series, inside) in [("CT", 17_090), ("MR_T1", 17_090), ("PET", 555)] {
         let folder = ibsi.join("validation/dicom/STS_002").join(series);
-        let (volume, mask) = read_dicom_folder(&folder, None).unwrap();
+        let (volume, mask) = read_dicom_folder(&folder, &ImagingSettings::default()).unwrap();
         let nifti = ibsi.join("validation/nifti/STS_002");
         let twin = read_nifti_mask(&nifti.join(format!("{series}_mask.nii.gz")), None).unwrap();
         assert!(volume.geometry.matches(&twin.geometry), "{series}");
@@ -56,7 +60,7 @@ fn sarcoma_images_equal_their_nifti_twins() {
     let Some(ibsi) = ibsi() else { return };
     for (series, unit, tolerance) in [("CT", "HU", 0.0), ("PET", "GML", 1e-4)] {
         let folder = ibsi.join("validation/dicom/STS_002").join(series);
-        let volume = read_dicom_folder(&folder, None).unwrap().0;
+        let volume = read_dicom_folder(&folder, &ImagingSettings::default()).unwrap().0;
         let nifti = ibsi.join("validation/nifti/STS_002");
         let twin = read_nifti(&nifti.join(format!("{series}_image.nii.gz"))).unwrap();
         let pairs = volume.voxels.iter().zip(&twin.voxels);
@@ -73,9 +77,10 @@ fn ct_phantom_is_the_same_from_dicom_and_from_nifti() {
     let settings = ImagingSettings {
         bin_width: Some(25.0),
         unit: Some("HU".to_owned()),
+        roi: Some("gtv-1".to_owned()),
         ..ImagingSettings::default()
     };
-    let (volume, mask) = read_dicom_folder(&phantom.join("dicom"), Some("gtv-1")).unwrap();
+    let (volume, mask) = read_dicom_folder(&phantom.join("dicom"), &settings).unwrap();
     let image = phantom.join("nifti/image/phantom.nii.gz");
     let label = phantom.join("nifti/mask/mask.nii.gz");
     let twin = read_nifti(&image).unwrap();
@@ -96,7 +101,7 @@ fn ct_phantom_is_the_same_from_dicom_and_from_nifti() {
 #[test]
 fn dcmqi_segments_have_as_many_voxels_as_their_labels() {
     let Some(dcmqi) = imaging("dcmqi/segmentations") else { return };
-    let volume = read_series(&dcmqi.join("ct-3slice")).unwrap();
+    let volume = read_series(&dcmqi.join("ct-3slice"), &ImagingSettings::default()).unwrap();
     for (file, segment, inside) in [
         ("liver.dcm", None, 107_098),
         ("partial_overlaps.dcm", Some("1"), 9_602),
@@ -105,9 +110,80 @@ fn dcmqi_segments_have_as_many_voxels_as_their_labels() {
         ("partial_overlaps.dcm", Some("4"), 6_693),
         ("partial_overlaps.dcm", Some("5"), 4_713),
     ] {
-        let mask = read_seg(&dcmqi.join(file), &volume, segment).unwrap();
+        let mask = read_seg(&dcmqi.join(file), &volume, &chosen(segment)).unwrap();
         assert_eq!(mask.count(), inside, "{file} {segment:?}");
     }
+}
+
+/// Every NIfTI file of the shared data against what nibabel reads in it.
+#[test]
+fn nifti_files_are_read_as_nibabel_does() {
+    if imaging("nifti-rs").is_none() {
+        return;
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/imaging_nifti.csv");
+    let mut golden = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
+    let mut read = 0;
+    for row in golden.records().map(Result::unwrap) {
+        let (set, file) = row[0].split_once('/').unwrap();
+        let found = read_nifti_volume(&imaging(set).unwrap().join(file), Some(1));
+        if &row[1] == "refused" {
+            assert!(found.is_err(), "{}", &row[0]);
+            continue;
+        }
+        let volume = found.unwrap_or_else(|error| panic!("{error}"));
+        let numbers: Vec<f64> = row.iter().skip(2).map(|cell| cell.parse().unwrap()).collect();
+        let size = volume.geometry.size.map(|length| length as f64);
+        assert_eq!(size, numbers[..3], "{}", &row[0]);
+        for (row_number, affine) in
+            numbers[4..16].chunks(4).enumerate().filter(|_| &row[1] != "none")
+        {
+            // x and y of RAS change sign in LPS.
+            let sign = if row_number < 2 { -1.0 } else { 1.0 };
+            let Geometry { spacing_mm, direction, origin_mm, .. } = volume.geometry;
+            let ours = (0..3).map(|axis| spacing_mm[axis] * direction[axis][row_number]);
+            for (ours, nibabel) in ours.chain([origin_mm[row_number]]).zip(affine) {
+                assert!((sign * ours - nibabel).abs() < 1e-4, "{}: {ours} {nibabel}", &row[0]);
+            }
+        }
+        let values = volume.voxels.iter().map(|&value| f64::from(value)).enumerate();
+        let values: Vec<(usize, f64)> = values.filter(|(_, value)| value.is_finite()).collect();
+        let least = values.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
+        let greatest = values.iter().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = values.iter().map(|(_, value)| value).sum();
+        let ranked: f64 = values.iter().map(|(rank, value)| (rank % 97) as f64 * value).sum();
+        let size: f64 = values.iter().map(|(rank, value)| (rank % 97) as f64 * value.abs()).sum();
+        for (ours, nibabel) in [least, greatest, sum, ranked].iter().zip(&numbers[16..]) {
+            assert!((ours - nibabel).abs() <= 1e-6 * (1.0 + size), "{}: {ours} {nibabel}", &row[0]);
+        }
+        read += 1;
+    }
+    assert!(read > 50, "{read}");
+}
+
+/// The structures of rt-utils' test data against the voxels that scikit-image finds inside.
+#[test]
+fn structures_have_the_voxels_that_scikit_image_finds() {
+    let Some(folder) = imaging("rt-utils") else { return };
+    let mut volume = read_series(&folder.join("mock_data"), &ImagingSettings::default()).unwrap();
+    // They reach one slice above the two images that there are.
+    volume.geometry.size[2] = 3;
+    volume.voxels = Array3::zeros(volume.geometry.shape());
+    volume.frame_of_reference = None;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/imaging_rtstruct.csv");
+    let mut golden = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
+    let mut read = 0;
+    for row in golden.deserialize::<(String, String, usize, [usize; 3])>().map(Result::unwrap) {
+        let path = folder.parent().unwrap().join(&row.0);
+        let mask = read_rtstruct(&path, &volume, Some(&row.1)).unwrap();
+        let mut sums = [0; 3];
+        for ((z, y, x), _) in mask.voxels.indexed_iter().filter(|(_, inside)| **inside) {
+            sums = [sums[0] + x, sums[1] + y, sums[2] + z];
+        }
+        assert_eq!((mask.count(), sums), (row.2, row.3), "{} {}", row.0, row.1);
+        read += 1;
+    }
+    assert_eq!(read, 13);
 }
 
 /// An NRRD file of 16 or 32-bit whole numbers, compressed, as pyradiomics has them: its size,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, PyradiomicsParameters};
 
 mod choices;
+mod dicom;
 #[cfg(test)]
 mod filter_tests;
 mod filters;
@@ -12,6 +13,7 @@ mod patch;
 mod preparation;
 
 pub use choices::{Aggregation, Family, Interpolation, Standard};
+pub use dicom::{PetUnit, SliceGaps, Tilt};
 pub use filters::{Boundary, Filter, ImageChoice, NonseparableWavelet, Pooling};
 pub use patch::{Center, ChannelSlices, Normalization, PatchSettings, Plane, Slices};
 pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, TransformKind};
@@ -20,13 +22,40 @@ pub use preparation::{BiasField, Denoise, Extent, Normalize, Register, Transform
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImagingSettings {
-    /// The RTSTRUCT structure or SEG segment to measure, by name as the file has it or by number;
-    /// `None` takes the only one.
+    /// The RTSTRUCT structure or SEG segment to measure: by name as the file has it, by number, or
+    /// by a pattern in which `*` stands for any letters and `?` for one; `None` takes the only one.
     pub roi: Option<String>,
     /// The label of a NIfTI mask to measure; `None` takes the only one.
     pub label: Option<u32>,
+    /// The volume of a NIfTI mask of several, from 1; `None` takes the only one.
+    pub mask_volume: Option<usize>,
+    /// From which value on a voxel is in the region: of a fractional SEG the share or probability
+    /// from 0 to 1, 0.5 when not given; of a NIfTI mask its values, which need not be whole numbers
+    /// then. Excludes `label`.
+    pub region_threshold: Option<f64>,
+    /// Whether a mask on another grid is resampled onto the image's, each voxel taking the nearest
+    /// of the mask; otherwise it is refused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resample_mask: bool,
     /// The unit of a NIfTI image's intensities, such as `HU`, which its file does not say.
     pub unit: Option<String>,
+    /// The DICOM series to measure where a folder holds several: its `SeriesInstanceUID`, its number,
+    /// or a pattern of its description with `*` for any text; `None` takes the only one, or the one
+    /// that the RTSTRUCT or SEG was drawn on.
+    pub series: Option<String>,
+    /// Which volume to measure, from 1: of a DICOM series that holds several echoes, phases, times
+    /// or orientations, in the order that the refusal lists them in; of a NIfTI image along the
+    /// fourth dimension and all further ones.
+    pub volume: Option<usize>,
+    /// What is done where slices of a DICOM series are missing or unevenly spaced.
+    pub slice_gaps: SliceGaps,
+    /// What is done with a DICOM series of a tilted gantry.
+    pub tilt: Tilt,
+    /// The unit that a PET from DICOM is measured in.
+    pub pet_unit: PetUnit,
+    /// The intensity that padded pixels of a DICOM image get (`PixelPaddingValue`), such as -1000 in
+    /// a CT; `None` leaves them as they are stored and rescaled.
+    pub padding_value: Option<f64>,
     /// By whose definitions features are computed.
     pub standard: Standard,
     /// N4 correction of the image's bias field: the first step of all.
@@ -126,6 +155,8 @@ impl ImagingSettings {
         if self.label == Some(0) {
             return refuse("label must be 1 or more, got 0, which is the background".to_owned());
         }
+        self.check_region_threshold()?;
+        self.check_dicom()?;
         self.check_preparation()?;
         self.check_processing()?;
         self.check_images()?;
@@ -273,6 +304,19 @@ impl ImagingSettings {
         }
     }
 
+    fn check_region_threshold(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::Settings(message));
+        match self.region_threshold {
+            Some(threshold) if !positive(threshold) => {
+                refuse(format!("region_threshold must be a positive number, got {threshold}"))
+            }
+            Some(_) if self.label.is_some() => {
+                refuse("region_threshold and label exclude each other: give one".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_processing(&self) -> Result<(), Error> {
         let refuse = |message: String| Err(Error::Settings(message));
         if let Some(spacing) = &self.resample_mm
@@ -379,6 +423,16 @@ mod tests {
                     ..settings()
                 },
                 Ok(Binning::Width { width: 25.0, start: Some(-500.0) }),
+            ),
+            (
+                "threshold of the background",
+                ImagingSettings { region_threshold: Some(0.0), ..settings() },
+                Err("region_threshold"),
+            ),
+            (
+                "threshold of a label",
+                ImagingSettings { region_threshold: Some(0.5), label: Some(1), ..settings() },
+                Err("region_threshold and label"),
             ),
             ("no name", ImagingSettings { roi: Some(" ".to_owned()), ..settings() }, Err("roi")),
         ] {

@@ -1,12 +1,13 @@
 use std::fmt;
 
 use ndarray::Array3;
+use serde::Serialize;
 
 use crate::{Error, vector};
 
 /// The grid of a volume in patient coordinates: LPS in millimetres, as DICOM has them (x grows
 /// towards the patient's left, y to the back, z to the head).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Geometry {
     /// Voxels along the axes x (columns), y (rows) and z (slices).
     pub size: [usize; 3],
@@ -67,6 +68,35 @@ impl Geometry {
                 .iter()
                 .zip(other.corners())
                 .all(|(a, b)| vector::norm(vector::subtract(*a, b)) <= 0.1 * edge)
+    }
+
+    /// In what another grid's voxels are not among this one's: axes, spacing, and the place of
+    /// the first voxel, each with how much it differs.
+    pub(crate) fn differences(&self, other: &Self) -> String {
+        let mut differences = Vec::new();
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let (ours, theirs) = (self.direction[axis], other.direction[axis]);
+            let turned = vector::norm(vector::cross(ours, theirs)).atan2(vector::dot(ours, theirs));
+            if turned.to_degrees() > 0.01 {
+                let degrees = turned.to_degrees();
+                differences.push(format!("its axis {name} is turned by {degrees:.3} degrees"));
+            }
+        }
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let (ours, theirs) = (self.spacing_mm[axis], other.spacing_mm[axis]);
+            if (ours - theirs).abs() > 1e-3 * ours {
+                differences.push(format!(
+                    "its spacing along {name} is {theirs:.4} mm, the image's {ours:.4} mm"
+                ));
+            }
+        }
+        if differences.is_empty() {
+            let [x, y, z] = self.index(other.origin_mm).map(|index| (index - index.round()).abs());
+            differences.push(format!(
+                "its voxels lie {x:.2}, {y:.2}, {z:.2} of a voxel beside the image's"
+            ));
+        }
+        differences.join(", ")
     }
 
     fn corners(&self) -> [[f64; 3]; 8] {

@@ -2,22 +2,45 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Mask, Volume};
+use crate::{Error, ImagingSettings, Mask, Volume};
 
 mod attributes;
+mod choose;
+mod codec;
 mod contours;
+mod correct;
+mod file;
 mod folder;
 mod frames;
+mod grid;
+mod inspect;
+mod jpeg2000;
+mod layout;
 mod pixels;
+mod plane;
 mod rtstruct;
 mod seg;
+mod seg_grid;
+mod seg_pixels;
 mod series;
+mod stacks;
+mod stored;
+mod survey;
+mod suv;
 
 #[cfg(test)]
+mod acceptance;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_tests;
 
+pub(crate) use inspect::inspect;
 pub use rtstruct::read_rtstruct;
 pub use seg::read_seg;
+pub use survey::{
+    ObjectSurvey, RegionsSurvey, SeriesSurvey, Survey, VolumeSurvey, survey_dicom_folder,
+};
 
 use folder::{Contents, MaskFile, MaskKind};
 
@@ -32,29 +55,37 @@ const NOT_WHOLE: &str = "is cut off or no valid DICOM file; copy it again";
 /// # Errors
 /// As [`read_series`] and [`read_rtstruct`] or [`read_seg`], and when the folder does not hold
 /// exactly one RTSTRUCT or SEG.
-pub fn read_dicom_folder(folder: &Path, roi: Option<&str>) -> Result<(Volume, Mask), Error> {
+pub fn read_dicom_folder(
+    folder: &Path,
+    settings: &ImagingSettings,
+) -> Result<(Volume, Mask), Error> {
     let contents = Contents::of(folder)?;
     let mask = the_only_mask(folder, &contents.masks)?;
-    let volume = series::read(folder, &contents)?;
+    let volume = series::read(folder, &contents, settings)?;
+    let roi = settings.roi.as_deref();
     let mask = match mask.kind {
-        MaskKind::RtStruct => read_rtstruct(&mask.path, &volume, roi)?,
-        MaskKind::Seg => read_seg(&mask.path, &volume, roi)?,
+        MaskKind::RtStruct => read_rtstruct(&mask.header.path, &volume, roi)?,
+        MaskKind::Seg => read_seg(&mask.header.path, &volume, settings)?,
     };
     Ok((volume, mask))
 }
 
 /// Reads the image series of a folder and its subfolders: CT in HU, PET and MR as the file's
-/// rescale gives them. Slices are sorted by their position along the normal of the image plane.
+/// rescale gives them, PET as SUV where `pet_unit` asks for it. Slices and frames are grouped and
+/// sorted by where they are in space, not by file names; localizers are set aside, and what is the
+/// same slice again is read once.
 ///
-/// `MONOCHROME1` says how an image is shown, not what its values mean, and changes nothing.
+/// `MONOCHROME1` says how an image is shown, not what its values mean, and changes nothing. Padded
+/// pixels are rescaled as all others unless `padding_value` says what they become.
 ///
 /// # Errors
 /// Names the file or the slice's position when a file is broken, cut off or compressed in a way
 /// that cannot be decoded; when slices are missing, doubled, unevenly spaced, shifted, or differ in
-/// size, spacing or orientation; and when the folder holds no series, or several and no RTSTRUCT or
-/// SEG that refers to one of them.
-pub fn read_series(folder: &Path) -> Result<Volume, Error> {
-    series::read(folder, &Contents::of(folder)?)
+/// size, spacing or orientation, unless the settings ask for a correction; when an attribute that
+/// the unit needs is missing; and when the folder holds no series, or several and neither a setting
+/// nor an RTSTRUCT or SEG chooses one of them.
+pub fn read_series(folder: &Path, settings: &ImagingSettings) -> Result<Volume, Error> {
+    series::read(folder, &Contents::of(folder)?, settings)
 }
 
 fn the_only_mask<'a>(folder: &Path, masks: &'a [MaskFile]) -> Result<&'a MaskFile, Error> {
@@ -66,7 +97,7 @@ fn the_only_mask<'a>(folder: &Path, masks: &'a [MaskFile]) -> Result<&'a MaskFil
             format!(
                 "expected one RTSTRUCT or SEG, found {}: {}; keep one",
                 several.len(),
-                listed(several.iter().map(|mask| mask.path.as_path()))
+                listed(several.iter().map(|mask| mask.header.path.as_path()))
             ),
         )),
     }
