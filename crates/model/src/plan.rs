@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Architecture, Dataset, EpochReport, Error, Linear, MemberRecord, Model, ModelKind,
-    NetworkPredictor, Predictor, Reference, RiskScale, SurvivalHead, TrainConfig, TrainingRecord,
+    NetworkPredictor, Predictor, Reference, RiskScale, StackConfig, SurvivalHead, TrainConfig,
+    TrainingRecord,
     ensemble::unite,
     fit::{Job, fit, hex},
     hazards::cut_points,
@@ -328,6 +329,10 @@ impl<'a> Plan<'a> {
     pub(crate) fn scale(&self, log_risks: &[f64]) -> Result<RiskScale, Error> {
         let risks: Vec<Risk> = log_risks.iter().map(|&risk| Risk(risk)).collect();
         RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)
+    }
+
+    pub(crate) fn stack_config(&self) -> &StackConfig {
+        &self.config.stack
     }
 
     pub(crate) fn modality_names(&self) -> &[String] {

@@ -12,24 +12,21 @@ use oncoweave_core::{
 };
 
 use crate::{
-    Error, Member, Model, Predictor, RiskScale, Share, Stack, Without, plan::Plan, recipe::Fitted,
-    stack::pick,
+    Error, Member, Model, Predictor, RiskScale, Share, Stack, StackConfig, Without, plan::Plan,
+    recipe::Fitted, stack::pick,
 };
-
-/// The lasso penalty in standard errors of a weight when no column says anything, so that a member
-/// that adds no more than chance would has weight 0.
-const LASSO: f64 = 1.0;
-
-/// The ridge penalty as a share of what the events say of a weight: members that are alike share
-/// the weight.
-const RIDGE: f64 = 1.0;
 
 /// The single best member replaces the stack when its C is higher by so many standard errors of
 /// the difference.
 const NOISE: f64 = 1.0;
 
+/// A modality stays in the stack when the C with it is higher than without it by so many standard
+/// errors of the difference.
+const GAIN: f64 = 0.25;
+
 /// Patients with the columns that weights are chosen by.
 struct Problem<'a> {
+    config: &'a StackConfig,
     /// Standardized out-of-fold log-risks, (patients, members).
     x: Array2<f64>,
     outcomes: &'a [Survival],
@@ -75,14 +72,15 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
     let x = Array2::from_shape_fn((plan.inner.len(), columns.len()), |(row, column)| {
         columns[column][row]
     });
-    let mut problem = Problem { x, outcomes: plan.outcomes(), folds: &plan.inner, c_index: vec![] };
+    let config = plan.stack_config();
+    let mut problem =
+        Problem { config, x, outcomes: plan.outcomes(), folds: &plan.inner, c_index: vec![] };
     problem.c_index = columns.iter().map(|column| problem.c_of(column)).collect();
     for (member, &c_index) in members.iter_mut().zip(&problem.c_index) {
         member.c_index = c_index;
     }
-    let everyone: Vec<usize> = (0..members.len()).collect();
-    let chosen = problem.choose(&everyone)?;
-    let without = without(plan, &problem, &members)?;
+    let (chosen, kept) = worthy(plan, &problem, &members)?;
+    let without = without(plan, &problem, &members, &kept)?;
     for (member, &weight) in members.iter_mut().zip(&chosen.weights) {
         member.weight = weight;
     }
@@ -176,7 +174,8 @@ impl Problem<'_> {
         let outcomes: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
         let folds: Vec<u32> = rows.iter().map(|&row| self.folds[row]).collect();
         let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
-        let penalty = StackPenalty { lasso: LASSO * events.sqrt(), ridge: RIDGE * events };
+        let StackConfig { lasso, ridge, .. } = self.config;
+        let penalty = StackPenalty { lasso: lasso * events.sqrt(), ridge: ridge * events };
         fit_stack(&x.select(Axis(0), rows), &outcomes, &folds, penalty)
             .map_err(Error::undefined("the weights of the stack cannot be fitted"))
     }
@@ -189,19 +188,23 @@ impl Problem<'_> {
 
     /// Whether the C of some log-risks lies below a member's by more than noise.
     fn is_worse(&self, log_risks: &[f64], member: usize) -> bool {
-        let single = self.x.column(member).to_vec();
+        self.gain(&self.x.column(member).to_vec(), log_risks).is_some_and(|gain| gain > NOISE)
+    }
+
+    /// The C of some log-risks less that of others, in standard errors of the difference.
+    fn gain(&self, log_risks: &[f64], others: &[f64]) -> Option<f64> {
         let (mut difference, mut variance, mut folds) = (0.0, 0.0, 0.0_f64);
         for rows in self.by_fold() {
             let (outcomes, own) = self.of(&rows, log_risks);
-            let (_, other) = self.of(&rows, &single);
-            if let Ok(found) = harrell_c_difference(&outcomes, &other, &own) {
+            let (_, other) = self.of(&rows, others);
+            if let Ok(found) = harrell_c_difference(&outcomes, &own, &other) {
                 difference += found.difference.value;
                 variance += found.difference.standard_error.powi(2);
                 folds += 1.0;
             }
         }
-        // The sums of independent folds: both are divided by the number of folds.
-        folds > 0.0 && difference > NOISE * variance.sqrt()
+        // The sums of independent folds: both would be divided by the number of folds.
+        (folds > 0.0 && variance > 0.0).then(|| difference / variance.sqrt())
     }
 
     /// What log-risks must be multiplied by to be as far apart as they should.
@@ -221,13 +224,49 @@ fn dot(x: &ArrayRef2<f64>, row: usize, weights: &[f64]) -> f64 {
     x.row(row).iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
+/// Chooses weights, and leaves out, one after the other, the modalities that add no more than noise:
+/// no member that reads them has a weight then. Gives also the members that were left.
+fn worthy(
+    plan: &Plan,
+    problem: &Problem,
+    members: &[Member],
+) -> Result<(Chosen, Vec<usize>), Error> {
+    let mut kept: Vec<usize> = (0..members.len()).collect();
+    let mut chosen = problem.choose(&kept)?;
+    loop {
+        let mut best: Option<(f64, Chosen, Vec<usize>)> = None;
+        for modality in plan.modality_names() {
+            let others = not_reading(modality, members, &kept);
+            if others.is_empty() || others.len() == kept.len() {
+                continue;
+            }
+            let without = problem.choose(&others)?;
+            let gain = problem.gain(&chosen.log_risks, &without.log_risks).unwrap_or(0.0);
+            if gain <= GAIN && best.as_ref().is_none_or(|(least, ..)| gain < *least) {
+                best = Some((gain, without, others));
+            }
+        }
+        let Some((_, without, others)) = best else { return Ok((chosen, kept)) };
+        (chosen, kept) = (without, others);
+    }
+}
+
+/// Those of some members that do not read a modality.
+fn not_reading(modality: &String, members: &[Member], among: &[usize]) -> Vec<usize> {
+    let reads = |member: &usize| members[*member].model.modalities().contains(modality);
+    among.iter().copied().filter(|member| !reads(member)).collect()
+}
+
 /// For each modality the weights among the members that do not read it; none where nothing is left.
-fn without(plan: &Plan, problem: &Problem, members: &[Member]) -> Result<Vec<Without>, Error> {
+fn without(
+    plan: &Plan,
+    problem: &Problem,
+    members: &[Member],
+    kept: &[usize],
+) -> Result<Vec<Without>, Error> {
     let mut found = vec![];
     for modality in plan.modality_names() {
-        let reads = |member: &Member| member.model.modalities().contains(modality);
-        let others: Vec<usize> =
-            (0..members.len()).filter(|&member| !reads(&members[member])).collect();
+        let others = not_reading(modality, members, kept);
         if others.is_empty() {
             continue;
         }

@@ -20,6 +20,8 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
 /// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
+/// | `stack.lasso` | 0.5 | penalty on the weights, in standard errors of a weight that means nothing: the higher, the more models have weight 0 | 0 .. 1000 |
+/// | `stack.ridge` | 3 | penalty on the squares of the weights, as a share of what the events say: the higher, the more evenly models share the weight | 0 .. 1000 |
 /// | `network.kind` | `"early_fusion"` | how modalities come together: `"early_fusion"` (the reference design), `"late_fusion"`, `"gated"`, `"low_rank_bilinear"`, `"attention"` | |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
 /// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
@@ -103,6 +105,12 @@ pub enum ModelKind {
 pub struct StackConfig {
     /// Folds inside the training part.
     pub folds: usize,
+    /// The lasso penalty in standard errors of a weight when no member says anything: members that
+    /// add less than chance would have weight 0.
+    pub lasso: f64,
+    /// The ridge penalty as a share of what the events say of a weight: members that are alike
+    /// share the weight.
+    pub ridge: f64,
 }
 
 impl Default for TrainConfig {
@@ -122,7 +130,7 @@ impl Default for TrainConfig {
 
 impl Default for StackConfig {
     fn default() -> Self {
-        Self { folds: 5 }
+        Self { folds: 5, lasso: 0.5, ridge: 3.0 }
     }
 }
 
@@ -152,6 +160,11 @@ impl TrainConfig {
         check("seed", "at most 2^63 - 1", self.seed, self.seed <= i64::MAX.unsigned_abs())?;
         let folds = self.stack.folds;
         check("stack.folds", "3 to 20", folds, (3..=20).contains(&folds))?;
+        for (setting, value) in
+            [("stack.lasso", self.stack.lasso), ("stack.ridge", self.stack.ridge)]
+        {
+            check(setting, "0 to 1000", value, (0.0..=1000.0).contains(&value))?;
+        }
         self.network.validate()?;
         self.heads.validate()?;
         self.training.validate()?;
@@ -211,6 +224,8 @@ mod tests {
     fn a_value_out_of_range_is_named() {
         for (text, setting) in [
             ("[stack]\nfolds = 2", "stack.folds"),
+            ("[stack]\nlasso = -1", "stack.lasso"),
+            ("[stack]\nridge = nan", "stack.ridge"),
             ("[network]\nwidth = 0", "network.width"),
             ("[network]\nfused_width = 0", "network.fused_width"),
             ("[network]\ndropout = 1.0", "network.dropout"),
