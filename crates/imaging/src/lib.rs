@@ -128,4 +128,5 @@ fn features_and_patches(
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sizes are exact")]
 mod real_data;

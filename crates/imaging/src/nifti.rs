@@ -12,6 +12,13 @@ mod header;
 mod inspect;
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::float_cmp,
+    clippy::too_many_lines,
+    reason = "headers hold small numbers that are exact, and the tables are long"
+)]
 mod tests;
 
 pub(crate) use inspect::{inspect, is_nifti};

@@ -379,6 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn gives_the_binning_or_names_the_field() {
         let settings = ImagingSettings::default;
         for (case, settings, expected) in [
