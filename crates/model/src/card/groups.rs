@@ -178,7 +178,7 @@ mod tests {
 
     fn cohort(columns: Vec<CohortColumn>) -> Cohort {
         let patients = (0..4).map(|row| PatientId::new(&format!("P{row}")).unwrap()).collect();
-        let sites = ["b", "a", "b", ""].map(|site| Some(site.to_owned()).filter(|s| s != ""));
+        let sites = [Some("b"), Some("a"), Some("b"), None].map(|site| site.map(str::to_owned));
         Cohort { patients, sites: sites.to_vec(), columns, ..Cohort::default() }
     }
 
