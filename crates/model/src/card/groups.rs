@@ -50,7 +50,16 @@ pub(crate) fn sex(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
 
 /// The stage, from the first category or ordinal column whose name speaks of one.
 pub(crate) fn stage(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
-    let names = ["stage", "tumor_stage", "clinical_stage", "pathologic_stage", "ajcc_stage"];
+    let names = [
+        "stage",
+        "tumor_stage",
+        "overall_stage",
+        "overall.stage",
+        "clinical_stage",
+        "pathologic_stage",
+        "ajcc_stage",
+        "ajcc_pathologic_stage",
+    ];
     categories(cohort, rows, "Stage", &names).or_else(|| single(cohort, rows, "Stage", &names))
 }
 
@@ -67,14 +76,14 @@ pub(crate) fn sites(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
         }
     }
     counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
-    let named = if counts.len() > MOST_SITES + 1 { MOST_SITES } else { counts.len() };
+    let own = if counts.len() > MOST_SITES + 1 { MOST_SITES } else { counts.len() };
     let mut levels: Vec<String> =
-        counts[..named].iter().map(|(name, _)| (*name).to_owned()).collect();
-    if named < counts.len() {
-        levels.push(format!("{} other sites", counts.len() - named));
+        counts[..own].iter().map(|(name, _)| (*name).to_owned()).collect();
+    if own < counts.len() {
+        levels.push(format!("{} other sites", counts.len() - own));
     }
     let place = |name: &str| {
-        counts.iter().position(|(other, _)| *other == name).map(|place| place.min(named))
+        counts.iter().position(|(other, _)| *other == name).map(|place| place.min(own))
     };
     let of = rows.iter().map(|row| site(row).and_then(place)).collect();
     (!levels.is_empty()).then_some(Grouping { name: "Site", levels, of })
