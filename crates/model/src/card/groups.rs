@@ -133,9 +133,9 @@ fn single(
     }
     let names = ordinal_names(&column.info.meaning);
     let level = |value: &f32| {
-        let named =
+        let known =
             names.iter().enumerate().find(|(place, _)| (*place as f32 - value).abs() < 0.01);
-        named.map_or_else(|| format!("{} = {value}", column.info.name), |(_, name)| name.clone())
+        known.map_or_else(|| format!("{} = {value}", column.info.name), |(_, name)| name.clone())
     };
     let levels = values.iter().map(level).collect();
     let of = |&row: &usize| {
