@@ -1,5 +1,6 @@
 //! Promises of the whole crate, on a simulated cohort.
 
+mod card;
 mod networks;
 
 use std::{

@@ -7,7 +7,7 @@ use oncoweave_model::Model;
 
 use crate::{Outcome, aligned::Aligned, evaluation_folder, output, replace};
 
-/// Write a model's card: intended use, patients, figures by group, calibration, TRIPOD+AI
+/// Write a model's card: intended use, patients, figures by group, calibration
 ///
 /// `train` writes the card that it can, into the model folder. This command adds what `cv` or `evaluate` measured, and the same figures in halves by age, by sex and by site. It shows no patient id and no count of patients below 10.
 #[derive(clap::Args)]

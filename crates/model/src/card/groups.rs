@@ -50,7 +50,16 @@ pub(crate) fn sex(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
 
 /// The stage, from the first category or ordinal column whose name speaks of one.
 pub(crate) fn stage(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
-    let names = ["stage", "tumor_stage", "clinical_stage", "pathologic_stage", "ajcc_stage"];
+    let names = [
+        "stage",
+        "tumor_stage",
+        "overall_stage",
+        "overall.stage",
+        "clinical_stage",
+        "pathologic_stage",
+        "ajcc_stage",
+        "ajcc_pathologic_stage",
+    ];
     categories(cohort, rows, "Stage", &names).or_else(|| single(cohort, rows, "Stage", &names))
 }
 
@@ -67,14 +76,14 @@ pub(crate) fn sites(cohort: &Cohort, rows: &[usize]) -> Option<Grouping> {
         }
     }
     counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
-    let named = if counts.len() > MOST_SITES + 1 { MOST_SITES } else { counts.len() };
+    let own = if counts.len() > MOST_SITES + 1 { MOST_SITES } else { counts.len() };
     let mut levels: Vec<String> =
-        counts[..named].iter().map(|(name, _)| (*name).to_owned()).collect();
-    if named < counts.len() {
-        levels.push(format!("{} other sites", counts.len() - named));
+        counts[..own].iter().map(|(name, _)| (*name).to_owned()).collect();
+    if own < counts.len() {
+        levels.push(format!("{} other sites", counts.len() - own));
     }
     let place = |name: &str| {
-        counts.iter().position(|(other, _)| *other == name).map(|place| place.min(named))
+        counts.iter().position(|(other, _)| *other == name).map(|place| place.min(own))
     };
     let of = rows.iter().map(|row| site(row).and_then(place)).collect();
     (!levels.is_empty()).then_some(Grouping { name: "Site", levels, of })
@@ -124,9 +133,9 @@ fn single(
     }
     let names = ordinal_names(&column.info.meaning);
     let level = |value: &f32| {
-        let named =
+        let known =
             names.iter().enumerate().find(|(place, _)| (*place as f32 - value).abs() < 0.01);
-        named.map_or_else(|| format!("{} = {value}", column.info.name), |(_, name)| name.clone())
+        known.map_or_else(|| format!("{} = {value}", column.info.name), |(_, name)| name.clone())
     };
     let levels = values.iter().map(level).collect();
     let of = |&row: &usize| {
@@ -178,7 +187,7 @@ mod tests {
 
     fn cohort(columns: Vec<CohortColumn>) -> Cohort {
         let patients = (0..4).map(|row| PatientId::new(&format!("P{row}")).unwrap()).collect();
-        let sites = ["b", "a", "b", ""].map(|site| Some(site.to_owned()).filter(|s| s != ""));
+        let sites = [Some("b"), Some("a"), Some("b"), None].map(|site| site.map(str::to_owned));
         Cohort { patients, sites: sites.to_vec(), columns, ..Cohort::default() }
     }
 

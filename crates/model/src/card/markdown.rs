@@ -51,15 +51,14 @@ pub(super) fn card(model: &Model, judged: Option<&Judged>) -> String {
         Some(description) => cohort(&mut page, description),
         None => page.line("The model folder does not describe them."),
     }
-    match judged {
-        Some(judged) => evaluation(&mut page, judged),
-        None => {
-            page.heading(2, "Evaluation");
-            page.line(
-                "Not judged yet. `oncoweave card MODEL --evaluation FOLDER --data TABLE --out \
-                 FOLDER` fills in what `oncoweave cv` or `oncoweave evaluate` measured.",
-            );
-        }
+    if let Some(judged) = judged {
+        evaluation(&mut page, judged);
+    } else {
+        page.heading(2, "Evaluation");
+        page.line(
+            "Not judged yet. `oncoweave card MODEL --evaluation FOLDER --data TABLE --out FOLDER` \
+             fills in what `oncoweave cv` or `oncoweave evaluate` measured.",
+        );
     }
     limits_of_it(&mut page, model, judged);
     page.0

@@ -15,7 +15,7 @@ mod tripod;
 use oncoweave_core::{Evaluation, Prediction};
 use sha2::{Digest, Sha256};
 
-use crate::{Dataset, Error, Model};
+use crate::{Dataset, Error, Model, fit::hex};
 
 pub(crate) use description::describe;
 pub use description::{AgeDescription, CohortDescription, CountLevel, CountTable};
@@ -100,8 +100,6 @@ impl Model {
         for patient in &training.patient_digests {
             digest.update(patient);
         }
-        let digest = digest.finalize();
-        let hex: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}+{hex}", training.program_version)
+        format!("{}+{}", training.program_version, hex(&digest.finalize()[..6]))
     }
 }
