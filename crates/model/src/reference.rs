@@ -104,7 +104,7 @@ impl Reference {
         let mut flags = vec![];
         for block in blocks.iter().filter(|block| block.present[row]) {
             let Some(reference) = self.of(&block.modality) else { continue };
-            reference.flag(block.x.row(row), block, &mut flags);
+            reference.flag(&block.x.row(row), block, &mut flags);
         }
         flags
     }
@@ -119,7 +119,8 @@ impl ModalityReference {
             rows.truncate(MOST_PATIENTS);
         }
         let x = block.x.select(Axis(0), &rows); // (patients, columns)
-        let mut distances: Vec<f32> = x.rows().into_iter().map(root_mean_square).collect();
+        let mut distances: Vec<f32> =
+            x.rows().into_iter().map(|row| root_mean_square(&row)).collect();
         distances.sort_by(f32::total_cmp);
         let groups = groups(&x);
         let column = |(place, values): (usize, ArrayView1<f32>)| {
@@ -134,7 +135,7 @@ impl ModalityReference {
         }
     }
 
-    fn flag(&self, values: ArrayView1<f32>, block: &Block, flags: &mut Vec<String>) {
+    fn flag(&self, values: &ArrayView1<f32>, block: &Block, flags: &mut Vec<String>) {
         let modality = &self.modality;
         let columns = values.iter().zip(&self.columns).zip(&block.names);
         let outside: Vec<&String> = columns
@@ -180,7 +181,7 @@ impl ColumnReference {
     }
 }
 
-fn root_mean_square(values: ArrayView1<f32>) -> f32 {
+fn root_mean_square(values: &ArrayView1<f32>) -> f32 {
     let count = values.len().max(1) as f32;
     (values.iter().map(|value| value * value).sum::<f32>() / count).sqrt()
 }

@@ -1,6 +1,7 @@
 //! `oncoweave cv`: cross-validation of the fusion model beside its parts.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -104,7 +105,7 @@ fn repeat(
             let Some(c_index) = &model.c_index else { continue };
             by_model.entry(model.name.clone()).or_default().push(c_index.value);
             let name = model.name.replace('"', "\"\"");
-            table.push_str(&format!("{number},{seed},\"{name}\",{}\n", c_index.value));
+            writeln!(table, "{number},{seed},\"{name}\",{}", c_index.value)?;
         }
     }
     for (name, values) in by_model {

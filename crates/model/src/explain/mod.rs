@@ -18,7 +18,10 @@ mod permutation;
 mod shapley;
 
 use ndarray::{Array2, Axis};
-use oncoweave_core::{Cohort, PatientId, Risk, preprocess::Block};
+use oncoweave_core::{
+    Cohort, PatientId, Risk,
+    preprocess::{Block, ModalityColumns},
+};
 use rayon::prelude::*;
 
 use crate::{Error, Model, Predictor};
@@ -88,7 +91,7 @@ impl Model {
             start += modality.columns.len();
         }
         let used = self.preprocessing.modalities.iter().filter(|modality| modality.width() > 0);
-        let features: Vec<String> = used.clone().flat_map(|modality| modality.names()).collect();
+        let features: Vec<String> = used.clone().flat_map(ModalityColumns::names).collect();
         let groups = groups.into_iter().filter(|(_, places)| places.len() > 1);
         ExplanationLayout {
             model: self.name.clone(),

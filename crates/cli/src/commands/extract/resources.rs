@@ -6,7 +6,10 @@ use oncoweave_genomics::{GeneSets, GenotypeResources, VariantResources, VcfResou
 use oncoweave_imaging::ImagingSettings;
 use oncoweave_model::Embedder;
 
-use super::settings::{Settings, settings_sha256};
+use super::{
+    embedding::EmbeddingSettings,
+    settings::{Settings, settings_sha256},
+};
 
 /// Above so many bytes a file that the settings name is known by its size and its time of change.
 const HASHED_BYTES: u64 = 1 << 28;
@@ -32,7 +35,7 @@ impl Resources {
         if let Settings::Dicom(settings) | Settings::Nifti(settings) = settings {
             let region = settings.region.clone().load().with_context(place)?;
             let embedding = settings.embedding.as_ref();
-            let network = embedding.map(|embedding| embedding.load()).transpose();
+            let network = embedding.map(EmbeddingSettings::load).transpose();
             let network = network.with_context(place)?.map(Box::new);
             return Ok(Self::Images { region: Box::new(region), network });
         }
