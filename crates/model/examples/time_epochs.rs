@@ -16,8 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let epochs: usize = env::args().nth(1).ok_or("say how many epochs")?.parse()?;
     let risk_set = env::args().nth(2).ok_or("say `training` or `batch`")?;
     let cohort = cohort()?;
-    let mut config = TrainConfig::default();
-    config.model = ModelKind::Network;
+    let mut config = TrainConfig { model: ModelKind::Network, ..TrainConfig::default() };
     config.training.ensemble = 1;
     config.training.batch_size = 64;
     config.training.epochs = epochs;
