@@ -143,7 +143,7 @@ impl Server {
 #[test]
 fn trains_serves_answers_and_stops() {
     let root = root(
-        r#"{"training.epochs": "\"3\"", "training.ensemble": "1", "sagemaker_region": "\"x\""}"#,
+        r#"{"model": "network", "training.epochs": "\"3\"", "training.ensemble": "1", "sagemaker_region": "\"x\""}"#,
     );
     let trained = container(root.path(), "train").output().unwrap();
     let lines = String::from_utf8(trained.stdout).unwrap();
