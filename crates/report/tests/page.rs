@@ -35,7 +35,7 @@ fn a_full_evaluation_has_every_part() {
     ] {
         assert!(page.contains(part), "the page lacks `{part}`");
     }
-    assert_eq!(page.matches("<svg").count(), 4);
+    assert_eq!(page.matches("<svg").count(), 5);
     assert_eq!(page.matches("<h1").count(), 1);
 }
 
@@ -53,7 +53,10 @@ fn figures_are_whole_files_named_once() {
     let (evaluation, predictions) = synthetic::cohort(60);
     let figures = figures(&evaluation, &predictions).unwrap();
     let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["risk-groups.svg", "c-index.svg", "comparisons.svg", "auc.svg"]);
+    assert_eq!(
+        names,
+        ["risk-groups.svg", "modalities.svg", "c-index.svg", "comparisons.svg", "auc.svg"]
+    );
     for (name, svg) in &figures {
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
         assert!(svg.ends_with("</svg>\n"), "{name}");

@@ -55,7 +55,7 @@ pub(crate) fn apply(
             continue;
         }
         let Some(&kind) = kinds.get(name) else {
-            let known: Vec<String> = kinds.keys().map(|name| format!("`{name}`")).collect();
+            let known = alike(name, kinds.keys().map(AsRef::as_ref));
             return Err(Error::UnknownHyperparameter {
                 name: name.clone(),
                 known: known.join(", "),
@@ -167,6 +167,21 @@ fn set(settings: &mut Value, name: &str, value: Value) {
         place = &mut place[key];
     }
     *place = value;
+}
+
+/// The names of the same table; for a table that does not exist, those outside of tables and one
+/// `<table>.*` for each. All together would not fit where a failed job says why.
+fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let table = |name: &str| name.rsplit_once('.').map(|(table, _)| table.to_owned());
+    let own = table(name);
+    let (same, others): (Vec<&str>, Vec<&str>) = known.partition(|known| table(known) == own);
+    let mut names: Vec<String> = same.iter().map(|name| format!("`{name}`")).collect();
+    if own.is_none() || names.is_empty() {
+        let other = |name: &&str| table(name).map_or(format!("`{name}`"), |it| format!("`{it}.*`"));
+        names.extend(others.iter().map(other));
+        names.dedup();
+    }
+    names
 }
 
 #[cfg(test)]

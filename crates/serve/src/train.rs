@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_job_prints_each_epoch_and_leaves_a_model() {
-        let (_folder, root) = job(r#"{"training.epochs": "\"3\"", "training.ensemble": "1",
+        let (_folder, root) =
+            job(r#"{"model": "network", "training.epochs": "\"3\"", "training.ensemble": "1",
                 "_tuning_objective_metric": "x"}"#);
         write_cohort(
             &root.channel("validation").join("part.parquet"),
