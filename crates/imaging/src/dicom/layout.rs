@@ -118,8 +118,9 @@ impl Bytes<'_> {
         if end as u64 > self.file_length {
             return Err(Stop::Broken);
         }
-        // The values of private elements are never read.
-        if is_sequence(element) && length > 0 && element.tag.group().is_multiple_of(2) {
+        // The values of private elements are never read, but for those within a sequence that is.
+        let is_read = depth > 0 || element.tag.group().is_multiple_of(2);
+        if is_sequence(element) && length > 0 && is_read {
             return self.items_end(element.value, Some(end), syntax, depth);
         }
         Ok(end)
@@ -275,6 +276,13 @@ mod tests {
                 "known to the dictionary alone",
                 b"\x08\0\x40\x11\x10\0\0\0\xfe\xff\0\xe0\x08\0\0\0\x08\0\x50\x11\xf0\xff\xff\xff",
                 implicit,
+                Some(Stop::Broken),
+            ),
+            (
+                "within a private sequence of a sequence",
+                b"\x08\0\x40\x11SQ\0\0\x24\0\0\0\xfe\xff\0\xe0\x1c\0\0\0\x09\0\x10\x10SQ\0\0\x10\0\0\0\
+                  \xfe\xff\0\xe0\x08\0\0\0\x08\0\x50\x11UI\xff\xff",
+                Syntax::EXPLICIT_LITTLE,
                 Some(Stop::Broken),
             ),
             ("a private value", b"\x09\0\x01\x10UN\0\0\x02\0\0\0ab", Syntax::EXPLICIT_LITTLE, None),
