@@ -13,7 +13,9 @@ use oncoweave_core::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Error, ModelKind, TrainConfig, plan::Plan, train::with_causes};
+use crate::{
+    Dataset, Error, ModelKind, TrainConfig, config::read_checked, plan::Plan, train::with_causes,
+};
 pub use space::{List, Range, Scale, Values};
 pub use trials::TrialRecord;
 use trials::Trials;
@@ -90,16 +92,7 @@ impl SearchConfig {
     /// # Errors
     /// When the file cannot be read, is no TOML, has an unknown key, or a value out of its range.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs_err::read_to_string(path)?;
-        let config: Self = toml::from_str(&text).map_err(|source| Error::ConfigSyntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        config.validate().map_err(|source| Error::ConfigRange {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        Ok(config)
+        read_checked(path, Self::validate)
     }
 
     /// Checks every value against its range.

@@ -32,6 +32,9 @@ struct Problem<'a> {
     outcomes: &'a [Survival],
     /// The inner fold of each patient.
     folds: &'a [u32],
+    modalities: &'a [String],
+    /// The modalities that each member reads.
+    reads: Vec<Vec<String>>,
     /// The mean C of each member over inner folds.
     c_index: Vec<Option<f64>>,
 }
@@ -72,15 +75,21 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
     let x = Array2::from_shape_fn((plan.inner.len(), columns.len()), |(row, column)| {
         columns[column][row]
     });
-    let config = plan.stack_config();
-    let mut problem =
-        Problem { config, x, outcomes: plan.outcomes(), folds: &plan.inner, c_index: vec![] };
+    let mut problem = Problem {
+        config: plan.stack_config(),
+        x,
+        outcomes: plan.outcomes(),
+        folds: &plan.inner,
+        modalities: plan.modality_names(),
+        reads: members.iter().map(|member: &Member| member.model.modalities()).collect(),
+        c_index: vec![],
+    };
     problem.c_index = columns.iter().map(|column| problem.c_of(column)).collect();
     for (member, &c_index) in members.iter_mut().zip(&problem.c_index) {
         member.c_index = c_index;
     }
-    let (chosen, kept) = worthy(plan, &problem, &members)?;
-    let without = without(plan, &problem, &members, &kept)?;
+    let (chosen, kept) = problem.worthy()?;
+    let without = without(plan, &problem, &kept)?;
     for (member, &weight) in members.iter_mut().zip(&chosen.weights) {
         member.weight = weight;
     }
@@ -115,6 +124,34 @@ fn standardized(log_risks: &[f64], present: &[bool], folds: &[u32]) -> (Vec<f64>
 }
 
 impl Problem<'_> {
+    /// Chooses weights, and leaves out, one after the other, the modalities that add no more than
+    /// noise: no member that reads them has a weight then. Gives also the members that were left.
+    fn worthy(&self) -> Result<(Chosen, Vec<usize>), Error> {
+        let mut kept: Vec<usize> = (0..self.reads.len()).collect();
+        let mut chosen = self.choose(&kept)?;
+        loop {
+            let mut best: Option<(f64, Chosen, Vec<usize>)> = None;
+            for modality in self.modalities {
+                let others = self.not_reading(modality, &kept);
+                if others.is_empty() || others.len() == kept.len() {
+                    continue;
+                }
+                let without = self.choose(&others)?;
+                let gain = self.gain(&chosen.log_risks, &without.log_risks).unwrap_or(0.0);
+                if gain <= GAIN && best.as_ref().is_none_or(|(least, ..)| gain < *least) {
+                    best = Some((gain, without, others));
+                }
+            }
+            let Some((_, without, others)) = best else { return Ok((chosen, kept)) };
+            (chosen, kept) = (without, others);
+        }
+    }
+
+    /// Those of some members that do not read a modality.
+    fn not_reading(&self, modality: &String, among: &[usize]) -> Vec<usize> {
+        among.iter().copied().filter(|&member| !self.reads[member].contains(modality)).collect()
+    }
+
     /// The rows of each fold.
     fn by_fold(&self) -> Vec<Vec<usize>> {
         let folds: BTreeSet<u32> = self.folds.iter().copied().collect();
@@ -224,49 +261,11 @@ fn dot(x: &ArrayRef2<f64>, row: usize, weights: &[f64]) -> f64 {
     x.row(row).iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
-/// Chooses weights, and leaves out, one after the other, the modalities that add no more than noise:
-/// no member that reads them has a weight then. Gives also the members that were left.
-fn worthy(
-    plan: &Plan,
-    problem: &Problem,
-    members: &[Member],
-) -> Result<(Chosen, Vec<usize>), Error> {
-    let mut kept: Vec<usize> = (0..members.len()).collect();
-    let mut chosen = problem.choose(&kept)?;
-    loop {
-        let mut best: Option<(f64, Chosen, Vec<usize>)> = None;
-        for modality in plan.modality_names() {
-            let others = not_reading(modality, members, &kept);
-            if others.is_empty() || others.len() == kept.len() {
-                continue;
-            }
-            let without = problem.choose(&others)?;
-            let gain = problem.gain(&chosen.log_risks, &without.log_risks).unwrap_or(0.0);
-            if gain <= GAIN && best.as_ref().is_none_or(|(least, ..)| gain < *least) {
-                best = Some((gain, without, others));
-            }
-        }
-        let Some((_, without, others)) = best else { return Ok((chosen, kept)) };
-        (chosen, kept) = (without, others);
-    }
-}
-
-/// Those of some members that do not read a modality.
-fn not_reading(modality: &String, members: &[Member], among: &[usize]) -> Vec<usize> {
-    let reads = |member: &usize| members[*member].model.modalities().contains(modality);
-    among.iter().copied().filter(|member| !reads(member)).collect()
-}
-
 /// For each modality the weights among the members that do not read it; none where nothing is left.
-fn without(
-    plan: &Plan,
-    problem: &Problem,
-    members: &[Member],
-    kept: &[usize],
-) -> Result<Vec<Without>, Error> {
+fn without(plan: &Plan, problem: &Problem, kept: &[usize]) -> Result<Vec<Without>, Error> {
     let mut found = vec![];
-    for modality in plan.modality_names() {
-        let others = not_reading(modality, members, kept);
+    for modality in problem.modalities {
+        let others = problem.not_reading(modality, kept);
         if others.is_empty() {
             continue;
         }
@@ -326,5 +325,61 @@ fn sentence(chosen: &Chosen, members: &[Member]) -> String {
                 .collect::<Vec<_>>()
                 .join(", ")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+    use super::*;
+
+    /// How often, over many draws, a modality that says something and one of noise have a weight.
+    #[test]
+    fn noise_is_mostly_left_out_and_what_says_something_stays() {
+        const DRAWS: u32 = 60;
+        let config = StackConfig::default();
+        let modalities = ["first", "second", "noise"].map(str::to_owned);
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let (mut kept_noise, mut kept_second, mut noise_share) = (0, 0, 0.0);
+        for _ in 0..DRAWS {
+            let mut normal = || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
+            let patients = 200;
+            let columns: Vec<[f64; 3]> =
+                (0..patients).map(|_| [normal(), normal(), normal()]).collect();
+            // The fourth member reads everything and is spoilt by the noise.
+            let x = Array2::from_shape_fn((patients, 4), |(row, member)| match member {
+                3 => (columns[row][0] + columns[row][1] + columns[row][2]) / 3_f64.sqrt(),
+                member => columns[row][member],
+            });
+            let outcome = |columns: &[f64; 3]| {
+                let hazard = f64::exp(0.7 * columns[0] + 0.5 * columns[1]) / 500.0;
+                let time_days = -random.random::<f64>().ln() / hazard;
+                Survival { time_days: time_days.min(800.0), event: time_days < 800.0 }
+            };
+            let outcomes: Vec<Survival> = columns.iter().map(outcome).collect();
+            let folds: Vec<u32> = (0..5).cycle().take(patients).collect();
+            let mut problem = Problem {
+                config: &config,
+                x,
+                outcomes: &outcomes,
+                folds: &folds,
+                modalities: &modalities,
+                reads: [&modalities[..1], &modalities[1..2], &modalities[2..], &modalities]
+                    .map(<[String]>::to_vec)
+                    .into(),
+                c_index: vec![],
+            };
+            let c_index = |member| problem.c_of(&problem.x.column(member).to_vec());
+            problem.c_index = (0..4).map(c_index).collect();
+            let (chosen, _) = problem.worthy().unwrap();
+            let weights = &chosen.weights;
+            kept_noise += u32::from(weights[2] + weights[3] > 0.0);
+            kept_second += u32::from(weights[1] + weights[3] > 0.0);
+            noise_share += weights[2] / weights.iter().sum::<f64>() / f64::from(DRAWS);
+        }
+        assert!(kept_second * 20 >= DRAWS * 19, "{kept_second} of {DRAWS}");
+        assert!(kept_noise * 2 < DRAWS, "{kept_noise} of {DRAWS}");
+        assert!(noise_share < 0.02, "{noise_share}");
     }
 }

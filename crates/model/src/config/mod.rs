@@ -4,7 +4,7 @@ mod training;
 
 use std::{fmt::Display, path::Path};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Error;
 pub use heads::{ClassWeight, HeadsConfig, RiskSet, SubtypeHead, SurvivalHead};
@@ -140,16 +140,7 @@ impl TrainConfig {
     /// # Errors
     /// When the file cannot be read, is no TOML, has an unknown setting, or one out of its range.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs_err::read_to_string(path)?;
-        let config: Self = toml::from_str(&text).map_err(|source| Error::ConfigSyntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        config.validate().map_err(|source| Error::ConfigRange {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        Ok(config)
+        read_checked(path, Self::validate)
     }
 
     /// Checks every setting against its range.
@@ -184,6 +175,21 @@ impl TrainConfig {
         }
         Ok(())
     }
+}
+
+/// Reads settings from a TOML file and checks them.
+pub(crate) fn read_checked<T: DeserializeOwned>(
+    path: &Path,
+    validate: impl Fn(&T) -> Result<(), Error>,
+) -> Result<T, Error> {
+    let text = fs_err::read_to_string(path)?;
+    let settings: T = toml::from_str(&text).map_err(|source| Error::ConfigSyntax {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    validate(&settings)
+        .map_err(|source| Error::ConfigRange { path: path.to_owned(), source: Box::new(source) })?;
+    Ok(settings)
 }
 
 fn fmt(value: &impl std::fmt::Debug) -> String {
