@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use oncoweave_cohort::{ExplanationRow, PredictionLayout, write_explanations, write_predictions};
 use oncoweave_model::{Model, cross_check};
 
@@ -27,7 +27,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     replace::check_table(&args.out, "predictions", &[&args.data])?;
     if let Some(explanations) = &args.explain {
-        replace::check_table(explanations, "explanations", &[&args.data, &args.out])?;
+        if explanations == &args.out {
+            bail!("--explain and --out both name {}; name two files", args.out.display());
+        }
+        replace::check_table(explanations, "explanations", &[&args.data])?;
     }
     let model = Model::load(&args.model)?;
     let aligned = Aligned::read_to_predict(&args.data)?;
