@@ -9,6 +9,7 @@ pub(crate) mod extract;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod predict;
+pub(crate) mod sagemaker;
 pub(crate) mod search;
 pub(crate) mod simulate;
 pub(crate) mod train;

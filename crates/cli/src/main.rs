@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 use commands::{
     align, card, concordance, container, cv, demo, evaluate, extract, import, inspect, predict,
-    search, simulate, train,
+    sagemaker, search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -56,6 +56,7 @@ enum Command {
     Card(card::Args),
     Concordance(concordance::Args),
     Container(container::Args),
+    Sagemaker(sagemaker::Args),
 }
 
 impl Command {
@@ -75,6 +76,7 @@ impl Command {
             Self::Card(args) => card::run(&args),
             Self::Concordance(args) => concordance::run(&args),
             Self::Container(args) => container::run(&args),
+            Self::Sagemaker(args) => sagemaker::run(&args),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `oncoweave container`: what the image runs on SageMaker.
 
+mod judge;
+
 use std::env;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -24,13 +26,21 @@ enum Command {
     ///
     /// A request may have 20,000 records, or as many as `ONCOWEAVE_MAX_RECORDS` says.
     Serve,
+    /// Fail on a cohort that is too small; part the others into train and test
+    ///
+    /// Reads the aligned table in processing/input/cohort.
+    Gate(judge::GateArgs),
+    /// Judge the model in processing/input/model on the aligned table in processing/input/cohort
+    Evaluate,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let root = env::var_os("ONCOWEAVE_ML_ROOT").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
-    match args.command {
+    match &args.command {
         Command::Train => train(&root),
         Command::Serve => serve(&root),
+        Command::Gate(args) => judge::gate(&root, args),
+        Command::Evaluate => judge::evaluate(&root),
     }
 }
 
