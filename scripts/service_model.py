@@ -10,6 +10,7 @@ version of botocore stands in the file. Patterns are Java's; what Rust writes ot
 
 import gzip
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def description(service):
 def pattern(text):
     """Two patterns repeat an end of text, which matches no more than the end of text."""
     text = text.replace("${1,128}", "").replace("${1,256}", "")
+    text = text.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}")
+    text = re.sub(r"\\u([0-9A-F]{4})", r"\\x{\1}", text)
     return text.replace(r"\p{Alnum}", "a-zA-Z0-9")
 
 

@@ -148,7 +148,8 @@ pub fn state(kind: Kind, description: &Value) -> State {
         _ => &Value::Null,
     };
     for metric in metrics.as_array().into_iter().flatten() {
-        if let (Some(name), Some(value)) = (metric["MetricName"].as_str(), metric["Value"].as_f64()) {
+        if let (Some(name), Some(value)) = (metric["MetricName"].as_str(), metric["Value"].as_f64())
+        {
             let _ = write!(line, "; {name} {value:.4}");
         }
     }

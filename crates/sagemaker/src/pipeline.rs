@@ -332,8 +332,12 @@ mod tests {
     fn the_definition_holds_every_step_in_order() {
         let (plan, settings) = plan();
         let found = definition(&plan, &settings).unwrap();
-        let names: Vec<&str> =
-            found["Steps"].as_array().unwrap().iter().map(|it| it["Name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = found["Steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["Name"].as_str().unwrap())
+            .collect();
         assert_eq!(
             names,
             ["Extract", "Align", "Gate", "Tune", "Train", "Evaluate", "BetterThanBaseline"]

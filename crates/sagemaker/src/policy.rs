@@ -42,8 +42,9 @@ impl Names {
         let image = settings.image.split_once('/').map_or("oncoweave", |(_, rest)| rest);
         let repository = image.split([':', '@']).next().unwrap_or_default();
         let key = match settings.kms_key.as_deref() {
-            Some(arn) if arn.contains(":key/") => crate::client::without_accounts(arn)
-                .replace("<account>", "*"),
+            Some(arn) if arn.contains(":key/") => {
+                crate::client::without_accounts(arn).replace("<account>", "*")
+            }
             _ => format!("arn:{partition}:kms:{region}:*:key/*"),
         };
         Self {

@@ -86,11 +86,12 @@ fn flattened(answer: &Map<String, Value>) -> Row {
             Value::Array(items) if name == "survival" => {
                 for item in items {
                     let days = &item["time_days"];
-                    for (field, prefix) in
-                        [("survival", ""), ("low", "low_"), ("high", "high_")]
-                    {
+                    for (field, prefix) in [("survival", ""), ("low", "low_"), ("high", "high_")] {
                         if item[field].is_number() {
-                            row.push((format!("{prefix}survival_{days}d"), item[field].to_string()));
+                            row.push((
+                                format!("{prefix}survival_{days}d"),
+                                item[field].to_string(),
+                            ));
                         }
                     }
                 }
@@ -101,7 +102,9 @@ fn flattened(answer: &Map<String, Value>) -> Row {
             }
             Value::Object(inner) => {
                 let prefix = if name == "class_probabilities" { "probability" } else { name };
-                row.extend(inner.iter().map(|(key, value)| (format!("{prefix}_{key}"), cell(value))));
+                row.extend(
+                    inner.iter().map(|(key, value)| (format!("{prefix}_{key}"), cell(value))),
+                );
             }
             Value::Array(items) => {
                 let texts: Vec<String> = items.iter().map(cell).collect();
@@ -136,7 +139,10 @@ pub fn columns(csv: &str) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = reader
         .headers()?
         .iter()
-        .map(|name| Column { name: name.to_owned(), numeric: !["id", "patient_id"].contains(&name) })
+        .map(|name| Column {
+            name: name.to_owned(),
+            numeric: !["id", "patient_id"].contains(&name),
+        })
         .collect();
     let mut seen = vec![false; columns.len()];
     for record in reader.records() {
@@ -312,9 +318,12 @@ mod tests {
         let joined = "{\"clinical.age\":70,\"SageMakerOutput\":{\"id\":\"A\",\"risk\":-1.5}}";
         assert_eq!(flat(joined, false).unwrap().0, "id,risk\nA,-1.5\n");
         assert_eq!(flat("id,risk\nA,-1.5\n", false).unwrap().0, "id,risk\nA,-1.5\n");
-        for (text, part) in
-            [("", "column `risk`"), ("a,b\n1,2", "column `risk`"), ("{", "line 1"), ("risk\n", "no predictions")]
-        {
+        for (text, part) in [
+            ("", "column `risk`"),
+            ("a,b\n1,2", "column `risk`"),
+            ("{", "line 1"),
+            ("risk\n", "no predictions"),
+        ] {
             let error = format!("{:#}", flat(text, false).unwrap_err());
             assert!(error.contains(part), "{error}");
         }

@@ -161,7 +161,8 @@ impl Checker<'_> {
             self.say(place, &format!("must be one of {known}, found `{text}`"));
         }
         if let Some(pattern) = &shape.pattern {
-            let whole = Regex::new(&format!(r"\A(?s:{pattern})\z")).expect("a pattern of the model");
+            let whole =
+                Regex::new(&format!(r"\A(?s:{pattern})\z")).expect("a pattern of the model");
             // A text that the engine gives up on is left to the service.
             if !whole.is_match(text).unwrap_or(true) {
                 self.say(place, &format!("must match `{pattern}`, found `{text}`"));

@@ -21,7 +21,9 @@ impl Failure {
         Self {
             operation: operation.to_owned(),
             code: told.and_then(|it| it.code().map(str::to_owned)),
-            message: told.and_then(|it| it.message().map(str::to_owned)).unwrap_or_else(|| causes(error)),
+            message: told
+                .and_then(|it| it.message().map(str::to_owned))
+                .unwrap_or_else(|| causes(error)),
         }
     }
 
@@ -40,7 +42,9 @@ impl Failure {
     #[must_use]
     pub fn is_absent(&self) -> bool {
         match self.code.as_deref() {
-            Some("ResourceNotFound" | "ResourceNotFoundException" | "ObjectNotFoundException") => true,
+            Some("ResourceNotFound" | "ResourceNotFoundException" | "ObjectNotFoundException") => {
+                true
+            }
             Some("ValidationException") => ["not found", "Could not find", "does not exist"]
                 .iter()
                 .any(|words| self.message.contains(words)),
@@ -71,22 +75,29 @@ impl Failure {
                 Quotas, or name another type under [instances]"
                 .to_owned(),
             "ThrottlingException" => "AWS takes fewer requests a second; try again".to_owned(),
-            "UnrecognizedClientException" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+            "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
             | "InvalidSignatureException" => "the credentials are not those of this account or \
                 server; check the profile with `aws sts get-caller-identity`"
                 .to_owned(),
             "ExpiredToken" | "ExpiredTokenException" => {
                 "sign in again, for example with `aws sso login`".to_owned()
             }
-            "InvalidAccessKeyId" => "the access key is unknown to the server; check the profile".to_owned(),
+            "InvalidAccessKeyId" => {
+                "the access key is unknown to the server; check the profile".to_owned()
+            }
             "NoSuchBucket" => "check `bucket` in the settings file, and the region".to_owned(),
             "NoSuchKey" => "check the place in S3".to_owned(),
             _ if self.is_absent() => {
-                "check the name and the region; `aws sagemaker list-…` shows what there is".to_owned()
+                "check the name and the region; `aws sagemaker list-…` shows what there is"
+                    .to_owned()
             }
-            _ if says("credentials") || says("no providers in chain") => "no credentials were found: \
+            _ if says("credentials") || says("no providers in chain") => {
+                "no credentials were found: \
                 set a profile with `aws configure sso`, or AWS_PROFILE"
-                .to_owned(),
+                    .to_owned()
+            }
             "" if says("dispatch failure") => {
                 "AWS was not reached; check the network, the region and AWS_ENDPOINT_URL".to_owned()
             }

@@ -118,7 +118,8 @@ impl Clients {
                 return Err(failure).with_context(|| format!("could not read {place}"));
             }
         };
-        let bytes = answer.body.collect().await.with_context(|| format!("could not read {place}"))?;
+        let bytes =
+            answer.body.collect().await.with_context(|| format!("could not read {place}"))?;
         Ok(Some(bytes.to_vec()))
     }
 }

@@ -28,8 +28,10 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
     let Some(endpoint) = clients.find(&Kind::Endpoint.describe(&args.endpoint)).await? else {
         bail!("no endpoint is named {}; check the name and the region", args.endpoint)
     };
-    let config = endpoint["EndpointConfigName"].as_str().context("the endpoint has no configuration")?;
-    let describe = Request::sagemaker("DescribeEndpointConfig", json!({"EndpointConfigName": config}));
+    let config =
+        endpoint["EndpointConfigName"].as_str().context("the endpoint has no configuration")?;
+    let describe =
+        Request::sagemaker("DescribeEndpointConfig", json!({"EndpointConfigName": config}));
     let variants = clients.find(&describe).await?.unwrap_or_default();
     let models = variants["ProductionVariants"].as_array().cloned().unwrap_or_default();
     let mut requests = vec![

@@ -50,8 +50,7 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
         container: args.container.as_deref(),
     };
     if options.dry_run {
-        let operation =
-            if args.asynchronous { "InvokeEndpointAsync" } else { "InvokeEndpoint" };
+        let operation = if args.asynchronous { "InvokeEndpointAsync" } else { "InvokeEndpoint" };
         let shown = json!([{"service": "sagemaker-runtime", "operation": operation, "request": {
             "EndpointName": invocation.endpoint,
             "ContentType": invocation.content_type,
@@ -81,8 +80,7 @@ async fn answer_in_s3(
     let name = job_name(None, "records", 63);
     let place: Place = settings.s3(&format!("async/{}/records/{name}", args.endpoint)).parse()?;
     let content = Content::Bytes(std::mem::take(&mut invocation.body));
-    let upload =
-        Upload { content, place: place.clone(), kms_key: settings.kms_key.clone() };
+    let upload = Upload { content, place: place.clone(), kms_key: settings.kms_key.clone() };
     clients.upload(&upload).await?;
     let (answer, failure) = clients.invoke_later(&invocation, &place.to_string()).await?;
     let answer: Place = answer.parse()?;
@@ -103,4 +101,3 @@ async fn answer_in_s3(
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 }
-

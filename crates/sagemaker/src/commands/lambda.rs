@@ -28,7 +28,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
     let endpoint = args.endpoint.clone().or_else(|| std::env::var("ONCOWEAVE_ENDPOINT").ok());
-    let settings = if options.settings.exists() { options.settings()? } else { Settings::default() };
+    let settings =
+        if options.settings.exists() { options.settings()? } else { Settings::default() };
     if args.once {
         let event: Value = serde_json::from_reader(std::io::stdin().lock())?;
         let task = task(&event, endpoint.as_deref())?;

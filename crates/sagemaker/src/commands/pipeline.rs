@@ -92,18 +92,20 @@ impl Args {
         }
         if self.start {
             let parameter = |pair: &String| {
-                let (name, value) = pair.split_once('=').with_context(|| {
-                    format!("--parameter takes NAME=VALUE, found `{pair}`")
-                })?;
+                let (name, value) = pair
+                    .split_once('=')
+                    .with_context(|| format!("--parameter takes NAME=VALUE, found `{pair}`"))?;
                 Ok(json!({"Name": name, "Value": value}))
             };
-            let parameters =
-                self.parameters.iter().map(parameter).collect::<Result<Vec<_>>>()?;
-            steps.push(Step::Call(Request::sagemaker("StartPipelineExecution", json!({
-                "PipelineName": self.name,
-                "PipelineParameters": parameters,
-                "ClientRequestToken": token,
-            }))));
+            let parameters = self.parameters.iter().map(parameter).collect::<Result<Vec<_>>>()?;
+            steps.push(Step::Call(Request::sagemaker(
+                "StartPipelineExecution",
+                json!({
+                    "PipelineName": self.name,
+                    "PipelineParameters": parameters,
+                    "ClientRequestToken": token,
+                }),
+            )));
         }
         Ok(steps)
     }

@@ -38,17 +38,23 @@ const ACCOUNT: &str = "$(aws sts get-caller-identity --query Account --output te
 pub(crate) fn run(args: &Args, _: &Options) -> Result<Outcome> {
     ensure!(args.at.starts_with("s3://"), "--at takes s3://BUCKET/FOLDER, found `{}`", args.at);
     let text = fs_err::read_to_string(&args.predictions)?;
-    let (csv, rows) = flat(&text, args.without_ids)
-        .with_context(|| args.predictions.display().to_string())?;
+    let (csv, rows) =
+        flat(&text, args.without_ids).with_context(|| args.predictions.display().to_string())?;
     let columns = columns(&csv)?;
     fs_err::create_dir_all(&args.out)?;
     let at = args.at.trim_end_matches('/');
     write(&args.out, "predictions.csv", &csv)?;
     write_json(&args.out, "manifest.json", &manifest(&format!("{at}/predictions.csv")))?;
-    write_json(&args.out, "data-source.json", &data_source(&args.name, &format!("{at}/manifest.json"))?)?;
+    write_json(
+        &args.out,
+        "data-source.json",
+        &data_source(&args.name, &format!("{at}/manifest.json"))?,
+    )?;
     write_json(&args.out, "data-set.json", &data_set(&args.name, &columns))?;
     write_json(&args.out, "analysis.json", &analysis(&args.name, &columns))?;
-    output::note(&format!("{rows} predictions; in each file put region and account in place of REGION and ACCOUNT"));
+    output::note(&format!(
+        "{rows} predictions; in each file put region and account in place of REGION and ACCOUNT"
+    ));
     let folder = args.out.display();
     output::data(&format!(
         "aws s3 sync {folder} {at} --exclude '*' --include predictions.csv --include manifest.json\n\

@@ -7,9 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use oncoweave_sagemaker::Settings;
 use oncoweave_sagemaker::client::{Content, Upload};
-use oncoweave_sagemaker::requests::{
-    Registration, model_group, package_card, quality, register,
-};
+use oncoweave_sagemaker::requests::{Registration, model_group, package_card, quality, register};
 use serde_json::{Map, Value};
 
 use super::Outcome;
@@ -63,7 +61,11 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
         Some(path) => {
             let evaluation = read_json(path)?;
             let found = evaluation["models"].get(0).is_some();
-            ensure!(found, "{}: expected the evaluation.json of `oncoweave evaluate`", path.display());
+            ensure!(
+                found,
+                "{}: expected the evaluation.json of `oncoweave evaluate`",
+                path.display()
+            );
             let (statistics, properties) = quality(&evaluation);
             let uri = settings.s3(&format!("models/{version}/model_quality.json"));
             let text = serde_json::to_string_pretty(&statistics)?;

@@ -84,7 +84,11 @@ pub(crate) struct TrainingArgs {
 
 impl TrainingArgs {
     /// The job, and what has to be uploaded for it.
-    pub(crate) fn training(&self, name: &str, settings: &Settings) -> Result<(Training, Vec<Step>)> {
+    pub(crate) fn training(
+        &self,
+        name: &str,
+        settings: &Settings,
+    ) -> Result<(Training, Vec<Step>)> {
         let max_wait = self.max_wait_s.unwrap_or(self.max_runtime_s.saturating_mul(2));
         ensure!(
             max_wait >= self.max_runtime_s,
@@ -144,7 +148,9 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
     steps.push(Step::Call(train(&job, &settings)));
     submit(&steps, &settings, options).await?;
     if !options.dry_run {
-        output::data(&format!("started {name}; follow it with `oncoweave sagemaker status {name} --follow`"))?;
+        output::data(&format!(
+            "started {name}; follow it with `oncoweave sagemaker status {name} --follow`"
+        ))?;
     }
     Ok(Outcome::Complete)
 }

@@ -74,7 +74,9 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
     steps.push(Step::Call(request));
     submit(&steps, &settings, options).await?;
     if !options.dry_run {
-        output::data(&format!("started {name}; follow it with `oncoweave sagemaker status {name} --follow`"))?;
+        output::data(&format!(
+            "started {name}; follow it with `oncoweave sagemaker status {name} --follow`"
+        ))?;
     }
     Ok(Outcome::Complete)
 }

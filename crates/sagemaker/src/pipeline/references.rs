@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_or_later_is_found() {
-        let step = |name: &str, path: &str| json!({"Name": name, "Arguments": {"X": {"Get": path}}});
+        let step =
+            |name: &str, path: &str| json!({"Name": name, "Arguments": {"X": {"Get": path}}});
         let definition = json!({
             "Parameters": [{"Name": "P"}],
             "Steps": [

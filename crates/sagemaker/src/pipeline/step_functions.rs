@@ -55,7 +55,10 @@ pub fn state_machine(plan: &Plan, settings: &Settings) -> Result<Value> {
         json!({"Type": "Fail", "Error": "NoBetter", "Cause": NO_BETTER}),
     );
     for (index, step) in after.iter().enumerate() {
-        states.insert(step.name.into(), state(step, after.get(index + 1).map(|step| step.name), &out));
+        states.insert(
+            step.name.into(),
+            state(step, after.get(index + 1).map(|step| step.name), &out),
+        );
     }
     Ok(json!({
         "Comment": "Oncoweave: a cohort from raw files to a registered model and its predictions",
@@ -89,7 +92,8 @@ fn state(step: &Step, next: Option<&str>, out: &str) -> Value {
         let fields = body.as_object_mut().expect("a request is an object");
         fields.remove(field);
         let name = step.name.to_lowercase();
-        fields.insert(format!("{field}.$"), format!("States.Format('{name}-{{}}', {unique})").into());
+        fields
+            .insert(format!("{field}.$"), format!("States.Format('{name}-{{}}', {unique})").into());
     }
     let mut found = json!({
         "Type": "Task",
@@ -134,7 +138,9 @@ fn read_verdict(settings: &Settings) -> Value {
 /// A value with the folder of the results in place of the parameter.
 fn with_out(value: Value, out: &str) -> Value {
     match value {
-        Value::Object(map) if map.get("Get").is_some_and(|path| path == "Parameters.Out") => out.into(),
+        Value::Object(map) if map.get("Get").is_some_and(|path| path == "Parameters.Out") => {
+            out.into()
+        }
         Value::Object(map) => {
             map.into_iter().map(|(key, value)| (key, with_out(value, out))).collect()
         }

@@ -108,7 +108,7 @@ pub fn researcher(names: &Names) -> Value {
             &endpoints,
         ),
         allow("Look", &LOOK, &work),
-        scaling(),
+        scaling(names),
         pass_role(names),
         json!({
             "Sid": "NoUnapprovedApproval",
@@ -140,7 +140,10 @@ pub fn researcher(names: &Names) -> Value {
         read_logs(names),
         bucket_list(names),
         allow("Data", &["s3:GetObject", "s3:PutObject"], &[names.objects("")]),
-        use_key(names, &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"]),
+        use_key(
+            names,
+            &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
+        ),
     ])
 }
 
@@ -183,23 +186,21 @@ pub fn pipeline(names: &Names) -> Value {
         ),
         pass_role(names),
         bucket_list(names),
-        allow("Data", &["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], &[names.objects("")]),
-        json!({
-            "Sid": "Interfaces",
-            "Effect": "Allow",
-            "Action": [
-                "ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeDhcpOptions",
-                "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups",
-            ],
-            "Resource": "*",
-        }),
+        allow(
+            "Data",
+            &["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+            &[names.objects("")],
+        ),
+        interfaces(names),
+        interfaces_of_no_resource(),
         pull_image(names),
         token(),
         write_logs(names),
         metrics(),
-        use_key(names, &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"]),
+        use_key(
+            names,
+            &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
+        ),
     ])
 }
 
@@ -214,17 +215,8 @@ pub fn endpoint(names: &Names) -> Value {
         ),
         allow("Answers", &["s3:PutObject"], &[names.objects("async/")]),
         bucket_list(names),
-        json!({
-            "Sid": "Interfaces",
-            "Effect": "Allow",
-            "Action": [
-                "ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeDhcpOptions",
-                "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups",
-            ],
-            "Resource": "*",
-        }),
+        interfaces(names),
+        interfaces_of_no_resource(),
         pull_image(names),
         token(),
         write_logs(names),
@@ -308,7 +300,10 @@ pub fn bucket(names: &Names) -> Value {
             "Action": "s3:PutObject",
             "Resource": objects,
             // An object without the header gets the bucket's own encryption, which is KMS.
-            "Condition": {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+            "Condition": {
+                "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
+                "Null": {"s3:x-amz-server-side-encryption": "false"},
+            },
         }),
     ])
 }
@@ -327,7 +322,39 @@ fn pass_role(names: &Names) -> Value {
     })
 }
 
-fn scaling() -> Value {
+/// Jobs in a private network make interfaces in its subnets.
+fn interfaces(names: &Names) -> Value {
+    let Names { partition, region, account, .. } = names;
+    let arn = |kind| format!("arn:{partition}:ec2:{region}:{account}:{kind}/*");
+    allow(
+        "Interfaces",
+        &[
+            "ec2:CreateNetworkInterface",
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+        ],
+        &["network-interface", "subnet", "security-group"].map(arn),
+    )
+}
+
+/// The actions on interfaces that know no resource.
+fn interfaces_of_no_resource() -> Value {
+    allow(
+        "InterfacesOfNoResource",
+        &[
+            "ec2:DeleteNetworkInterfacePermission",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeVpcs",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+        ],
+        &["*".to_owned()],
+    )
+}
+
+fn scaling(names: &Names) -> Value {
+    let Names { partition, region, account, .. } = names;
     json!({
         "Sid": "Scaling",
         "Effect": "Allow",
@@ -336,7 +363,7 @@ fn scaling() -> Value {
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
         ],
-        "Resource": "*",
+        "Resource": format!("arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"),
         "Condition": {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
     })
 }
@@ -372,8 +399,12 @@ fn log_groups(names: &Names) -> Vec<String> {
 }
 
 fn write_logs(names: &Names) -> Value {
-    let actions =
-        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"];
+    let actions = [
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "logs:DescribeLogStreams",
+    ];
     allow("Logs", &actions, &log_groups(names))
 }
 

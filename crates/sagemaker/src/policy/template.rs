@@ -29,8 +29,8 @@ pub fn template() -> Value {
         "Parameters": {
             "Prefix": {
                 "Type": "String", "Default": "oncoweave",
-                "AllowedPattern": "[a-z0-9][a-z0-9-]{0,40}",
-                "Description": "The project's folder in the bucket",
+                "AllowedPattern": "[a-z][a-z0-9]+(-[a-z0-9]+)*",
+                "Description": "The project: its folder in the bucket and the repository of its image",
             },
             "Group": {
                 "Type": "String", "Default": "oncoweave",
@@ -132,7 +132,8 @@ fn network() -> Map<String, Value> {
         })
     };
     let among_jobs = |kind: &str| {
-        let peer = if kind == "Ingress" { "SourceSecurityGroupId" } else { "DestinationSecurityGroupId" };
+        let peer =
+            if kind == "Ingress" { "SourceSecurityGroupId" } else { "DestinationSecurityGroupId" };
         json!({
             "Type": format!("AWS::EC2::SecurityGroup{kind}"),
             "Properties": {
@@ -241,6 +242,7 @@ fn storage() -> Map<String, Value> {
             "DeletionPolicy": "Retain",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
+                "RepositoryName": {"Ref": "Prefix"},
                 "EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": attribute("Key")},
                 "ImageScanningConfiguration": {"ScanOnPush": true},
                 "ImageTagMutability": "IMMUTABLE",

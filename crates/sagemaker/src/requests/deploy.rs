@@ -103,12 +103,7 @@ pub fn deploy(deployment: &Deployment, settings: &Settings) -> Result<Vec<Reques
         !serverless || deployment.scaling.is_none(),
         "a serverless endpoint follows the load by itself; leave --scale out"
     );
-    let mut model = model(
-        &deployment.version,
-        &deployment.containers,
-        deployment.direct,
-        settings,
-    );
+    let mut model = model(&deployment.version, &deployment.containers, deployment.direct, settings);
     if serverless {
         // The service takes neither for serverless endpoints.
         let body = model.body.as_object_mut().expect("a request is an object");
@@ -121,11 +116,8 @@ pub fn deploy(deployment: &Deployment, settings: &Settings) -> Result<Vec<Reques
         "Tags": if deployment.update { Value::Null } else { settings.tag_list() },
     });
     let operation = if deployment.update { "UpdateEndpoint" } else { "CreateEndpoint" };
-    let mut requests = vec![
-        model,
-        configuration(deployment, settings),
-        Request::sagemaker(operation, endpoint),
-    ];
+    let mut requests =
+        vec![model, configuration(deployment, settings), Request::sagemaker(operation, endpoint)];
     if let Some(scaling) = &deployment.scaling {
         requests.extend(follow_load(deployment, scaling)?);
     }
@@ -184,16 +176,22 @@ fn follow_load(deployment: &Deployment, scaling: &Scaling) -> Result<[Request; 2
     );
     let metric = if asynchronous {
         let dimension = json!([{"Name": "EndpointName", "Value": deployment.name}]);
-        ("CustomizedMetricSpecification", json!({
-            "MetricName": "ApproximateBacklogSizePerInstance",
-            "Namespace": "AWS/SageMaker",
-            "Dimensions": dimension,
-            "Statistic": "Average",
-        }))
+        (
+            "CustomizedMetricSpecification",
+            json!({
+                "MetricName": "ApproximateBacklogSizePerInstance",
+                "Namespace": "AWS/SageMaker",
+                "Dimensions": dimension,
+                "Statistic": "Average",
+            }),
+        )
     } else {
-        ("PredefinedMetricSpecification", json!({
-            "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance",
-        }))
+        (
+            "PredefinedMetricSpecification",
+            json!({
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance",
+            }),
+        )
     };
     let mut target = scaled_resource(&deployment.name);
     target["MinCapacity"] = scaling.min.into();

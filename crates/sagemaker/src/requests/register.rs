@@ -43,9 +43,10 @@ pub fn register(registration: &Registration, settings: &Settings) -> Request {
     let statistics = registration.quality.as_ref().map(|uri| {
         json!({"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": uri}}})
     });
-    let card = registration.card.as_ref().map(|card| {
-        json!({"ModelCardContent": card.to_string(), "ModelCardStatus": "Draft"})
-    });
+    let card = registration
+        .card
+        .as_ref()
+        .map(|card| json!({"ModelCardContent": card.to_string(), "ModelCardStatus": "Draft"}));
     let properties = &registration.properties;
     Request::sagemaker(
         "CreateModelPackage",
@@ -123,7 +124,10 @@ pub fn quality(evaluation: &Value) -> (Value, Map<String, Value>) {
     add("program_version", &evaluation["program_version"]);
     for comparison in evaluation["comparisons"].as_array().into_iter().flatten().take(5) {
         if let Some(name) = comparison["b"].as_str() {
-            add(&format!("c_index_gain_over_{}", name.replace(' ', "_")), &comparison["delta_c_index"]);
+            add(
+                &format!("c_index_gain_over_{}", name.replace(' ', "_")),
+                &comparison["delta_c_index"],
+            );
         }
     }
     (json!({"survival_metrics": metrics}), properties)

@@ -89,7 +89,10 @@ pub fn transform(transform: &Transform, settings: &Settings) -> Result<Request> 
         [("--input-filter", &transform.input_filter), ("--output-filter", &transform.output_filter)]
     {
         if let Some(path) = path {
-            ensure!(path.starts_with('$'), "{flag} is a JSONPath that begins with $, found `{path}`");
+            ensure!(
+                path.starts_with('$'),
+                "{flag} is a JSONPath that begins with $, found `{path}`"
+            );
         }
     }
     let key = settings.volume_key(&settings.instances.transform);

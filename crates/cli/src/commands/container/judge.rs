@@ -55,7 +55,8 @@ pub(crate) fn gate(root: &Path, args: &GateArgs) -> Result<Outcome> {
         let in_part = |row: &usize| folds[*row].is_some_and(|fold| wanted(fold, test));
         aligned.rows().into_iter().filter(in_part).collect()
     };
-    let parts = [("train", rows(|fold, test| fold != test)), ("test", rows(|fold, test| fold == test))];
+    let parts =
+        [("train", rows(|fold, test| fold != test)), ("test", rows(|fold, test| fold == test))];
     for (name, rows) in &parts {
         ensure!(!rows.is_empty(), "the {name} part is empty; the table's folds are all alike");
         let folder = out.join(name);
@@ -152,7 +153,9 @@ fn only_file(folder: &Path, ending: &str, what: &str) -> Result<PathBuf> {
     let mut found = vec![];
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
-        let lineage = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with("lineage.parquet"));
+        let lineage = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().ends_with("lineage.parquet"));
         if path.extension().is_some_and(|it| it == ending) && !lineage {
             found.push(path);
         }
