@@ -16,6 +16,7 @@ failures = []
 SETTINGS = """
 region = "eu-central-1"
 role = "arn:aws:iam::111122223333:role/oncoweave-pipeline"
+endpoint_role = "arn:aws:iam::111122223333:role/oncoweave-endpoint"
 image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/oncoweave:0.1.0"
 bucket = "cohorts"
 prefix = "lung"

@@ -7,6 +7,7 @@ import io
 import boto3
 from moto.server import ThreadedMotoServer
 
+import functions
 from checks import check
 
 EVALUATION = {
@@ -38,6 +39,7 @@ def run(program):
         registered(program, sagemaker, s3)
         deployed(program, sagemaker)
         pipeline(program, sagemaker)
+        functions.run(program, address)
         logs(program, boto3.client("logs", **keys))
         refused(program)
     finally:
@@ -117,6 +119,7 @@ def deployed(program, sagemaker):
     check("one machine", config["ProductionVariants"][0]["InitialInstanceCount"] == 1)
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     check("the model is isolated", model["EnableNetworkIsolation"] is True)
+    check("the role of endpoints", model["ExecutionRoleArn"].endswith("/oncoweave-endpoint"))
     check("in the network", model["VpcConfig"]["Subnets"][0].startswith("subnet-"))
     good(program, "deploy", "slow", "--package", program.package, "--async")
     text = good(program, "status", "lung")

@@ -7,7 +7,7 @@ mod storage;
 
 use anyhow::{Context, Result, bail};
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_sagemaker::client::Client as SageMaker;
+use aws_sdk_sagemaker::Client as SageMaker;
 use aws_smithy_http_client::{Builder, tls};
 use serde_json::Value;
 
@@ -29,11 +29,12 @@ pub struct Clients {
 
 impl Clients {
     /// Reads credentials, region and endpoints as every AWS program does: environment, profile,
-    /// single sign-on, role of the machine.
+    /// single sign-on, role of the machine. An S3 server of one's own has no host name for each
+    /// bucket.
     ///
     /// # Errors
     /// When no region is known.
-    pub async fn connect(region: Option<&str>) -> Result<Self> {
+    pub async fn connect(region: Option<&str>, own_s3_server: bool) -> Result<Self> {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
@@ -45,10 +46,8 @@ impl Clients {
         if config.region().is_none() {
             bail!("no region is known; set `region` in the settings file, or AWS_REGION");
         }
-        // A server that is not Amazon's has no host name for each bucket.
-        let own_server =
-            config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_server).build();
+        let by_path = own_s3_server || config.endpoint_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(by_path).build();
         Ok(Self {
             sagemaker: SageMaker::new(&config),
             autoscaling: aws_sdk_applicationautoscaling::Client::new(&config),

@@ -47,8 +47,13 @@ impl Options {
             None if self.settings.exists() => self.settings()?.region,
             None => None,
         };
-        Clients::connect(region.as_deref()).await
+        connect(region.as_deref()).await
     }
+}
+
+/// The clients for a region, with servers of one's own where the environment names them.
+pub(crate) async fn connect(region: Option<&str>) -> Result<Clients> {
+    Clients::connect(region, std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()).await
 }
 
 /// Something that is sent.
@@ -83,7 +88,7 @@ pub(crate) async fn submit(
         output::data(&serde_json::to_string_pretty(&shown)?)?;
         return Ok(vec![]);
     }
-    let clients = Clients::connect(settings.region.as_deref()).await?;
+    let clients = connect(settings.region.as_deref()).await?;
     let mut answers = vec![];
     for step in steps {
         answers.push(carry_out(step, &clients).await?);

@@ -15,6 +15,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// The role that jobs run as.
     pub role: String,
+    /// The role that endpoints run as; absent, that of the jobs.
+    pub endpoint_role: Option<String>,
     /// The container image in ECR.
     pub image: String,
     /// The bucket for models, results and uploads.

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use oncoweave_sagemaker::client::{Clients, Content, Invocation, Place, Upload};
+use oncoweave_sagemaker::client::{Content, Invocation, Place, Upload};
 use serde_json::json;
 
 use super::Outcome;
 use super::transform::content_type;
-use crate::launcher::{Options, job_name};
+use crate::launcher::{Options, connect, job_name};
 use crate::output;
 
 /// Ask an endpoint about the records of a file; the answer goes to stdout
@@ -76,7 +76,7 @@ async fn answer_in_s3(
     mut invocation: Invocation<'_>,
 ) -> Result<Vec<u8>> {
     let settings = options.settings()?;
-    let clients = Clients::connect(settings.region.as_deref()).await?;
+    let clients = connect(settings.region.as_deref()).await?;
     let name = job_name(None, "records", 63);
     let place: Place = settings.s3(&format!("async/{}/records/{name}", args.endpoint)).parse()?;
     let content = Content::Bytes(std::mem::take(&mut invocation.body));

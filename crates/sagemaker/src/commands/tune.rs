@@ -53,7 +53,9 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
         settings.instances.train.clone_from(instance);
     }
     let name = job_name(args.name.as_deref(), "tune", 32);
-    let (job, mut steps) = args.training.training(&name, &settings)?;
+    let (mut job, mut steps) = args.training.training(&name, &settings)?;
+    // One job must not go on from the checkpoint of another; an interrupted one must.
+    job.checkpoints = job.spot_max_wait_s.is_some();
     let search: Table = fs_err::read_to_string(&args.search)?
         .parse()
         .with_context(|| args.search.display().to_string())?;

@@ -104,6 +104,9 @@ pub fn deploy(deployment: &Deployment, settings: &Settings) -> Result<Vec<Reques
         "a serverless endpoint follows the load by itself; leave --scale out"
     );
     let mut model = model(&deployment.version, &deployment.containers, deployment.direct, settings);
+    if let Some(role) = &settings.endpoint_role {
+        model.body["ExecutionRoleArn"] = role.as_str().into();
+    }
     if serverless {
         // The service takes neither for serverless endpoints.
         let body = model.body.as_object_mut().expect("a request is an object");
