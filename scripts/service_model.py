@@ -45,7 +45,7 @@ def pattern(text):
     text = text.replace("${1,128}", "").replace("${1,256}", "")
     text = text.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}")
     text = re.sub(r"\\u([0-9A-F]{4})", r"\\x{\1}", text)
-    return text.replace(r"\p{Alnum}", "a-zA-Z0-9")
+    return text.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\p{Print}", "[ -~]")
 
 
 def reduced(shape):

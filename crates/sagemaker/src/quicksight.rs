@@ -1,6 +1,6 @@
 //! Predictions as Amazon `QuickSight` reads them.
 //!
-//! Amazon QuickSight user guide, "Supported formats for Amazon S3 manifest files"; the requests are
+//! Amazon `QuickSight` user guide, "Supported formats for Amazon S3 manifest files"; the requests are
 //! those of `aws quicksight … --cli-input-json`.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,8 @@ pub fn flat(text: &str, without_ids: bool) -> Result<(String, usize)> {
     ensure!(!rows.is_empty(), "there are no predictions in it");
     let mut names: Vec<String> = vec![];
     for name in rows.iter().flat_map(|row| row.iter().map(|(name, _)| name)) {
-        if !names.contains(name) && !(without_ids && ["id", "patient_id"].contains(&&**name)) {
+        let left_out = without_ids && ["id", "patient_id"].contains(&name.as_str());
+        if !left_out && !names.contains(name) {
             names.push(name.clone());
         }
     }

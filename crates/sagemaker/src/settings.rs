@@ -133,7 +133,7 @@ impl Settings {
     }
 }
 
-/// Instance types with NVMe disks, Amazon EC2 "Instance store volumes".
+/// Instance types with disks of their own, Amazon EC2 "Instance store volumes".
 fn has_local_storage(instance_type: &str) -> bool {
     let family = instance_type.trim_start_matches("ml.").split('.').next().unwrap_or_default();
     let named = ["g4dn", "g5", "g6", "g6e", "p3dn", "p4d", "p4de", "p5", "p5e", "trn1", "trn1n"];

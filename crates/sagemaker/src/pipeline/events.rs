@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-/// What Amazon EventBridge says when somebody approves a version of a group.
+/// What Amazon `EventBridge` says when somebody approves a version of a group.
 #[must_use]
 pub fn approval_pattern(group: &str) -> Value {
     json!({

@@ -7,8 +7,7 @@ use serde_json::Value;
 #[must_use]
 pub fn dangling(definition: &Value) -> Vec<String> {
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let parameters: BTreeSet<String> =
-        items(&definition["Parameters"]).iter().map(|it| named(it)).collect();
+    let parameters: BTreeSet<String> = items(&definition["Parameters"]).iter().map(named).collect();
     let mut known = BTreeSet::new();
     let mut found = vec![];
     let mut steps = vec![];

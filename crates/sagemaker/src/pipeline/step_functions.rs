@@ -196,12 +196,11 @@ fn translated_join(value: &Value) -> String {
     let mut format = vec![];
     let mut arguments = vec![];
     for part in join["Values"].as_array().into_iter().flatten() {
-        match part.as_str() {
-            Some(text) => format.push(text.to_owned()),
-            None => {
-                format.push("{}".to_owned());
-                arguments.push(path_of(part["Get"].as_str().unwrap_or_default()));
-            }
+        if let Some(text) = part.as_str() {
+            format.push(text.to_owned());
+        } else {
+            format.push("{}".to_owned());
+            arguments.push(path_of(part["Get"].as_str().unwrap_or_default()));
         }
     }
     let format = format.join(join["On"].as_str().unwrap_or_default());

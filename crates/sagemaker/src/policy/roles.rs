@@ -28,6 +28,20 @@ const ENCRYPTED: [&str; 4] = [
 ];
 const JOBS: [&str; 4] =
     ["training-job", "processing-job", "hyper-parameter-tuning-job", "transform-job"];
+const WORK: [&str; 12] = [
+    "training-job",
+    "processing-job",
+    "hyper-parameter-tuning-job",
+    "transform-job",
+    "model",
+    "pipeline",
+    "experiment",
+    "experiment-trial",
+    "model-package",
+    "model-package-group",
+    "endpoint",
+    "endpoint-config",
+];
 const LOOK: [&str; 13] = [
     "sagemaker:DescribeTrainingJob",
     "sagemaker:DescribeProcessingJob",
@@ -48,24 +62,29 @@ const LOOK: [&str; 13] = [
 /// neither approve a version nor start work that has a network or whose results no key protects.
 #[must_use]
 pub fn researcher(names: &Names) -> Value {
-    let work = names.sagemaker(&[
-        "training-job",
-        "processing-job",
-        "hyper-parameter-tuning-job",
-        "transform-job",
-        "model",
-        "pipeline",
-        "experiment",
-        "experiment-trial",
-        "model-package",
-        "model-package-group",
-        "endpoint",
-        "endpoint-config",
+    let mut statements = work(names);
+    statements.extend([
+        scaling(names),
+        pass_role(names),
+        read_logs(names),
+        bucket_list(names),
+        allow("Data", &["s3:GetObject", "s3:PutObject"], &[names.objects("")]),
+        use_key(
+            names,
+            &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
+        ),
     ]);
+    statements.extend(refusals());
+    document(&statements)
+}
+
+/// What researchers do in `SageMaker`.
+fn work(names: &Names) -> Vec<Value> {
+    let work = names.sagemaker(&WORK);
     let jobs = names.sagemaker(&JOBS);
     let endpoints = names.sagemaker(&["endpoint", "endpoint-config", "model"]);
     let executions = names.sagemaker(&["pipeline"]);
-    document(&[
+    vec![
         allow("Start", &CREATE, &work),
         allow(
             "Organize",
@@ -108,8 +127,12 @@ pub fn researcher(names: &Names) -> Value {
             &endpoints,
         ),
         allow("Look", &LOOK, &work),
-        scaling(names),
-        pass_role(names),
+    ]
+}
+
+/// What researchers must not do, whatever else allows it.
+fn refusals() -> [Value; 4] {
+    [
         json!({
             "Sid": "NoUnapprovedApproval",
             "Effect": "Deny",
@@ -137,14 +160,7 @@ pub fn researcher(names: &Names) -> Value {
             "Resource": "*",
             "Condition": {"Null": {"sagemaker:OutputKmsKey": "true"}},
         }),
-        read_logs(names),
-        bucket_list(names),
-        allow("Data", &["s3:GetObject", "s3:PutObject"], &[names.objects("")]),
-        use_key(
-            names,
-            &["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
-        ),
-    ])
+    ]
 }
 
 /// For the jobs of the launcher and of the pipeline: reads the cohort, writes results, and, for

@@ -109,9 +109,10 @@ pub fn deploy(deployment: &Deployment, settings: &Settings) -> Result<Vec<Reques
     }
     if serverless {
         // The service takes neither for serverless endpoints.
-        let body = model.body.as_object_mut().expect("a request is an object");
-        body.remove("VpcConfig");
-        body["EnableNetworkIsolation"] = false.into();
+        model.body["EnableNetworkIsolation"] = false.into();
+        if let Value::Object(body) = &mut model.body {
+            body.remove("VpcConfig");
+        }
     }
     let endpoint = json!({
         "EndpointName": deployment.name,

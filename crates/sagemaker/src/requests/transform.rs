@@ -66,35 +66,10 @@ pub fn model(name: &str, containers: &[Container], direct: bool, settings: &Sett
 /// # Errors
 /// When the choices do not go together, as the service would say only later.
 pub fn transform(transform: &Transform, settings: &Settings) -> Result<Request> {
+    check(transform)?;
     let lines = LINES.contains(&transform.content_type.as_str());
-    let filtered = transform.input_filter.is_some() || transform.output_filter.is_some();
-    ensure!(
-        lines || !(transform.join || filtered),
-        "records of {} cannot be joined or filtered; use text/csv or application/jsonlines",
-        transform.content_type
-    );
     let accept = transform.accept.as_ref().unwrap_or(&transform.content_type);
-    ensure!(
-        !transform.join || *accept == transform.content_type,
-        "joined answers have the records' content type: leave --accept out, or the join"
-    );
-    if let (Some(concurrent), Some(payload)) = (transform.concurrent, transform.payload_mb) {
-        ensure!(
-            concurrent * payload <= 100,
-            "{concurrent} requests of {payload} MB at a time are more than the 100 MB that a \
-             machine takes"
-        );
-    }
-    for (flag, path) in
-        [("--input-filter", &transform.input_filter), ("--output-filter", &transform.output_filter)]
-    {
-        if let Some(path) = path {
-            ensure!(
-                path.starts_with('$'),
-                "{flag} is a JSONPath that begins with $, found `{path}`"
-            );
-        }
-    }
+    let filtered = transform.input_filter.is_some() || transform.output_filter.is_some();
     let key = settings.volume_key(&settings.instances.transform);
     Ok(Request::sagemaker(
         "CreateTransformJob",
@@ -132,4 +107,37 @@ pub fn transform(transform: &Transform, settings: &Settings) -> Result<Request> 
             "Tags": settings.tag_list(),
         }),
     ))
+}
+
+fn check(transform: &Transform) -> Result<()> {
+    let lines = LINES.contains(&transform.content_type.as_str());
+    let filtered = transform.input_filter.is_some() || transform.output_filter.is_some();
+    ensure!(
+        lines || !(transform.join || filtered),
+        "records of {} cannot be joined or filtered; use text/csv or application/jsonlines",
+        transform.content_type
+    );
+    let accept = transform.accept.as_ref().unwrap_or(&transform.content_type);
+    ensure!(
+        !transform.join || *accept == transform.content_type,
+        "joined answers have the records' content type: leave --accept out, or the join"
+    );
+    if let (Some(concurrent), Some(payload)) = (transform.concurrent, transform.payload_mb) {
+        ensure!(
+            concurrent * payload <= 100,
+            "{concurrent} requests of {payload} MB at a time are more than the 100 MB that a \
+             machine takes"
+        );
+    }
+    for (flag, path) in
+        [("--input-filter", &transform.input_filter), ("--output-filter", &transform.output_filter)]
+    {
+        if let Some(path) = path {
+            ensure!(
+                path.starts_with('$'),
+                "{flag} is a JSONPath that begins with $, found `{path}`"
+            );
+        }
+    }
+    Ok(())
 }
