@@ -5,5 +5,6 @@ mod embedding;
 mod extract;
 mod import;
 mod inspect;
+mod judge;
 mod kinds;
 mod results;

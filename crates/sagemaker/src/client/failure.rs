@@ -45,9 +45,11 @@ impl Failure {
             Some("ResourceNotFound" | "ResourceNotFoundException" | "ObjectNotFoundException") => {
                 true
             }
-            Some("ValidationException") => ["not found", "Could not find", "does not exist"]
-                .iter()
-                .any(|words| self.message.contains(words)),
+            Some("ValidationException") => {
+                ["not found", "Could not find", "does not exist", "No scalable target"]
+                    .iter()
+                    .any(|words| self.message.contains(words))
+            }
             _ => false,
         }
     }
