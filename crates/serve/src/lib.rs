@@ -10,6 +10,7 @@ mod hyperparameters;
 mod metrics;
 mod negotiate;
 mod paths;
+mod pipe;
 mod records;
 mod redact;
 mod render;
@@ -17,6 +18,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod train;
+mod validation;
 
 pub use app::{App, app};
 pub use error::Error;
