@@ -5,6 +5,8 @@
 
 mod app;
 mod channels;
+#[cfg(test)]
+mod contract;
 mod error;
 mod hyperparameters;
 mod metrics;

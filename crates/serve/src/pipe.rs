@@ -100,7 +100,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     }
 
-    /// Contract: train.pipe
+    // Contract: train.pipe
     #[test]
     fn a_pipe_that_comes_late_is_waited_for_and_read_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
@@ -132,6 +132,7 @@ mod tests {
         assert!(error.to_string().contains("train_0: no such pipe"), "{error}");
     }
 
+    // Contract: train.pipe_content
     #[test]
     fn what_is_not_one_table_is_told_from_one() {
         for (text, expected) in [

@@ -227,6 +227,7 @@ mod tests {
         (outcome, lines)
     }
 
+    // Contract: train.file train.metrics train.model tune.objective tune.texts train.foreign_hyperparameters
     #[test]
     fn a_job_prints_each_epoch_and_leaves_a_model() {
         let (_folder, root) =
@@ -267,6 +268,7 @@ mod tests {
         assert_eq!(model.config().network.fused_width, 4);
     }
 
+    // Contract: train.checkpoints train.host_names
     #[test]
     fn a_stop_ends_the_job_after_the_epoch_and_the_next_one_goes_on() {
         let (_folder, root) = job(r#"{"training.epochs": "6"}"#);
@@ -292,6 +294,7 @@ mod tests {
         assert_eq!(Model::load(&root.model()).unwrap(), resumed);
     }
 
+    // Contract: train.failure
     #[test]
     fn a_failure_says_what_to_do_and_names_no_patient() {
         type Case = (&'static str, fn(&Root), &'static str);
@@ -352,6 +355,7 @@ mod tests {
         }
     }
 
+    // Contract: train.validation
     #[test]
     fn a_validation_channel_that_cannot_be_evaluated_is_found_before_training() {
         type Spoil = fn(&mut oncoweave_core::Cohort);
@@ -380,6 +384,7 @@ mod tests {
     }
 
     /// A job whose channels come through pipes, which are written when they are there.
+    // Contract: train.pipe
     #[test]
     fn pipes_give_the_same_model_as_files() {
         let (_folder, root) = job(r#"{"model": "network", "training.epochs": "2"}"#);
@@ -412,6 +417,7 @@ mod tests {
         assert!(left.iter().all(|name| !name.to_string_lossy().contains(".parquet")), "{left:?}");
     }
 
+    // Contract: train.tensorboard train.debug_hook
     #[test]
     fn each_epoch_is_left_for_tensorboard_and_a_debugger_changes_nothing() {
         let (_folder, root) = job(r#"{"model": "network", "training.epochs": "2"}"#);
@@ -433,6 +439,7 @@ mod tests {
         write_cohort(&table, "test", &testing::cohort(patients)).expect("a table");
     }
 
+    // Contract: train.no_patient
     #[test]
     fn a_patient_that_stands_twice_is_not_named_in_the_failure() {
         let (_folder, root) = job("{}");
@@ -444,6 +451,7 @@ mod tests {
         assert!(!failure.contains("P1"), "{failure}");
     }
 
+    // Contract: train.no_patient
     #[test]
     fn a_follow_up_below_zero_is_told_without_id_and_value() {
         let (_folder, root) = job("{}");

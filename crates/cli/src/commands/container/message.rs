@@ -35,6 +35,7 @@ pub(super) fn failure(error: &anyhow::Error, manifest: &str) -> String {
 mod tests {
     use super::*;
 
+    // Contract: process.message
     #[test]
     fn a_message_is_cut_at_characters() {
         assert_eq!(shortened("short"), "short");
@@ -42,6 +43,7 @@ mod tests {
         assert!(cut.len() <= LONGEST && cut.ends_with('\u{2026}'), "{}", cut.len());
     }
 
+    // Contract: process.message
     #[test]
     fn patients_are_left_out_and_settings_stay() {
         let manifest = "id = \"demo\"\n[clinical]\npatient_id = \"case\"\n";
