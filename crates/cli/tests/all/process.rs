@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -13,7 +14,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::extract::{
-    Fixture, assert_same_files, code, copy_folder, edit, files, oncoweave, rows, stderr, text,
+    Fixture, assert_same_files, code, copy_folder, edit, extract, files, oncoweave, rows, stderr,
+    text,
 };
 
 /// A machine of a processing job whose input is the cohort of the fixture.
@@ -57,39 +59,32 @@ impl Machine {
     /// Only what a joining machine needs: the manifest, its lists and tables.
     fn without_patients_files(self) -> Self {
         let list = self.at("processing/input/cohort/files.csv");
-        for row in rows(&list) {
-            let path = list.with_file_name(&row["path"]);
-            if path.is_dir() {
-                fs::remove_dir_all(path).unwrap();
-            } else if path.is_file() {
-                fs::remove_file(path).unwrap();
-            }
-        }
+        let paths: Vec<String> = rows(&list).into_iter().map(|row| row["path"].clone()).collect();
+        remove(&list, &paths);
         self
     }
 }
 
-/// The features and the aligned table that the commands of one machine make.
-fn expected(folder: &Path) -> (PathBuf, PathBuf) {
-    let table = folder.join("cohort.parquet");
-    let fixture = Fixture::get();
-    let manifest = fixture.cohort().join("cohort.toml");
-    let features = fixture.features();
+/// Compares with what `extract` and `align` make of the same cohort at the same place: paths stand in
+/// reasons.
+fn assert_same_results(machine: &Machine) {
+    copy_folder(&Fixture::get().cohort(), &machine.at("processing/input/cohort"));
+    let manifest = machine.at("processing/input/cohort/cohort.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let (features, cohort) = (folder.path().join("features"), folder.path().join("cohort"));
+    assert_eq!(code(&extract(&manifest, &features, &[])), 3);
+    let table = cohort.join("cohort.parquet");
     let arguments =
         ["align", text(&manifest), "--features", text(&features), "--out", text(&table)];
     assert_eq!(code(&oncoweave(&arguments)), 3);
-    (features, table)
-}
-
-fn assert_same_results(machine: &Machine) {
-    let folder = tempfile::tempdir().unwrap();
-    let (features, table) = expected(folder.path());
-    let found = machine.at("processing/output/features");
-    for name in ["outcomes.parquet", "lineage.parquet", "exclusions.csv", "extract.json"] {
-        assert!(fs::read(found.join(name)).unwrap() == fs::read(features.join(name)).unwrap());
+    // The parts stay with the shares.
+    for folder in [features.join(".parts"), machine.at("processing/output/features/.parts")] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).unwrap();
+        }
     }
-    assert_same_files(&found.join("features"), &features.join("features"));
-    assert_same_files(&machine.at("processing/output/cohort"), table.parent().unwrap());
+    assert_same_files(&machine.at("processing/output/features"), &features);
+    assert_same_files(&machine.at("processing/output/cohort"), &cohort);
 }
 
 // Contract: process.whole process.exit_code process.message process.read_only
@@ -110,35 +105,47 @@ fn one_machine_extracts_and_aligns_and_counts_who_was_set_aside() {
 #[test]
 fn shares_of_three_machines_join_without_the_patients_files() {
     let hosts = ["algo-3", "algo-1", "algo-2"];
-    let joining = Machine::new("algo-1", &["algo-1"]).without_patients_files();
-    let shares = joining.at("processing/input/shares");
-    let mut sources = 0;
+    let uploaded = tempfile::tempdir().unwrap();
+    // One folder after the other at one place, as all machines of a job have theirs.
+    let machine = Machine::new("algo-1", &["algo-1"]);
     for host in hosts {
-        let machine = Machine::new(host, &hosts);
+        copy_folder(&Fixture::get().cohort(), &machine.at("processing/input/cohort"));
+        machine.put("config/resourceconfig.json", &json!({"current_host": host, "hosts": hosts}));
         // No file of the patients of the other machines is needed.
         let list = machine.at("processing/input/cohort/files.csv");
         let (mine, others) = divide(&list, host);
-        for path in others {
-            let path = list.with_file_name(path);
-            if path.is_dir() {
-                fs::remove_dir_all(path).unwrap();
-            } else if path.is_file() {
-                fs::remove_file(path).unwrap();
-            }
-        }
+        assert!(!mine.is_empty(), "a machine without a patient");
+        remove(&list, &others);
         let output = machine.process(&[]);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         let message = machine.message();
         assert!(message.starts_with(&format!("share {} of 3", &host[5..])), "{message}");
         assert!(!machine.at("processing/output/features").exists());
-        assert!(!mine.is_empty(), "a machine without a patient");
-        sources += parts(&machine.at("processing/output/shares"));
-        copy_folder(&machine.at("processing/output/shares"), &shares);
+        copy_folder(&machine.at("processing/output/shares"), uploaded.path());
+        fs::remove_dir_all(machine.at("processing/output")).unwrap();
     }
-    assert_eq!(sources, parts(&Fixture::get().features()), "a source was read twice or never");
-    let output = joining.process(&[]);
+    let parts = |folder: &Path| {
+        let names = files(&folder.join(".parts")).into_keys();
+        names.filter(|name| !name.starts_with(".shares")).collect::<Vec<_>>()
+    };
+    assert_eq!(parts(uploaded.path()), parts(&Fixture::get().features()));
+    copy_folder(uploaded.path(), &machine.at("processing/input/shares"));
+    machine.put("config/resourceconfig.json", &json!({"current_host": "a", "hosts": ["a"]}));
+    let machine = machine.without_patients_files();
+    let output = machine.process(&[]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert_same_results(&joining);
+    assert_same_results(&machine);
+}
+
+/// Removes files and folders that a list names.
+fn remove(list: &Path, paths: &[String]) {
+    for path in paths.iter().map(|path| list.with_file_name(path)) {
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else if path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
+    }
 }
 
 /// The paths of the files list that belong to a host's patients, and those of the others: every
@@ -156,15 +163,13 @@ fn divide(list: &Path, host: &str) -> (Vec<String>, Vec<String>) {
         |patient: &String| ids.binary_search(&patient).unwrap_or_else(|place| place) % 3 == index;
     let (mine, others): (Vec<_>, Vec<_>) =
         rows(list).into_iter().partition(|row| is_mine(&row["patient_id"]));
-    let paths = |rows: Vec<std::collections::BTreeMap<String, String>>| {
+    let paths = |rows: Vec<BTreeMap<String, String>>| -> BTreeSet<String> {
         rows.into_iter().map(|row| row["path"].clone()).collect()
     };
-    (paths(mine), paths(others))
-}
-
-fn parts(folder: &Path) -> usize {
-    let names: Vec<PathBuf> = files(&folder.join(".parts")).into_keys().collect();
-    names.iter().filter(|name| !name.starts_with(".shares")).count()
+    let (mine, others) = (paths(mine), paths(others));
+    // A path that patients of two machines name is given to both.
+    let others = others.difference(&mine).cloned().collect();
+    (mine.into_iter().collect(), others)
 }
 
 // Contract: process.missing_share
