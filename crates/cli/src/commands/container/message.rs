@@ -19,8 +19,8 @@ pub(super) fn shortened(text: &str) -> String {
 /// backquote.
 pub(super) fn failure(error: &anyhow::Error, manifest: &str) -> String {
     let text = format!("{error:#}");
-    let mut quotes = text.match_indices('`').map(|(place, _)| place);
-    while let (Some(open), Some(close)) = (quotes.next(), quotes.next()) {
+    let mut backquotes = text.match_indices('`').map(|(place, _)| place);
+    while let (Some(open), Some(close)) = (backquotes.next(), backquotes.next()) {
         let quoted = &text[open + 1..close];
         let is_ours = manifest.contains(quoted) || quoted.starts_with("oncoweave ");
         if !is_ours && let Some(last) = text.rfind('`') {

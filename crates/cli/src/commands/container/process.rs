@@ -74,8 +74,11 @@ fn process(root: &Path, args: &Args, manifest: PathBuf) -> Result<String> {
         );
     }
     let (features, cohort) = (outputs.join("features"), outputs.join("cohort"));
-    let out = if shard.is_some() { outputs.join(SHARES) } else { features.clone() };
-    check_job(root, if shard.is_some() { &[&out] } else { &[&features, &cohort] }, shard)?;
+    let (out, results) = match shard {
+        Some(_) => (outputs.join(SHARES), vec![outputs.join(SHARES)]),
+        None => (features.clone(), vec![features.clone(), cohort.clone()]),
+    };
+    check_job(root, &results, shard)?;
     let extracted = extract::extract(&extract::Args {
         manifest: manifest.clone(),
         out,
@@ -148,7 +151,7 @@ fn shard_of_machine(root: &Path) -> Result<Option<extract::Shard>> {
 /// Refuses, before any work, a job whose inputs are divided by the names of their objects, which
 /// may tear a patient apart, and one that would not upload the results. The job's description
 /// repeats the request that it was made by.
-fn check_job(root: &Path, results: &[&Path], shard: Option<extract::Shard>) -> Result<()> {
+fn check_job(root: &Path, results: &[PathBuf], shard: Option<extract::Shard>) -> Result<()> {
     let Some(job) = read_json::<Value>(&root.join("config/processingjobconfig.json"))? else {
         return Ok(());
     };
