@@ -1,12 +1,13 @@
 # `make demo` and `make test` set up what they need; `make help` lists the rest.
 
-.PHONY: help demo test check docs setup clean
+.PHONY: help demo test check docs image setup clean
 
 help:
 	@echo 'make demo    simulate a cohort and take it the whole way; ends with demo/evaluation/report.html'
 	@echo 'make test    every test, the readers of other projects included'
 	@echo 'make check   format and lints, warnings denied'
 	@echo 'make docs    the API documentation, in target/doc'
+	@echo 'make image   the container image for SageMaker, oncoweave:cpu'
 	@echo 'make clean   removes what was built and the demo'
 
 demo: setup
@@ -23,6 +24,9 @@ check: setup
 
 docs: setup
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+image:
+	scripts/image cpu
 
 setup:
 	@scripts/setup

@@ -36,6 +36,17 @@ pub struct SourceFiles {
     pub files: Vec<SourceFile>,
     /// The rows that cannot, each with a sentence.
     pub rejected: Vec<Exclusion>,
+    /// Those of them whose path is not there.
+    pub absent: Vec<AbsentFile>,
+}
+
+/// A row of the files list whose path is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentFile {
+    /// The row.
+    pub file: SourceFile,
+    /// What is wrong with its path.
+    pub problem: String,
 }
 
 /// Reads the files list of a cohort and checks every row: its id, modality, date and path. No file
@@ -44,6 +55,26 @@ pub struct SourceFiles {
 /// # Errors
 /// When the list is not there, lacks a column, or no row's path exists.
 pub fn read_files(manifest: &Manifest) -> Result<SourceFiles, Error> {
+    read(manifest, &absence)
+}
+
+/// Reads the files list where the files themselves are not at hand: `absent` says by line what was
+/// wrong with the paths that were not there when the files were.
+///
+/// # Errors
+/// As [`read_files`].
+pub fn read_files_elsewhere(
+    manifest: &Manifest,
+    absent: &BTreeMap<u64, String>,
+) -> Result<SourceFiles, Error> {
+    read(manifest, &|file| absent.get(&file.line).cloned())
+}
+
+/// `absence` says what is wrong with the paths of a row that are not there.
+fn read(
+    manifest: &Manifest,
+    absence: &dyn Fn(&SourceFile) -> Option<String>,
+) -> Result<SourceFiles, Error> {
     let needed = manifest.modalities.iter().any(|modality| modality.kind != Kind::Table);
     if !needed && !manifest.files.exists() {
         return Ok(SourceFiles::default());
@@ -57,7 +88,7 @@ pub fn read_files(manifest: &Manifest) -> Result<SourceFiles, Error> {
         }
     }
     reject_duplicates(&list, manifest, &mut found);
-    reject_absent_paths(&list, &mut found)?;
+    reject_absent_paths(&list, absence, &mut found)?;
     reject_shared_paths(&list, manifest, &mut found);
     Ok(found)
 }
@@ -300,30 +331,40 @@ fn reject_shared_paths(list: &List, manifest: &Manifest, found: &mut SourceFiles
     found.files = kept;
 }
 
-fn reject_absent_paths(list: &List, found: &mut SourceFiles) -> Result<(), Error> {
-    let absent = |file: &SourceFile| {
-        let mut paths = [Some(&file.path), file.mask.as_ref()].into_iter().flatten();
-        // A pipe or a device would be waited for, and gives nothing a second time.
-        paths.find(|path| !path.is_file() && !path.is_dir()).cloned()
-    };
-    let (here, gone): (Vec<SourceFile>, Vec<SourceFile>) =
-        std::mem::take(&mut found.files).into_iter().partition(|file| absent(file).is_none());
-    if here.is_empty() && !gone.is_empty() {
-        let problem = format!(
-            "none of the {} paths exists, the first being `{}`; paths are relative to the folder \
-             of this file",
-            gone.len(),
-            gone[0].path.display()
-        );
-        return Err(Error::content(&list.path, problem));
+fn reject_absent_paths(
+    list: &List,
+    absence: &dyn Fn(&SourceFile) -> Option<String>,
+    found: &mut SourceFiles,
+) -> Result<(), Error> {
+    for file in std::mem::take(&mut found.files) {
+        if let Some(problem) = absence(&file) {
+            found.rejected.push(list.exclude_file(&file, &problem));
+            found.absent.push(AbsentFile { file, problem });
+        } else {
+            found.files.push(file);
+        }
     }
-    found.files = here;
-    found.rejected.extend(gone.iter().map(|file| {
-        let path = absent(file).unwrap_or_else(|| file.path.clone());
-        let problem = if path.exists() { "is no file and no folder" } else { "does not exist" };
-        list.exclude_file(file, &format!("`{}` {problem}", path.display()))
-    }));
-    Ok(())
+    match found.absent.first() {
+        Some(first) if found.files.is_empty() => {
+            let problem = format!(
+                "none of the {} paths exists, the first being `{}`; paths are relative to the \
+                 folder of this file",
+                found.absent.len(),
+                first.file.path.display()
+            );
+            Err(Error::content(&list.path, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with the first path of a row that is not there.
+fn absence(file: &SourceFile) -> Option<String> {
+    let mut paths = [Some(&file.path), file.mask.as_ref()].into_iter().flatten();
+    // A pipe or a device would be waited for, and gives nothing a second time.
+    let path = paths.find(|path| !path.is_file() && !path.is_dir())?;
+    let problem = if path.exists() { "is no file and no folder" } else { "does not exist" };
+    Some(format!("`{}` {problem}", path.display()))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use exclusions::{read_exclusions, write_exclusions};
 pub use explanations::{ExplanationRow, write_explanations};
 pub use features::{read_feature_table, write_feature_table};
-pub use files::{SourceFile, SourceFiles, read_files};
+pub use files::{AbsentFile, SourceFile, SourceFiles, read_files, read_files_elsewhere};
 pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
 pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
 pub use manifest::{Kind, Manifest, Modality, Window};

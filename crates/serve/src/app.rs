@@ -284,6 +284,7 @@ mod tests {
         App::new(testing::model(), &settings)
     }
 
+    // Contract: serve.ping serve.ping_leaving
     #[tokio::test]
     async fn ping_answers_until_the_process_leaves() {
         let state = state();
@@ -298,6 +299,7 @@ mod tests {
         }
     }
 
+    // Contract: batch.one_for_one serve.formats
     #[tokio::test]
     async fn json_lines_in_and_out_in_order_with_errors_in_place() {
         let body = "{\"patient_id\":\"A\",\"clinical.age\":70,\"clinical.stage\":3,\"ct.volume\":28}\n\
@@ -324,6 +326,7 @@ mod tests {
         assert_eq!(lines[3]["missing_modalities"], serde_json::json!(["ct"]));
     }
 
+    // Contract: serve.formats
     #[tokio::test]
     async fn csv_and_json_lines_give_one_risk() {
         let state = state();
@@ -362,6 +365,7 @@ mod tests {
         assert_eq!(together.lines().next(), alone.lines().next());
     }
 
+    // Contract: serve.body_limit serve.content_type serve.accept serve.bad_body
     #[tokio::test]
     async fn requests_that_cannot_be_answered_say_why_in_one_sentence() {
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
@@ -399,6 +403,7 @@ mod tests {
         }
     }
 
+    // Contract: serve.body_limit
     #[tokio::test]
     async fn the_limit_counts_records_and_not_the_header() {
         let state = state();
@@ -415,6 +420,7 @@ mod tests {
         }
     }
 
+    // Contract: batch.one_for_one
     #[tokio::test]
     async fn records_past_the_first_chunk_keep_their_order_and_numbers() {
         let state = App::new(testing::model(), &ServeSettings::default());

@@ -8,7 +8,7 @@ use oncoweave_model::{Dataset, TrainConfig};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Root, hyperparameters};
+use crate::{Error, Root, hyperparameters, pipe, validation};
 
 const TRAIN: [&str; 2] = ["train", "training"];
 const VALIDATION: &str = "validation";
@@ -38,6 +38,8 @@ pub(crate) struct Input {
     pub(crate) config: TrainConfig,
     pub(crate) train: Table,
     pub(crate) validation: Option<Table>,
+    /// This machine's name.
+    pub(crate) host: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,58 +48,90 @@ struct Channel {
     mode: Option<String>,
 }
 
-#[derive(Deserialize)]
+type Channels = BTreeMap<String, Channel>;
+
+#[derive(Default, Deserialize)]
 struct Resources {
     #[serde(default)]
     hosts: Vec<String>,
+    current_host: Option<String>,
 }
 
 /// Reads and checks the small files first, then the tables.
 pub(crate) fn read(root: &Root) -> Result<Input, Error> {
-    let hosts = read_json::<Resources>(&root.resource_config(), "the machines of the job")?
-        .map_or(1, |resources| resources.hosts.len());
+    let resources: Resources =
+        read_json(&root.resource_config(), "the machines of the job")?.unwrap_or_default();
+    let hosts = resources.hosts.len();
     if hosts > 1 {
         return Err(Error::Hosts { hosts });
     }
-    let channels: BTreeMap<String, Channel> =
+    let channels: Channels =
         read_json(&root.input_data_config(), "a map from channels to how they are delivered")?
             .unwrap_or_default();
-    let train = train_channel(root)?;
-    check_mode(&channels, &train)?;
-    check_mode(&channels, VALIDATION)?;
+    let name = train_channel(root, &channels)?;
+    let train_mode = mode(&channels, name)?;
+    let validation_mode = mode(&channels, VALIDATION)?;
     let given = hyperparameters::read(&root.hyperparameters())?;
-    let settings = root.channel(&train).join(SETTINGS);
+    let settings = root.channel(name).join(SETTINGS);
     let config =
         if settings.exists() { TrainConfig::read(&settings)? } else { TrainConfig::default() };
     let config = hyperparameters::apply(&config, &given)?;
-    let validation = root.channel(VALIDATION);
-    let validation = validation.exists().then(|| read_table(&validation)).transpose()?;
-    Ok(Input { config, train: read_table(&root.channel(&train))?, validation })
+    // The smaller one first: what is wrong with it is known before the other is loaded.
+    let validation = has_channel(root, &channels, VALIDATION)
+        .then(|| read_channel(root, VALIDATION, validation_mode))
+        .transpose()?;
+    let train = read_channel(root, name, train_mode)?;
+    if let Some(validation) = &validation {
+        validation::check(&train, validation, &config)?;
+    }
+    Ok(Input { config, train, validation, host: resources.current_host })
 }
 
-fn train_channel(root: &Root) -> Result<String, Error> {
-    let found: Vec<&str> = TRAIN.into_iter().filter(|name| root.channel(name).is_dir()).collect();
+/// How a channel is delivered: as a folder, copied or mounted, or through a FIFO.
+#[derive(Clone, Copy)]
+enum Mode {
+    Folder,
+    Pipe,
+}
+
+fn mode(channels: &Channels, name: &str) -> Result<Mode, Error> {
+    let mode = channels.get(name).and_then(|channel| channel.mode.as_deref()).unwrap_or("File");
+    match mode {
+        "File" | "FastFile" => Ok(Mode::Folder),
+        "Pipe" => Ok(Mode::Pipe),
+        _ => Err(Error::InputMode { channel: name.to_owned(), mode: mode.to_owned() }),
+    }
+}
+
+/// A channel in Pipe mode has no folder, and its FIFO may not be there yet.
+fn has_channel(root: &Root, channels: &Channels, name: &str) -> bool {
+    root.channel(name).is_dir() || matches!(mode(channels, name), Ok(Mode::Pipe))
+}
+
+fn train_channel(root: &Root, channels: &Channels) -> Result<&'static str, Error> {
+    let found: Vec<&str> =
+        TRAIN.into_iter().filter(|name| has_channel(root, channels, name)).collect();
     match found[..] {
-        [name] => Ok(name.to_owned()),
+        [name] => Ok(name),
         [] => Err(Error::TrainChannel { found: "neither" }),
         _ => Err(Error::TrainChannel { found: "both" }),
     }
 }
 
-fn check_mode(channels: &BTreeMap<String, Channel>, name: &str) -> Result<(), Error> {
-    let mode = channels.get(name).and_then(|channel| channel.mode.as_deref()).unwrap_or("File");
-    if matches!(mode, "File" | "FastFile") {
-        return Ok(());
+fn read_channel(root: &Root, name: &str, mode: Mode) -> Result<Table, Error> {
+    match mode {
+        Mode::Folder => read_table(&only_parquet(&root.channel(name))?, None),
+        Mode::Pipe => read_table(pipe::spool(root, name)?.path(), Some(name)),
     }
-    Err(Error::InputMode { channel: name.to_owned(), mode: mode.to_owned() })
 }
 
-fn read_table(folder: &Path) -> Result<Table, Error> {
-    let path = only_parquet(folder)?;
-    let cohort = oncoweave_cohort::read_cohort(&path)?;
-    let name = path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
-    let id = oncoweave_cohort::read_cohort_id(&path)?.unwrap_or(name);
-    let sha256 = oncoweave_cohort::sha256_file(&path)?;
+/// `name` stands for that of the file where the file's says nothing.
+fn read_table(path: &Path, name: Option<&str>) -> Result<Table, Error> {
+    let cohort = oncoweave_cohort::read_cohort(path)?;
+    let stem = || path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
+    let name = || name.map_or_else(stem, str::to_owned);
+    let id = oncoweave_cohort::read_cohort_id(path)?.unwrap_or_else(name);
+    let sha256 = oncoweave_cohort::sha256_file(path)?;
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "read a table");
     Ok(Table { cohort, id, sha256 })
 }

@@ -48,15 +48,33 @@ pub enum Error {
         found: &'static str,
     },
     /// A channel is delivered in a way that cannot be read.
-    #[error(
-        "channel `{channel}` has the input mode {mode}; an aligned table is read from files, so \
-         set its input mode to File or FastFile"
-    )]
+    #[error("channel `{channel}` has the input mode {mode}; set it to File, FastFile or Pipe")]
     InputMode {
         /// The channel.
         channel: String,
         /// Its mode.
         mode: String,
+    },
+    /// No table came through the pipe of a channel.
+    #[error(
+        "{}: {found}; in Pipe mode a channel holds one aligned table and nothing else, settings are \
+         given as hyperparameters",
+        .path.display()
+    )]
+    Pipe {
+        /// The pipe.
+        path: PathBuf,
+        /// What came instead.
+        found: &'static str,
+    },
+    /// The validation channel cannot judge the model.
+    #[error(
+        "the channel `validation` cannot be evaluated: {reason}; give it an aligned table of the \
+         same features, or leave it out"
+    )]
+    Validation {
+        /// Why.
+        reason: String,
     },
     /// A channel does not hold one aligned table.
     #[error(

@@ -193,6 +193,7 @@ mod tests {
         super::apply(&TrainConfig::default(), &map)
     }
 
+    // Contract: train.hyperparameters tune.texts
     #[test]
     fn both_encodings_give_the_same_settings() {
         for (plain, encoded) in [("64", "\"64\""), (" 64 ", "\" 64\"")] {
@@ -233,6 +234,7 @@ mod tests {
         assert_eq!(config.horizons_days.unwrap().len(), 2);
     }
 
+    // Contract: train.foreign_hyperparameters
     #[test]
     fn foreign_names_are_left_out_and_unknown_ones_refused() {
         let foreign = [("_tuning_objective_metric", "val:cindex"), ("sagemaker_program", "\"x\"")];

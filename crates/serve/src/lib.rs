@@ -5,11 +5,14 @@
 
 mod app;
 mod channels;
+#[cfg(test)]
+mod contract;
 mod error;
 mod hyperparameters;
 mod metrics;
 mod negotiate;
 mod paths;
+mod pipe;
 mod records;
 mod redact;
 mod render;
@@ -17,6 +20,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod train;
+mod validation;
 
 pub use app::{App, app};
 pub use error::Error;

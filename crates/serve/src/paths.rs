@@ -42,10 +42,23 @@ impl Root {
         self.path.join("input/data").join(name)
     }
 
+    /// The FIFO of a channel in Pipe mode: that of the first pass over it.
+    #[must_use]
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        self.path.join("input/data").join(format!("{name}_0"))
+    }
+
     /// What becomes `model.tar.gz` after training, and what is served.
     #[must_use]
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
+    }
+
+    /// Where results other than the model go. Of it, the platform takes `data`, `failure` and
+    /// `tensorboard`.
+    #[must_use]
+    pub fn output(&self) -> PathBuf {
+        self.path.join("output")
     }
 
     /// What becomes `output.tar.gz` after training.

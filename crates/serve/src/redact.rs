@@ -102,6 +102,7 @@ pub(crate) fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
+    // Contract: train.no_patient
     #[test]
     fn ids_and_values_are_left_out_and_the_rest_stays() {
         const NOTE: &str = " (the ids and values of patients are left out)";

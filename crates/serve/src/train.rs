@@ -1,11 +1,11 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
-use oncoweave_model::{EpochReport, FUSION, Model, NETWORK};
+use oncoweave_model::{EpochReport, FUSION, MetricsWriter, Model, NETWORK};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::channels::{Input, Table};
@@ -74,9 +74,9 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
     // A disk that was used before must not tell of another job.
     remove(&root.failure())?;
     let input = channels::read(root)?;
-    let checkpoints = root.checkpoints();
-    let checkpoints = checkpoints.is_dir().then_some(checkpoints);
-    let model = match fit(&input, checkpoints.as_deref(), stop, print) {
+    let checkpoints = checkpoints(root, &input);
+    let figures = Figures::open(root);
+    let model = match fit(&input, checkpoints.as_deref(), stop, (print, figures)) {
         Ok(model) => model,
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
             print(&metrics::stopped(epoch, checkpoints.as_deref()));
@@ -96,13 +96,14 @@ fn fit(
     input: &Input,
     checkpoints: Option<&Path>,
     stop: &AtomicBool,
-    print: &mut dyn FnMut(&str),
+    (print, mut figures): (&mut dyn FnMut(&str), Figures),
 ) -> Result<Model, oncoweave_model::Error> {
     let mut on_epoch = |report: &EpochReport| {
         // Epochs of other networks stay silent: a tuner could not tell them apart.
         if [FUSION, NETWORK].contains(&report.model) {
             print(&metrics::epoch(report));
         }
+        figures.write(report);
         if stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
@@ -111,6 +112,38 @@ fn fit(
     };
     let data = input.train.dataset();
     oncoweave_model::train(&data, &input.train.rows(), &input.config, checkpoints, &mut on_epoch)
+}
+
+/// The folder of this machine's checkpoints, where the job has a place for them: all machines of a
+/// job write into one place in S3, and a name that two of them used would be the last writer's.
+fn checkpoints(root: &Root, input: &Input) -> Option<PathBuf> {
+    let folder = root.checkpoints();
+    let of_host = |folder: PathBuf| match &input.host {
+        Some(host) => folder.join(host),
+        None => folder,
+    };
+    folder.is_dir().then(|| of_host(folder))
+}
+
+/// Each epoch's figures for TensorBoard, in `tensorboard` of the output folder. They are no reason
+/// to lose a training run: what cannot be written is told once and then left.
+struct Figures(Option<MetricsWriter>);
+
+impl Figures {
+    fn open(root: &Root) -> Self {
+        Self(MetricsWriter::open(&root.output()).inspect_err(Self::tell).ok())
+    }
+
+    fn write(&mut self, report: &EpochReport) {
+        if let Some(Err(error)) = self.0.as_mut().map(|writer| writer.write(report)) {
+            Self::tell(&error);
+            self.0 = None;
+        }
+    }
+
+    fn tell(error: &oncoweave_model::Error) {
+        tracing::warn!(%error, "the epochs' figures cannot be written, TensorBoard shows none");
+    }
 }
 
 /// Writes the model into a folder that may be a mount of the platform, which cannot be renamed:
@@ -194,6 +227,7 @@ mod tests {
         (outcome, lines)
     }
 
+    // Contract: train.file train.metrics train.model tune.objective tune.texts train.foreign_hyperparameters
     #[test]
     fn a_job_prints_each_epoch_and_leaves_a_model() {
         let (_folder, root) =
@@ -234,9 +268,12 @@ mod tests {
         assert_eq!(model.config().network.fused_width, 4);
     }
 
+    // Contract: train.checkpoints train.host_names
     #[test]
     fn a_stop_ends_the_job_after_the_epoch_and_the_next_one_goes_on() {
         let (_folder, root) = job(r#"{"training.epochs": "6"}"#);
+        let machine = r#"{"current_host": "algo-1", "hosts": ["algo-1"]}"#;
+        put(&root.resource_config(), machine);
         fs_err::create_dir_all(root.checkpoints()).unwrap();
         let stop = AtomicBool::new(false);
         let mut lines = Vec::new();
@@ -245,7 +282,7 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
         });
         assert_eq!((outcome, lines.len()), (Ok(Outcome::Stopped), 2));
-        let kept = root.checkpoints().display().to_string();
+        let kept = root.checkpoints().join("algo-1").display().to_string();
         assert_eq!(lines[1], format!("stopped after epoch 1; checkpoint kept in {kept}"));
         assert!(!root.model().join("model.toml").exists());
         let (outcome, lines) = run(&root);
@@ -257,6 +294,7 @@ mod tests {
         assert_eq!(Model::load(&root.model()).unwrap(), resumed);
     }
 
+    // Contract: train.failure
     #[test]
     fn a_failure_says_what_to_do_and_names_no_patient() {
         type Case = (&'static str, fn(&Root), &'static str);
@@ -282,12 +320,12 @@ mod tests {
                 "found 2; put the aligned table there",
             ),
             (
-                "a pipe",
+                "another input mode",
                 |root| {
-                    let text = r#"{"train": {"TrainingInputMode": "Pipe"}}"#;
+                    let text = r#"{"train": {"TrainingInputMode": "Stream"}}"#;
                     put(&root.input_data_config(), text);
                 },
-                "set its input mode to File or FastFile",
+                "set it to File, FastFile or Pipe",
             ),
             (
                 "two machines",
@@ -317,11 +355,91 @@ mod tests {
         }
     }
 
+    // Contract: train.validation
+    #[test]
+    fn a_validation_channel_that_cannot_be_evaluated_is_found_before_training() {
+        type Spoil = fn(&mut oncoweave_core::Cohort);
+        let cases: [(&str, Spoil, &str); 4] = [
+            ("no event", |cohort| cohort.survival = vec![None; cohort.len()], "observed event"),
+            ("no modality", |cohort| cohort.columns.clear(), "it has none"),
+            (
+                "another modality",
+                |cohort| cohort.columns.iter_mut().for_each(|one| one.modality = "rna".to_owned()),
+                "those are clinical, ct, it has rna",
+            ),
+            ("a column less", |cohort| drop(cohort.columns.remove(0)), "`clinical.age`"),
+        ];
+        for (name, spoil, part) in cases {
+            let (_folder, root) = job(r#"{"model": "network", "training.epochs": "1"}"#);
+            let mut cohort = testing::cohort(30);
+            spoil(&mut cohort);
+            let table = root.channel("validation").join("cohort.parquet");
+            write_cohort(&table, "validation", &cohort).unwrap();
+            let (outcome, lines) = run(&root);
+            let failure = outcome.unwrap_err().to_string();
+            assert!(failure.contains(part), "{name}: {failure}");
+            assert!(failure.contains("channel `validation` cannot be evaluated"), "{failure}");
+            assert_eq!(lines, [""; 0], "{name}: it was trained");
+        }
+    }
+
+    /// A job whose channels come through pipes, which are written when they are there.
+    // Contract: train.pipe
+    #[test]
+    fn pipes_give_the_same_model_as_files() {
+        let (_folder, root) = job(r#"{"model": "network", "training.epochs": "2"}"#);
+        let validation = root.channel("validation").join("cohort.parquet");
+        write_cohort(&validation, "validation", &testing::cohort(50)).unwrap();
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        let model = Model::load(&root.model()).unwrap();
+        let mode = r#"{"TrainingInputMode": "Pipe", "RecordWrapperType": "None"}"#;
+        put(&root.input_data_config(), &format!(r#"{{"train": {mode}, "validation": {mode}}}"#));
+        let writers: Vec<_> = ["train", "validation"]
+            .into_iter()
+            .map(|name| {
+                let fifo = root.fifo(name);
+                let folder = root.channel(name);
+                let table = fs_err::read(folder.join("cohort.parquet")).unwrap();
+                fs_err::remove_dir_all(folder).unwrap();
+                let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+                assert!(made.success());
+                std::thread::spawn(move || fs_err::write(&fifo, table).unwrap())
+            })
+            .collect();
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!(Model::load(&root.model()).unwrap(), model);
+        assert!(root.output_data().join("evaluation.json").exists());
+        let left = fs_err::read_dir(root.output()).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().contains(".parquet")), "{left:?}");
+    }
+
+    // Contract: train.tensorboard train.debug_hook
+    #[test]
+    fn each_epoch_is_left_for_tensorboard_and_a_debugger_changes_nothing() {
+        let (_folder, root) = job(r#"{"model": "network", "training.epochs": "2"}"#);
+        let hook = root.hyperparameters().with_file_name("debughookconfig.json");
+        put(&hook, r#"{"LocalPath": "/opt/ml/output/tensors", "CollectionConfigurations": null}"#);
+        assert_eq!(run(&root).0, Ok(Outcome::Finished));
+        let runs = fs_err::read_dir(root.output().join("tensorboard")).unwrap();
+        let runs: Vec<_> = runs.map(|run| run.unwrap().path()).collect();
+        assert!(!runs.is_empty());
+        for run in runs {
+            let mut events = fs_err::read_dir(&run).unwrap();
+            let name = events.next().unwrap().unwrap().file_name();
+            assert!(name.to_string_lossy().contains("tfevents"), "{name:?}");
+        }
+    }
+
     fn write(root: &Root, patients: usize) {
         let table = root.channel("train").join("cohort.parquet");
         write_cohort(&table, "test", &testing::cohort(patients)).expect("a table");
     }
 
+    // Contract: train.no_patient
     #[test]
     fn a_patient_that_stands_twice_is_not_named_in_the_failure() {
         let (_folder, root) = job("{}");
@@ -333,6 +451,7 @@ mod tests {
         assert!(!failure.contains("P1"), "{failure}");
     }
 
+    // Contract: train.no_patient
     #[test]
     fn a_follow_up_below_zero_is_told_without_id_and_value() {
         let (_folder, root) = job("{}");

@@ -30,6 +30,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let (outcome, summary) = align_tables(args)?;
+    output::data(&summary)?;
+    Ok(outcome)
+}
+
+/// How an alignment ended, and what it came to in words or JSON.
+pub(crate) fn align_tables(args: &Args) -> Result<(Outcome, String)> {
     let manifest = Manifest::read(&args.manifest)?;
     check_out(&args.out, &args.manifest)?;
     check_made_from(&args.features, &manifest)?;
@@ -54,8 +61,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     write_atomically(&lineage_path, |file| file.write_all(&lineage))?;
     write_aligned(&args.out, &manifest.id, &cohort, &excluded)?;
     let summary = summary(&manifest, &cohort, excluded.len(), left_out.len());
-    output::data(&if args.json { json_text(&summary) } else { text(&summary, &args.out) })?;
-    Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::SetAside })
+    let outcome = if left_out.is_empty() { Outcome::Complete } else { Outcome::SetAside };
+    Ok((outcome, if args.json { json_text(&summary) } else { text(&summary, &args.out) }))
 }
 
 /// The name of a list beside the table: its own where the table has the usual name, else with the

@@ -1,17 +1,25 @@
 //! `oncoweave container`: what the image runs on SageMaker.
 
 mod judge;
+mod message;
+mod process;
 
 use std::env;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use oncoweave_serve::{DEFAULT_ROOT, Root, ServeSettings};
 
 use crate::{Outcome, output};
 
-/// Train or serve below /opt/ml as SageMaker asks; `ONCOWEAVE_ML_ROOT` names another folder
+/// The platform kills a training job 120 seconds after it asked it to stop.
+const LONGEST_STOP_SECONDS: usize = 100;
+
+/// Train, serve or process below /opt/ml as SageMaker asks; `ONCOWEAVE_ML_ROOT` names another folder
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -21,6 +29,9 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Train on the channel train and write the model; one metric line per epoch on stdout
+    ///
+    /// When asked to stop, it ends after the epoch in hand, but no later than 100 seconds on, or as
+    /// many as `ONCOWEAVE_STOP_SECONDS` says.
     Train,
     /// Serve the model over HTTP on port 8080 or `SAGEMAKER_BIND_TO_PORT`
     ///
@@ -32,6 +43,12 @@ enum Command {
     Gate(judge::GateArgs),
     /// Judge the model in processing/input/model on the aligned table in processing/input/cohort
     Evaluate,
+    /// Extract and align the cohort in the inputs of a processing job, a share on each machine
+    ///
+    /// One machine writes processing/output/features and processing/output/cohort. Several write
+    /// processing/output/shares, which a second job on one machine joins: it gets them as the input
+    /// shares, beside the cohort's manifest, lists and tables, and needs no patient's files.
+    Process(process::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -41,11 +58,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Serve => serve(&root),
         Command::Gate(args) => judge::gate(&root, args),
         Command::Evaluate => judge::evaluate(&root),
+        Command::Process(args) => process::run(&root, args),
     }
 }
 
 fn train(root: &Path) -> Result<Outcome> {
     let stop = oncoweave_serve::stop_on_termination()?;
+    let patience = number("ONCOWEAVE_STOP_SECONDS", 0, 3600)?.unwrap_or(LONGEST_STOP_SECONDS);
+    leave_in_time(Arc::clone(&stop), Duration::from_secs(patience as u64));
     // A reader of stdout that went away must not cost a training run.
     let mut print = |line: &str| {
         if let Err(error) = output::data(line) {
@@ -54,6 +74,21 @@ fn train(root: &Path) -> Result<Outcome> {
     };
     oncoweave_serve::train(&Root::new(root), &stop, &mut print)?;
     Ok(Outcome::Complete)
+}
+
+/// Ends the process where training does not come to the end of its epoch in time: the platform
+/// would kill it and count the job as failed. Files are renamed into place when they are whole.
+fn leave_in_time(stop: Arc<AtomicBool>, patience: Duration) {
+    const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+    std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        std::thread::sleep(patience);
+        output::note("stopped within an epoch; the checkpoint of the one before is kept");
+        #[expect(clippy::exit, reason = "the thread that trains cannot be interrupted")]
+        std::process::exit(0);
+    });
 }
 
 fn serve(root: &Path) -> Result<Outcome> {

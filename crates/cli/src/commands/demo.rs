@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         resume: false,
         jobs: None,
         shard: None,
+        join: None,
         json: false,
     })?;
     step("align: one row a patient")?;

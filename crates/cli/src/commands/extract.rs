@@ -15,12 +15,12 @@ mod part;
 mod plan;
 mod resources;
 mod settings;
+mod shares;
 mod warnings;
 
 use std::{
     num::NonZeroUsize,
     path::PathBuf,
-    str::FromStr,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -31,6 +31,8 @@ use crate::{Outcome, output, progress::progress};
 pub(crate) use folder::check_made_from;
 use part::Part;
 use plan::Plan;
+use shares::Assignment;
+pub(crate) use shares::Shard;
 
 /// Turn raw files into one feature table for each modality
 #[derive(clap::Args)]
@@ -46,34 +48,17 @@ pub(crate) struct Args {
     /// Number of files to read at once [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Read only the I-th of N shares of the files; a last run with --resume and without --shard
-    /// joins the shares that were written to one folder
+    /// Read only the files of the I-th of N shares of the patients; a last run with --resume and
+    /// without --shard, or one with --join, joins the shares that were written to one folder
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
+    /// Join all shares in a folder without opening a patient's file: only the manifest, its lists,
+    /// tables and references need be here
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["shard", "resume"])]
+    pub(crate) join: Option<PathBuf>,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// One of several equal shares of the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shard {
-    /// From 0.
-    index: usize,
-    count: usize,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = || {
-            let (index, count) = text.split_once('/')?;
-            let (index, count): (usize, usize) = (index.parse().ok()?, count.parse().ok()?);
-            (1..=count).contains(&index).then(|| Self { index: index - 1, count })
-        };
-        parse().ok_or_else(|| "expected a share such as 1/4, from 1/4 to 4/4".to_owned())
-    }
 }
 
 /// What was measured in one run.
@@ -84,36 +69,62 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let plan = Plan::make(&args.manifest)?;
-    folder::claim(&args.out, &plan.manifest)?;
-    if args.shard.is_none() {
-        folder::tidy(&args.out, &plan)?;
-    }
-    let measured = measure(&plan, args)?;
+    let extracted = extract(args)?;
+    output::data(&extracted.summary)?;
+    Ok(extracted.outcome)
+}
+
+/// How an extraction ended, and what it came to in words or JSON.
+pub(crate) struct Extracted {
+    pub(crate) outcome: Outcome,
+    pub(crate) summary: String,
+}
+
+pub(crate) fn extract(args: &Args) -> Result<Extracted> {
+    let absent = args.join.as_deref().map(shares::absent).transpose()?;
+    let plan = Plan::make(&args.manifest, absent.as_ref())?;
     if let Some(shard) = args.shard {
-        let (index, count, files) = (shard.index + 1, shard.count, measured.parts.len());
-        output::data(&format!(
-            "share {index} of {count}: {files} of {} sources read, {} of them reused; run extract \
-             with --resume and without --shard to join the shares",
-            plan.tasks.len(),
-            measured.reused
-        ))?;
-        return Ok(Outcome::Complete);
+        return extract_share(&plan, shard, args);
     }
+    let joined = args.join.as_deref().map(|folder| shares::join(&plan, folder)).transpose()?;
+    folder::claim(&args.out, &plan.manifest)?;
+    folder::tidy(&args.out, &plan)?;
+    let measured = match joined {
+        Some(joined) => joined,
+        None => measure(&plan, args)?,
+    };
     builds::check(&plan, &measured)?;
     warnings::warn(&plan, &measured);
     let summary = collect::write(&plan, &measured, &args.out)
         .with_context(|| format!("could not write the results into {}", args.out.display()))?;
+    if args.join.is_none() {
+        shares::forget(&args.out)?;
+    }
     folder::finish(&args.out, &plan)?;
-    output::data(&if args.json { summary.json() } else { summary.text(&args.out) })?;
-    Ok(if summary.set_aside == 0 { Outcome::Complete } else { Outcome::SetAside })
+    Ok(Extracted {
+        outcome: if summary.set_aside == 0 { Outcome::Complete } else { Outcome::SetAside },
+        summary: if args.json { summary.json() } else { summary.text(&args.out) },
+    })
+}
+
+fn extract_share(plan: &Plan, shard: Shard, args: &Args) -> Result<Extracted> {
+    folder::claim(&args.out, &plan.manifest)?;
+    let measured = measure(plan, args)?;
+    shares::record(&args.out, plan, shard)?;
+    let summary = format!(
+        "share {} of {}: {} of {} sources read, {} of them reused; run extract with --resume or \
+         --join and without --shard to join the shares",
+        shard.index + 1,
+        shard.count,
+        measured.parts.len(),
+        plan.tasks.len(),
+        measured.reused
+    );
+    Ok(Extracted { outcome: Outcome::Complete, summary })
 }
 
 fn measure(plan: &Plan, args: &Args) -> Result<Measured> {
-    let in_shard =
-        |(index, _): &(usize, _)| args.shard.is_none_or(|shard| index % shard.count == shard.index);
-    let tasks: Vec<_> =
-        plan.tasks.iter().enumerate().filter(in_shard).map(|(_, task)| task).collect();
+    let tasks = Assignment::of(plan).tasks(args.shard);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs.map_or(0, NonZeroUsize::get))
         .build()
@@ -148,19 +159,5 @@ fn measure(plan: &Plan, args: &Args) -> Result<Measured> {
 fn log(part: &Part, modality: &str) {
     for one in &part.set_aside {
         tracing::info!(patient = %one.patient_id, modality, "{}", one.reason);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_counts_from_one() {
-        assert_eq!("1/4".parse(), Ok(Shard { index: 0, count: 4 }));
-        assert_eq!("4/4".parse(), Ok(Shard { index: 3, count: 4 }));
-        for text in ["0/4", "5/4", "1", "a/b", "1/0", "-1/3"] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
     }
 }

@@ -140,6 +140,7 @@ impl Server {
     }
 }
 
+// Contract: serve.bind_to_port serve.drain serve.formats serve.no_patient batch.one_for_one train.hyperparameters
 #[test]
 fn trains_serves_answers_and_stops() {
     let root = root(
@@ -179,6 +180,7 @@ fn trains_serves_answers_and_stops() {
     assert!(!log.iter().any(|line| line.contains("SECRET")), "{log:?}");
 }
 
+// Contract: train.failure train.exit_code
 #[test]
 fn a_bad_hyperparameter_leaves_a_failure_and_an_exit_code() {
     let root = root(r#"{"training.lr": "0.1"}"#);
@@ -190,6 +192,7 @@ fn a_bad_hyperparameter_leaves_a_failure_and_an_exit_code() {
     assert!(String::from_utf8(trained.stderr).unwrap().contains(&failure));
 }
 
+// Contract: train.stop
 #[test]
 fn a_stop_signal_ends_training_with_a_checkpoint_and_exit_code_0() {
     let root = root(
@@ -212,6 +215,25 @@ fn a_stop_signal_ends_training_with_a_checkpoint_and_exit_code_0() {
     assert!(!root.path().join("output/failure").exists());
 }
 
+// Contract: train.stop_in_time
+#[test]
+fn a_stop_signal_ends_a_job_that_waits_for_its_channel() {
+    let root = root("{}");
+    let folder = root.path().join("input/data/train");
+    fs_err::remove_dir_all(&folder).unwrap();
+    let mode = r#"{"train": {"TrainingInputMode": "Pipe"}}"#;
+    fs_err::write(root.path().join("input/config/inputdataconfig.json"), mode).unwrap();
+    let mut child =
+        container(root.path(), "train").env("ONCOWEAVE_STOP_SECONDS", "1").spawn().unwrap();
+    // The signal must not come before it is listened for.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait for its channel");
+    terminate(&child);
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert!(!root.path().join("output/failure").exists());
+}
+
+// Contract: serve.no_model
 #[test]
 fn without_a_model_the_server_says_which_file_it_misses() {
     let root = root("{}");

@@ -116,7 +116,7 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Names first: a failure should not print the bytes.
-fn assert_same_files(found: &Path, expected: &Path) {
+pub(crate) fn assert_same_files(found: &Path, expected: &Path) {
     let (found, expected) = (files(found), files(expected));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, bytes) in &found {

@@ -7,4 +7,5 @@ mod import;
 mod inspect;
 mod judge;
 mod kinds;
+mod process;
 mod results;

@@ -88,18 +88,22 @@ pub(super) fn path(out: &Path, plan: &Plan, task: &Task) -> PathBuf {
 /// Hashes the sources of a task.
 pub(super) fn fingerprint(plan: &Plan, task: &Task) -> Result<Fingerprint, String> {
     let sources = task.sources().into_iter().map(hash_source).collect::<Result<_, _>>();
+    Ok(fingerprint_of(plan, task, sources.map_err(|error| error.to_string())?))
+}
+
+fn fingerprint_of(plan: &Plan, task: &Task, sources: Vec<SourceHash>) -> Fingerprint {
     let request = |file: &SourceFile| Request {
         patient_id: file.patient_id.clone(),
         sample_id: file.sample_id.clone(),
         panel: file.panel.clone(),
         date: file.date,
     };
-    Ok(Fingerprint {
+    Fingerprint {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         settings_sha256: plan.modalities[task.modality].settings_sha256.clone(),
-        sources: sources.map_err(|error| error.to_string())?,
+        sources,
         rows: task.files.iter().map(request).collect(),
-    })
+    }
 }
 
 /// The part of an earlier run, if it was made from the same. A part that cannot be read counts as
@@ -107,6 +111,17 @@ pub(super) fn fingerprint(plan: &Plan, task: &Task) -> Result<Fingerprint, Strin
 pub(super) fn read_kept(path: &Path, fingerprint: &Fingerprint) -> Option<Part> {
     let part: Part = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
     (part.fingerprint.as_ref() == Some(fingerprint)).then_some(part)
+}
+
+/// The part that another machine made, if it was made from the same but for the sources, which are
+/// not at hand here: they are taken to be what they were there.
+pub(super) fn read_elsewhere(path: &Path, plan: &Plan, task: &Task) -> Option<Part> {
+    let part: Part = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
+    let is_same = part.fingerprint.as_ref().is_none_or(|then| {
+        then.sources.len() == task.sources().len()
+            && *then == fingerprint_of(plan, task, then.sources.clone())
+    });
+    is_same.then_some(part)
 }
 
 /// Reads the sources of a task. Whatever is wrong with them ends as a reason, a fault of the

@@ -6,7 +6,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use oncoweave_clinical::{ClinicalTable, RejectedRow, Table, read_clinical, read_table};
 use oncoweave_cohort::{
-    Kind, KnownPatients, Manifest, SourceFile, SourceFiles, SourceHash, hash_source, read_files,
+    AbsentFile, Kind, KnownPatients, Manifest, SourceFile, SourceFiles, SourceHash, hash_source,
+    read_files, read_files_elsewhere,
 };
 use oncoweave_core::{Exclusion, PatientId};
 use oncoweave_genomics::build::Build;
@@ -24,6 +25,8 @@ pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
     /// Rows of the files list and of tables that were set aside before any file was opened.
     pub(super) rejected: Vec<Exclusion>,
+    /// The rows of the files list among them whose path is not there.
+    pub(super) absent: Vec<AbsentFile>,
     /// What it was made from, see [`inputs`].
     pub(super) inputs: BTreeMap<String, String>,
 }
@@ -76,8 +79,13 @@ impl Task {
 }
 
 impl Plan {
-    /// Reads the manifest, every setting, the files list and the tables.
-    pub(super) fn make(manifest_path: &Path) -> Result<Self> {
+    /// Reads the manifest, every setting, the files list and the tables. With `absent` no file of a
+    /// patient need be here: it says by line of the list what was wrong with those that were not
+    /// there when the others were read.
+    pub(super) fn make(
+        manifest_path: &Path,
+        absent: Option<&BTreeMap<u64, String>>,
+    ) -> Result<Self> {
         let manifest = Manifest::read(manifest_path)?;
         let (clinical_settings, outcome) = read_clinical_settings(&manifest)?;
         let settings = manifest
@@ -86,7 +94,10 @@ impl Plan {
             .map(|modality| Settings::read(&manifest, modality))
             .collect::<Result<Vec<_>>>()?;
         let inputs = inputs(&manifest)?;
-        let files = read_files(&manifest)?;
+        let files = match absent {
+            None => read_files(&manifest)?,
+            Some(absent) => read_files_elsewhere(&manifest, absent)?,
+        };
         warn_if_no_files(&manifest, &files);
         let path = manifest.resolve(clinical_settings.table.as_ref());
         let table = read_clinical(&path, &clinical_settings, outcome.as_ref())
@@ -98,9 +109,9 @@ impl Plan {
             path,
         };
         check_any_patient(&clinical)?;
-        let mut rejected = files.rejected;
+        let SourceFiles { files, mut rejected, absent } = files;
         rejected.extend(clinical.table.rejected.iter().map(|row| exclusion(row, "clinical")));
-        let known = known_files(&clinical, files.files, &manifest, &mut rejected)?;
+        let known = known_files(&clinical, files, &manifest, &mut rejected)?;
         let mut modalities = Vec::new();
         for (modality, mut settings) in manifest.modalities.iter().zip(settings) {
             let unresolved = settings_sha256(&settings);
@@ -120,7 +131,7 @@ impl Plan {
             });
         }
         let tasks = tasks(&modalities, known);
-        Ok(Self { manifest, clinical, modalities, tasks, rejected, inputs })
+        Ok(Self { manifest, clinical, modalities, tasks, rejected, absent, inputs })
     }
 }
 
