@@ -1,5 +1,5 @@
 //! Times a path of elastic-net Cox models on a table of numbers, and writes its coefficients:
-//! `elastic_net_path FOLDER L1_RATIO`, for `tests/golden/core_elastic_net_speed.py`.
+//! `elastic_net_path FOLDER L1_RATIO`, for `scripts/bench_coxnet`.
 //!
 //! The folder holds `x.f64` (patients × columns, by rows), `time.f64`, `event.f64` and
 //! `penalties.f64`, little-endian; `coefficients.f64` (penalties × columns) is written to it.

@@ -2,7 +2,8 @@
 
 use ndarray::Array3;
 
-use crate::{Error, Geometry, Mask, vector};
+use crate::registration::{Transform, nearest};
+use crate::{Error, Geometry, Mask};
 
 /// How far a voxel may lie off the place of its twin, in voxels: headers round positions.
 pub(crate) const OFF_GRID: f64 = 0.1;
@@ -21,7 +22,7 @@ pub fn onto_grid(mask: Mask, image: &Geometry, resample: bool) -> Result<Mask, E
     }
     let (voxels, outside) = match Placement::between(&mask.geometry, image) {
         Some(placement) => placed(&mask, image, &placement),
-        None if resample => (nearest(&mask, image), outside(&mask, image)),
+        None if resample => (nearest(&mask, image, &Transform::IDENTITY), outside(&mask, image)),
         None => {
             return Err(Error::GeometryMismatch {
                 image: Box::new(*image),
@@ -104,26 +105,6 @@ fn placed(mask: &Mask, image: &Geometry, placement: &Placement) -> (Array3<bool>
         }
     }
     (voxels, outside)
-}
-
-/// For each voxel of the image whether the mask's voxel nearest to its center is inside.
-#[expect(clippy::cast_possible_truncation, reason = "what lies outside saturates and is outside")]
-fn nearest(mask: &Mask, image: &Geometry) -> Array3<bool> {
-    // The index in the mask is linear in the index in the image.
-    let start = mask.geometry.index(image.origin_mm);
-    let steps: [vector::Vector; 3] = std::array::from_fn(|axis| {
-        let mut index = [0.0; 3];
-        index[axis] = 1.0;
-        vector::subtract(mask.geometry.index(image.position_mm(index)), start)
-    });
-    Array3::from_shape_fn(image.shape(), |(z, y, x)| {
-        let mut index = start;
-        for (step, count) in steps.into_iter().zip([x, y, z]) {
-            index = vector::add(index, vector::scale(step, count as f64));
-        }
-        at(index.map(|index| index.round() as i64), mask.geometry.size)
-            .is_some_and(|place| mask.voxels[place])
-    })
 }
 
 /// How many marked voxels have their center outside the image.

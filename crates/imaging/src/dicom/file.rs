@@ -1,17 +1,16 @@
 //! One DICOM file: its attributes, and where its pixels are.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
-use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 use flate2::read::DeflateDecoder;
 use fs_err::File;
 
 use super::layout::{Bytes, Stop, Syntax, data_set};
+use super::object::object_of;
 use super::{NOT_WHOLE, in_file};
 use crate::Error;
 
@@ -70,7 +69,8 @@ pub(super) fn read_header(path: &Path) -> Result<Option<Header>, Error> {
             data_set(bytes, start.data_set, start.syntax)
         })?
     };
-    let object = found.as_ref().and_then(|found| object_of(&bytes, &found.kept, start.syntax));
+    let object =
+        found.as_ref().and_then(|found| object_of(&bytes, &found.kept, name_of(start.syntax)));
     let (Some(found), Some(object)) = (found, object) else {
         let surely = start.has_prefix || is_named_so(path);
         return if surely { Err(in_file(path, NOT_WHOLE)) } else { Ok(None) };
@@ -135,7 +135,7 @@ fn start_of(bytes: &Bytes) -> Result<Option<Start>, Stop> {
         if element.tag.group() != 2 {
             break;
         }
-        let end = bytes.end(&element, meta)?;
+        let end = bytes.node(at, meta)?.end;
         if element.tag == tags::TRANSFER_SYNTAX_UID {
             let value = bytes.bytes.get(element.value..end).ok_or(Stop::NeedsMore)?;
             let text = String::from_utf8_lossy(value);
@@ -168,13 +168,6 @@ fn name_of(syntax: Syntax) -> &'static str {
         (true, false) => uids::EXPLICIT_VR_LITTLE_ENDIAN,
         (true, true) => EXPLICIT_BIG_ENDIAN,
     }
-}
-
-/// The attributes in some parts of a file.
-fn object_of(bytes: &[u8], parts: &[Range<usize>], syntax: Syntax) -> Option<InMemDicomObject> {
-    let kept: Vec<u8> = parts.iter().flat_map(|part| bytes[part.clone()].iter().copied()).collect();
-    let syntax = TransferSyntaxRegistry.get(name_of(syntax))?;
-    InMemDicomObject::read_dataset_with_ts(kept.as_slice(), syntax).ok()
 }
 
 /// Refuses a file that should have been a DICOM file.

@@ -1,10 +1,8 @@
 //! Where the elements of a data set stand in a file's bytes.
 //!
-//! Every length is checked against the file before anything is read by it, so that a broken or
+//! Every length is checked against what holds it before anything is read by it, so that a broken or
 //! hostile one costs no memory, and what the reader has no use for (private elements, overlays) is
 //! passed over: a fault in it stops nothing.
-
-use std::ops::Range;
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
@@ -35,10 +33,22 @@ pub(super) struct Element {
     pub(super) tag: Tag,
     /// The value representation as written; `None` where the syntax leaves it out.
     pub(super) vr: Option<[u8; 2]>,
+    /// Where its tag starts.
+    pub(super) start: usize,
     /// Where its value starts.
     pub(super) value: usize,
     /// The length of its value; `None` where a delimiter ends it.
     pub(super) length: Option<usize>,
+}
+
+/// An element, and all that lies in it.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) element: Element,
+    /// Where the next element starts.
+    pub(super) end: usize,
+    /// The elements of each item; `None` but for a sequence that the syntax of its data set reads.
+    pub(super) items: Option<Vec<Vec<Node>>>,
 }
 
 /// Why the elements cannot be followed.
@@ -94,76 +104,122 @@ impl Bytes<'_> {
             (start + 8, syntax.u32(self.array(start + 4)?))
         };
         let length = (length != u32::MAX).then_some(length as usize);
-        Ok(Element { tag, vr, value, length })
+        Ok(Element { tag, vr, start, value, length })
     }
 
-    /// Where an element ends, every length within it checked.
-    pub(super) fn end(&self, element: &Element, syntax: Syntax) -> Result<usize, Stop> {
-        self.end_within(element, syntax, 0)
+    /// The element whose tag starts at a place, every length within it checked.
+    pub(super) fn node(&self, start: usize, syntax: Syntax) -> Result<Node, Stop> {
+        let limit = usize::try_from(self.file_length).unwrap_or(usize::MAX);
+        self.node_within(start, limit, syntax, 0)
     }
 
-    fn end_within(&self, element: &Element, syntax: Syntax, depth: usize) -> Result<usize, Stop> {
-        if depth > MAX_DEPTH {
-            return Err(Stop::Broken);
-        }
-        let Some(length) = element.length else {
-            // PS3.5 6.2.2: of an unknown representation, the items are implicit little endian; some
-            // writers leave them as they were.
-            let unknown = element.vr == Some(*b"UN");
-            let explicit = syntax.explicit
-                && !(unknown && VR::from_binary(self.array(element.value + 12)?).is_none());
-            return self.items_end(element.value, None, Syntax { explicit, ..syntax }, depth);
-        };
-        let end = element.value.checked_add(length).ok_or(Stop::Broken)?;
-        if end as u64 > self.file_length {
-            return Err(Stop::Broken);
-        }
-        // The values of private elements are never read, but for those within a sequence that is.
-        let is_read = depth > 0 || element.tag.group().is_multiple_of(2);
-        if is_sequence(element) && length > 0 && is_read {
-            return self.items_end(element.value, Some(end), syntax, depth);
-        }
-        Ok(end)
-    }
-
-    /// Where the items of a sequence end, by a delimiter or at a known place.
-    fn items_end(
+    /// An element that ends at a limit or before.
+    fn node_within(
         &self,
-        mut at: usize,
-        end: Option<usize>,
+        start: usize,
+        limit: usize,
         syntax: Syntax,
         depth: usize,
-    ) -> Result<usize, Stop> {
-        while end.is_none_or(|end| at < end) {
-            let item = self.element(at, syntax)?;
+    ) -> Result<Node, Stop> {
+        let element = self.element(start, syntax)?;
+        let end = element.value.checked_add(element.length.unwrap_or(0)).ok_or(Stop::Broken)?;
+        if end > limit || depth > MAX_DEPTH {
+            return Err(Stop::Broken);
+        }
+        if element.length.is_none() {
+            return self.delimited(element, limit, syntax, depth);
+        }
+        // Private elements are never read, but for those within a sequence that is.
+        if !is_sequence(&element) || (depth == 0 && !is_of_use(element.tag)) {
+            return Ok(Node { element, end, items: None });
+        }
+        let (items, end) = self.items(element.value, Limit::At(end), syntax, depth)?;
+        Ok(Node { element, end, items: Some(items) })
+    }
+
+    /// An element that a delimiter ends.
+    fn delimited(
+        &self,
+        element: Element,
+        limit: usize,
+        syntax: Syntax,
+        depth: usize,
+    ) -> Result<Node, Stop> {
+        if element.tag == tags::PIXEL_DATA {
+            let end = self.fragments_end(element.value, limit)?;
+            return Ok(Node { element, end, items: None });
+        }
+        // PS3.5 6.2.2: of an unknown representation, the items are implicit little endian; some
+        // writers leave them as they were.
+        let explicit = syntax.explicit
+            && (element.vr != Some(*b"UN")
+                || match self.array(element.value + 12) {
+                    Ok(vr) => VR::from_binary(vr).is_some(),
+                    Err(Stop::NeedsMore) => return Err(Stop::NeedsMore),
+                    Err(Stop::Broken) => true,
+                });
+        let within = Syntax { explicit, ..syntax };
+        let (items, end) = self.items(element.value, Limit::Before(limit), within, depth)?;
+        Ok(Node { element, end, items: (within == syntax).then_some(items) })
+    }
+
+    /// Where the fragments of compressed pixels end, as an icon may have them.
+    fn fragments_end(&self, mut at: usize, limit: usize) -> Result<usize, Stop> {
+        while at < limit {
+            let item = self.element(at, Syntax::EXPLICIT_LITTLE)?;
             at = match (item.tag, item.length) {
-                (SEQUENCE_DELIMITATION, _) => return Ok(item.value),
-                (ITEM, length) => self.item_end(item.value, length, syntax, depth)?,
+                (SEQUENCE_DELIMITATION, _) if item.value <= limit => return Ok(item.value),
+                (ITEM, Some(length)) => item.value.checked_add(length).ok_or(Stop::Broken)?,
                 _ => return Err(Stop::Broken),
             };
         }
-        if end == Some(at) { Ok(at) } else { Err(Stop::Broken) }
+        Err(Stop::Broken)
     }
 
-    fn item_end(
+    /// The items of a sequence, and where they end.
+    fn items(
         &self,
         mut at: usize,
-        length: Option<usize>,
+        limit: Limit,
         syntax: Syntax,
         depth: usize,
-    ) -> Result<usize, Stop> {
-        let end = match length {
-            Some(length) => Some(at.checked_add(length).ok_or(Stop::Broken)?),
-            None => None,
-        };
-        while end.is_none_or(|end| at < end) {
-            let element = self.element(at, syntax)?;
-            if element.tag == ITEM_DELIMITATION {
-                return Ok(element.value);
+    ) -> Result<(Vec<Vec<Node>>, usize), Stop> {
+        let mut items = Vec::new();
+        while limit.is_after(at) {
+            let item = self.element(at, syntax)?;
+            match (item.tag, item.length) {
+                (SEQUENCE_DELIMITATION, _) => return limit.ended(items, item.value),
+                (ITEM, length) => {
+                    let within = limit.within(item.value, length)?;
+                    let (nodes, end) = self.item(item.value, within, syntax, depth)?;
+                    items.push(nodes);
+                    at = end;
+                }
+                _ => return Err(Stop::Broken),
             }
-            at = self.end_within(&element, syntax, depth + 1)?;
         }
-        if end == Some(at) { Ok(at) } else { Err(Stop::Broken) }
+        limit.reached(items, at)
+    }
+
+    /// The elements of an item, and where they end.
+    fn item(
+        &self,
+        mut at: usize,
+        limit: Limit,
+        syntax: Syntax,
+        depth: usize,
+    ) -> Result<(Vec<Node>, usize), Stop> {
+        let mut nodes = Vec::new();
+        while limit.is_after(at) {
+            let delimiter = self.element(at, syntax)?;
+            if delimiter.tag == ITEM_DELIMITATION {
+                return limit.ended(nodes, delimiter.value);
+            }
+            let node = self.node_within(at, limit.place(), syntax, depth + 1)?;
+            at = node.end;
+            nodes.push(node);
+        }
+        limit.reached(nodes, at)
     }
 
     /// How the data set at a place is written, by its first element; `None` where none stands
@@ -177,8 +233,49 @@ impl Bytes<'_> {
         };
         let vr: [u8; 2] = self.array(start + 4).ok()?;
         let syntax = Syntax { explicit: VR::from_binary(vr).is_some(), big_endian };
-        let element = self.element(start, syntax).ok()?;
-        (self.end(&element, syntax) != Err(Stop::Broken)).then_some(syntax)
+        (self.node(start, syntax).err() != Some(Stop::Broken)).then_some(syntax)
+    }
+}
+
+/// How far what is followed may reach.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// It ends there, or at a delimiter before.
+    At(usize),
+    /// A delimiter ends it, there or before.
+    Before(usize),
+}
+
+impl Limit {
+    fn place(self) -> usize {
+        match self {
+            Self::At(place) | Self::Before(place) => place,
+        }
+    }
+
+    /// Whether something may stand at a place.
+    fn is_after(self, at: usize) -> bool {
+        at < self.place()
+    }
+
+    /// The limit of an item that starts at a place.
+    fn within(self, start: usize, length: Option<usize>) -> Result<Self, Stop> {
+        let Some(length) = length else { return Ok(Self::Before(self.place())) };
+        let end = start.checked_add(length).ok_or(Stop::Broken)?;
+        if end > self.place() { Err(Stop::Broken) } else { Ok(Self::At(end)) }
+    }
+
+    /// What a delimiter ended.
+    fn ended<T>(self, found: T, end: usize) -> Result<(T, usize), Stop> {
+        if end > self.place() { Err(Stop::Broken) } else { Ok((found, end)) }
+    }
+
+    /// What no delimiter ended.
+    fn reached<T>(self, found: T, at: usize) -> Result<(T, usize), Stop> {
+        match self {
+            Self::At(end) if at == end => Ok((found, end)),
+            _ => Err(Stop::Broken),
+        }
     }
 }
 
@@ -202,7 +299,7 @@ fn is_sequence(element: &Element) -> bool {
 
 /// The elements before the pixels that the reader has a use for, and the pixels.
 pub(super) struct DataSet {
-    pub(super) kept: Vec<Range<usize>>,
+    pub(super) kept: Vec<Node>,
     pub(super) pixels: Option<Element>,
 }
 
@@ -218,7 +315,7 @@ fn is_of_use(tag: Tag) -> bool {
 
 /// Follows the elements of a data set up to its pixels.
 pub(super) fn data_set(bytes: &Bytes, start: usize, syntax: Syntax) -> Result<DataSet, Stop> {
-    let mut kept: Vec<Range<usize>> = Vec::new();
+    let mut kept = Vec::new();
     let mut at = start;
     while (at as u64) < bytes.file_length {
         // Some writers fill up their files with zeros.
@@ -232,18 +329,15 @@ pub(super) fn data_set(bytes: &Bytes, start: usize, syntax: Syntax) -> Result<Da
         ) {
             return Ok(DataSet { kept, pixels: Some(element) });
         }
-        let end = bytes.end(&element, syntax)?;
-        if end > bytes.bytes.len() {
+        let node = bytes.node(at, syntax)?;
+        if node.end > bytes.bytes.len() {
             return Err(Stop::NeedsMore);
         }
-        let unknown = element.vr == Some(*b"UN") && element.length.is_none();
-        if is_of_use(element.tag) && !unknown {
-            match kept.last_mut() {
-                Some(last) if last.end == at => last.end = end,
-                _ => kept.push(at..end),
-            }
+        at = node.end;
+        let unknown = node.element.vr == Some(*b"UN") && node.element.length.is_none();
+        if is_of_use(node.element.tag) && !unknown {
+            kept.push(node);
         }
-        at = end;
     }
     Ok(DataSet { kept, pixels: None })
 }

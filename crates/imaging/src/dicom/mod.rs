@@ -16,6 +16,7 @@ mod grid;
 mod inspect;
 mod jpeg2000;
 mod layout;
+mod object;
 mod pixels;
 mod plane;
 mod rtstruct;

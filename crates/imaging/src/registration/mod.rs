@@ -11,6 +11,7 @@ mod onto;
 mod transform;
 
 use mutual_information::{Comparison, Image, Information, samples};
+pub(crate) use onto::nearest;
 pub use onto::{resample_mask_onto, resample_onto};
 pub use transform::Transform;
 

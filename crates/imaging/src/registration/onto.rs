@@ -50,12 +50,33 @@ pub fn resample_mask_onto(
     transform: &Transform,
     (interpolation, threshold): (Interpolation, f64),
 ) -> Mask {
+    if interpolation == Interpolation::Nearest {
+        return Mask { voxels: nearest(mask, geometry, transform), geometry: *geometry };
+    }
     let shares = mask.voxels.iter().map(|&inside| f32::from(u8::from(inside))).collect();
     let map = IndexMap::new(geometry, &mask.geometry, transform);
     let shares = moved(Cow::Owned(shares), mask.geometry.size, &map, (interpolation, 0.0));
     let inside = shares.into_iter().map(|share| f64::from(share) >= threshold - 1e-6).collect();
     let voxels = Array3::from_shape_vec(geometry.shape(), inside).expect("a value for each voxel");
     Mask { voxels, geometry: *geometry }
+}
+
+/// For each voxel of a grid whether the mask's voxel nearest to where `transform` takes its center is
+/// inside; none is beyond the mask's grid.
+pub(crate) fn nearest(mask: &Mask, geometry: &Geometry, transform: &Transform) -> Array3<bool> {
+    let map = IndexMap::new(geometry, &mask.geometry, transform);
+    let [width, height, depth] = geometry.size;
+    let mut voxels = vec![false; width * height * depth];
+    voxels.par_chunks_exact_mut(width).enumerate().for_each(|(row, voxels)| {
+        for (x, voxel) in voxels.iter_mut().enumerate() {
+            let index = inside(map.at([x, row % height, row / height]), mask.geometry.size);
+            *voxel = index.is_some_and(|index| {
+                let [x, y, z] = index.map(|index| taps_nearest(index).0);
+                mask.voxels[[z, y, x]]
+            });
+        }
+    });
+    Array3::from_shape_vec(geometry.shape(), voxels).expect("a value for each voxel")
 }
 
 /// The values of an array, x fastest.
