@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         resume: false,
         jobs: None,
         shard: None,
+        identified: false,
         json: false,
     })?;
     step("align: one row a patient")?;

@@ -8,6 +8,7 @@ mod builds;
 mod collect;
 mod embedding;
 mod folder;
+mod identity;
 mod inputs;
 mod lineage;
 mod parse;
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// joins the shares that were written to one folder
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
+    /// Read DICOM files that still name their patients
+    #[arg(long)]
+    pub(crate) identified: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -85,6 +89,7 @@ struct Measured {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let plan = Plan::make(&args.manifest)?;
+    identity::check(&plan, args.identified)?;
     folder::claim(&args.out, &plan.manifest)?;
     if args.shard.is_none() {
         folder::tidy(&args.out, &plan)?;
