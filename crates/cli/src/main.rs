@@ -20,8 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, card, concordance, container, cv, demo, evaluate, extract, import, inspect, predict,
-    sagemaker, search, simulate, train,
+    align, card, concordance, container, cv, deidentify, demo, evaluate, extract, import, inspect,
+    predict, reidentify, sagemaker, search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -46,6 +46,8 @@ enum Command {
     Simulate(simulate::Args),
     Import(import::Args),
     Inspect(inspect::Args),
+    Deidentify(deidentify::Args),
+    Reidentify(reidentify::Args),
     Extract(extract::Args),
     Align(align::Args),
     Train(train::Args),
@@ -66,6 +68,8 @@ impl Command {
             Self::Simulate(args) => simulate::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Deidentify(args) => deidentify::run(&args),
+            Self::Reidentify(args) => reidentify::run(&args),
             Self::Extract(args) => extract::run(&args),
             Self::Align(args) => align::run(&args),
             Self::Train(args) => train::run(&args),

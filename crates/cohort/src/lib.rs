@@ -39,7 +39,7 @@ pub use features::{read_feature_table, write_feature_table};
 pub use files::{AbsentFile, SourceFile, SourceFiles, read_files, read_files_elsewhere};
 pub use hash::{SourceHash, hash_source, sha256_bytes, sha256_file};
 pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
-pub use manifest::{Kind, Manifest, Modality, Window};
+pub use manifest::{Kind, Manifest, Modality, Privacy, PrivacyStatus, Window};
 pub use parquet_file::stored_kind;
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
 

@@ -25,6 +25,33 @@ pub struct Manifest {
     pub outcome: Option<toml::Table>,
     /// `[[modality]]`, in order.
     pub modalities: Vec<Modality>,
+    /// `[privacy]`: what the files are; `None` where nobody has said.
+    pub privacy: Option<Privacy>,
+}
+
+/// `[privacy]`: whether the files name their patients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Privacy {
+    /// What the files are.
+    pub status: PrivacyStatus,
+    /// The fingerprint of the key that pseudonyms came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What the files of a cohort are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrivacyStatus {
+    /// Written by `oncoweave deidentify`.
+    Pseudonymised,
+    /// Of nobody: simulated.
+    Synthetic,
+    /// De-identified by another program or released as such, in the user's word.
+    Deidentified,
+    /// Files that name their patients are read all the same.
+    Identified,
 }
 
 /// One `[[modality]]` of a manifest.
@@ -108,6 +135,7 @@ struct Frame {
     outcome: Option<toml::Table>,
     #[serde(default)]
     modality: Vec<ModalityFrame>,
+    privacy: Option<Privacy>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +183,7 @@ impl Manifest {
             clinical: frame.clinical,
             outcome: frame.outcome,
             modalities: frame.modality.into_iter().map(modality).collect(),
+            privacy: frame.privacy,
         };
         manifest.files = manifest.resolve(&frame.files.unwrap_or_else(|| "files.csv".into()));
         Ok(manifest)

@@ -66,6 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         jobs: None,
         shard: None,
         join: None,
+        identified: false,
         json: false,
     })?;
     step("align: one row a patient")?;

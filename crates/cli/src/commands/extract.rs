@@ -8,6 +8,7 @@ mod builds;
 mod collect;
 mod embedding;
 mod folder;
+mod identity;
 mod inputs;
 mod lineage;
 mod parse;
@@ -56,6 +57,9 @@ pub(crate) struct Args {
     /// tables and references need be here
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shard", "resume"])]
     pub(crate) join: Option<PathBuf>,
+    /// Read DICOM files that still name their patients
+    #[arg(long)]
+    pub(crate) identified: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -83,6 +87,9 @@ pub(crate) struct Extracted {
 pub(crate) fn extract(args: &Args) -> Result<Extracted> {
     let absent = args.join.as_deref().map(shares::absent).transpose()?;
     let plan = Plan::make(&args.manifest, absent.as_ref())?;
+    if absent.is_none() {
+        identity::check(&plan, args.identified)?;
+    }
     if let Some(shard) = args.shard {
         return extract_share(&plan, shard, args);
     }

@@ -1,6 +1,7 @@
 //! The program as a process: one binary for all such tests, for linking it takes long.
 
 mod container;
+mod deidentify;
 mod embedding;
 mod extract;
 mod import;

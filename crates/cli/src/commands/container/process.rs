@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// machine of the job]
     #[arg(long, value_name = "I/N")]
     shard: Option<extract::Shard>,
+    /// Read DICOM files that still name their patients
+    #[arg(long)]
+    identified: bool,
 }
 
 /// Runs the job and leaves its message. Patients that were set aside are listed in the output and
@@ -86,6 +89,7 @@ fn process(root: &Path, args: &Args, manifest: PathBuf) -> Result<String> {
         jobs: None,
         shard,
         join,
+        identified: args.identified,
         json: false,
     })?;
     if shard.is_some() {

@@ -1,0 +1,122 @@
+//! A simulated cohort through `deidentify`: it names nobody and measures the same.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use oncoweave_cohort::read_feature_table;
+use oncoweave_privacy::{Identifier, Key};
+
+use crate::extract::{code, oncoweave, stderr, text};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Features by patient, each with its name.
+fn features(path: &Path, name: &dyn Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
+    let table = read_feature_table(path).unwrap();
+    let of_row = |values: &[Option<f32>]| {
+        let pairs = table.features.iter().zip(values);
+        pairs.map(|(feature, value)| format!("{} {value:?}", feature.name)).collect()
+    };
+    table.rows.iter().map(|row| (name(row.patient_id.as_str()), of_row(&row.values))).collect()
+}
+
+#[test]
+fn a_cohort_stays_a_cohort_and_measures_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = |expected: i32, arguments: &[&str]| {
+        let output = oncoweave(arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", stderr(&output));
+        output
+    };
+    run(0, &["simulate", "--patients", "8", "--no-mess", "--out", text(&at("cohort"))]);
+    fs::write(at("site.toml"), "[nifti]\nface = \"absent\"\n").unwrap();
+    let key = at("cohort.key");
+    let deidentified = run(
+        0,
+        &[
+            "deidentify", text(&at("cohort")), "--out", text(&at("released")), "--key", text(&key),
+            "--new-key", "--profile", text(&at("site.toml")),
+        ],
+    );
+    for (cohort, out) in [("cohort", "before"), ("released", "after")] {
+        run(0, &["extract", text(&at(cohort).join("cohort.toml")), "--out", text(&at(out))]);
+    }
+    let secret = Key::read(&key).unwrap();
+    let pseudonym = |id: &str| secret.pseudonym(&Identifier::new(id.to_owned()));
+    for name in ["clinical", "genomics", "ct", "mr"] {
+        let table = |out: &str| at(out).join("features").join(format!("{name}.parquet"));
+        let before = features(&table("before"), &pseudonym);
+        let after = features(&table("after"), &|id| id.to_owned());
+        assert!(!before.is_empty());
+        assert_eq!(before, after, "{name}");
+    }
+
+    let list = fs::read_to_string(at("cohort/files.csv")).unwrap();
+    let ids: BTreeSet<&str> = list.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert!(ids.len() >= 7);
+    let mut written = files(&at("released"));
+    written.extend(files(&at("after")));
+    for path in &written {
+        let bytes = fs::read(path).unwrap();
+        for id in &ids {
+            assert!(!holds(&bytes, id), "{id} is in {}", path.display());
+            assert!(!holds(path.as_os_str().as_encoded_bytes(), id), "{}", path.display());
+        }
+    }
+    for id in &ids {
+        assert!(!holds(&deidentified.stdout, id) && !holds(&deidentified.stderr, id));
+    }
+
+    let first = pseudonym(ids.first().unwrap());
+    let found = run(0, &["reidentify", "--key", text(&key), "--reason", "a test", &first]);
+    assert!(holds(&found.stdout, ids.first().unwrap()));
+    assert_eq!(fs::read_to_string(at("cohort.key.audit")).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn images_that_name_their_patients_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let cohort = folder.path().join("cohort");
+    let output = oncoweave(&["simulate", "--patients", "4", "--no-mess", "--out", text(&cohort)]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let manifest = cohort.join("cohort.toml");
+    let told = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, told.replace("[privacy]\nstatus = \"synthetic\"\n", "")).unwrap();
+    for path in files(&cohort).iter().filter(|path| path.extension().is_some_and(|end| end == "dcm")) {
+        // (0012,0062) CS "YES " becomes "NO  ".
+        let mut bytes = fs::read(path).unwrap();
+        let mark = b"\x12\0\x62\0CS\x04\0YES ";
+        let place = bytes.windows(mark.len()).position(|window| window == mark).unwrap();
+        bytes[place + 8..place + 12].copy_from_slice(b"NO  ");
+        fs::write(path, bytes).unwrap();
+    }
+    let extract = |more: &[&str]| {
+        let out = folder.path().join("features");
+        let mut arguments = vec!["extract", text(&manifest), "--out", text(&out)];
+        arguments.extend(more);
+        oncoweave(&arguments)
+    };
+    let output = extract(&[]);
+    assert_eq!(code(&output), 1);
+    let message = stderr(&output);
+    assert!(message.contains("name their patients") && message.contains("oncoweave deidentify"), "{message}");
+    let output = extract(&["--identified"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}

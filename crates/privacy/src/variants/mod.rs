@@ -1,0 +1,12 @@
+//! Variant files: VCF, BCF and MAF. Who was sequenced, where and how goes; the genotypes stay, and they
+//! alone identify a person, which is why what comes out is pseudonymised and not anonymous.
+
+mod header;
+mod maf;
+mod record;
+mod sample;
+mod vcf;
+
+pub(crate) use maf::deidentify_maf;
+pub(crate) use sample::SampleNames;
+pub(crate) use vcf::{deidentify_vcf, is_variants};

@@ -1,0 +1,225 @@
+//! VCF and BCF, which comes out as VCF.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+use fs_err::File;
+use noodles::{bcf, bgzf, csi, tabix, vcf};
+
+use super::{
+    header::{Kept, clean_line},
+    record::clean_record,
+    sample::SampleNames,
+};
+use crate::{Error, VariantProfile, error::aside, key::Key};
+
+/// The longest line that is read.
+const MAX_LINE: u64 = 256 << 20;
+
+/// Whether a file is VCF or BCF by its name.
+pub(crate) fn is_variants(name: &str) -> bool {
+    [".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"].iter().any(|end| name.ends_with(end))
+}
+
+/// What was done to a variant file, and where it lies: what was compressed comes out as BGZF with a
+/// tabix index beside it.
+pub(crate) struct Done {
+    pub(crate) out: PathBuf,
+    pub(crate) actions: Vec<(String, u64)>,
+}
+
+/// Cleans a VCF or BCF file and writes it as `<stem>.vcf` or `<stem>.vcf.gz`.
+///
+/// # Errors
+/// When the file is damaged or no VCF, or cannot be read or written.
+pub(crate) fn deidentify_vcf(
+    source: &Path,
+    stem: &Path,
+    key: &Key,
+    profile: &VariantProfile,
+    names: &SampleNames,
+) -> Result<Done, Error> {
+    let mut file = BufReader::new(File::open(source)?);
+    let compressed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    let mut cleaner = Cleaner { key, profile, names, kept: Kept::default(), counts: Counts::default() };
+    let end = if compressed { "vcf.gz" } else { "vcf" };
+    let mut out = stem.as_os_str().to_owned();
+    out.push(format!(".{end}"));
+    let out = PathBuf::from(out);
+    oncoweave_cohort::write_atomically(&out, |file_out| {
+        if compressed {
+            let mut writer = bgzf::io::Writer::new(file_out);
+            cleaner.file(Box::new(MultiGzDecoder::new(file)), &mut writer)?;
+            writer.finish()?;
+            Ok::<(), Error>(())
+        } else {
+            cleaner.file(Box::new(file), file_out)
+        }
+    })?;
+    let mut actions = cleaner.counts.named();
+    if compressed {
+        actions.push(index(&out)?);
+    }
+    Ok(Done { out, actions })
+}
+
+/// Builds the index anew; a file that is not sorted has none.
+fn index(path: &Path) -> Result<(String, u64), Error> {
+    let Ok(index) = vcf::fs::index(path) else {
+        return Ok(("index left out: the records are not sorted".to_owned(), 1));
+    };
+    let mut bytes = Vec::new();
+    let end = match index {
+        vcf::Index::Tabix(index) => {
+            let mut writer = tabix::io::Writer::new(&mut bytes);
+            writer.write_index(&index)?;
+            writer.try_finish()?;
+            ".tbi"
+        }
+        // Contigs beyond what tabix counts to.
+        vcf::Index::Csi(index) => {
+            csi::io::Writer::new(&mut bytes).write_index(&index)?;
+            ".csi"
+        }
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(end);
+    oncoweave_cohort::write_atomically(Path::new(&beside), |file| file.write_all(&bytes))?;
+    Ok(("index rebuilt".to_owned(), 1))
+}
+
+#[derive(Default)]
+struct Counts {
+    header_lines_removed: u64,
+    header_lines_kept: u64,
+    samples: u64,
+    records: u64,
+    records_removed: u64,
+}
+
+impl Counts {
+    fn named(&self) -> Vec<(String, u64)> {
+        [
+            ("header lines removed", self.header_lines_removed),
+            ("header lines rewritten", self.header_lines_kept),
+            ("sample names replaced", self.samples),
+            ("records kept", self.records),
+            ("records that are none left out", self.records_removed),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect()
+    }
+}
+
+struct Cleaner<'a> {
+    key: &'a Key,
+    profile: &'a VariantProfile,
+    names: &'a SampleNames<'a>,
+    kept: Kept,
+    counts: Counts,
+}
+
+fn damaged(_: io::Error) -> Error {
+    aside("broken", "the file is damaged or cut off, or is no VCF; copy it again")
+}
+
+impl Cleaner<'_> {
+    fn file(&mut self, reader: Box<dyn Read>, out: &mut dyn Write) -> Result<(), Error> {
+        let mut reader = BufReader::with_capacity(1 << 16, reader);
+        let start = reader.fill_buf().map_err(damaged)?;
+        if start.starts_with(b"BCF") {
+            return self.binary(reader, out);
+        }
+        if !start.starts_with(b"##fileformat") && !start.starts_with(b"#CHROM") && !start.starts_with(b"##") {
+            return Err(aside("broken", "the file is no VCF: it begins with no `##fileformat`"));
+        }
+        let mut bytes = Vec::new();
+        let mut seen_columns = false;
+        loop {
+            bytes.clear();
+            let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(damaged)?;
+            if read == 0 {
+                break;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            seen_columns |= text.starts_with("#CHROM");
+            self.line(text.trim_end_matches(['\n', '\r']), out)?;
+        }
+        if seen_columns { Ok(()) } else { Err(aside("broken", "the file has no line of columns")) }
+    }
+
+    /// Turns BCF into text, line by line.
+    fn binary(&mut self, reader: impl Read, out: &mut dyn Write) -> Result<(), Error> {
+        let mut reader = bcf::io::Reader::from(reader);
+        let header = reader.read_header().map_err(damaged)?;
+        let mut text = Vec::new();
+        vcf::io::Writer::new(&mut text).write_header(&header).map_err(damaged)?;
+        for line in String::from_utf8_lossy(&text).lines() {
+            self.line(line, out)?;
+        }
+        for record in reader.records() {
+            let record = record.map_err(damaged)?;
+            text.clear();
+            vcf::variant::io::Write::write_variant_record(
+                &mut vcf::io::Writer::new(&mut text),
+                &header,
+                &record,
+            )
+            .map_err(damaged)?;
+            self.line(String::from_utf8_lossy(&text).trim_end(), out)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &str, out: &mut dyn Write) -> Result<(), Error> {
+        let line = line.trim_start_matches('\u{feff}');
+        let cleaned = if line.starts_with("##") {
+            let sample = |name: &str| self.names.pseudonym(name);
+            let cleaned = clean_line(line, &mut self.kept, &self.profile.keep, &sample);
+            let count = match cleaned {
+                Some(_) => &mut self.counts.header_lines_kept,
+                None => &mut self.counts.header_lines_removed,
+            };
+            *count += 1;
+            cleaned
+        } else if line.starts_with("#CHROM") {
+            Some(self.columns(line))
+        } else if line.trim().is_empty() || line.starts_with('#') {
+            None
+        } else {
+            let token = |id: &str| format!("v{}", self.key.token("variant", id));
+            let cleaned = clean_record(line, &self.kept, &token);
+            let count = match cleaned {
+                Some(_) => &mut self.counts.records,
+                None => &mut self.counts.records_removed,
+            };
+            *count += 1;
+            cleaned
+        };
+        if let Some(cleaned) = cleaned {
+            out.write_all(cleaned.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn columns(&mut self, line: &str) -> String {
+        const FIXED: &str = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
+        let mut cleaned = FIXED.to_owned();
+        for (place, name) in line.split('\t').enumerate().skip(8) {
+            cleaned.push('\t');
+            if place == 8 {
+                cleaned.push_str("FORMAT");
+            } else {
+                self.counts.samples += 1;
+                cleaned.push_str(&self.names.pseudonym(name));
+            }
+        }
+        cleaned
+    }
+}
