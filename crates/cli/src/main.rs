@@ -20,8 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, card, concordance, container, cv, demo, evaluate, extract, import, inspect, predict,
-    search, simulate, train,
+    align, card, concordance, container, cv, dashboard, demo, evaluate, extract, import, inspect,
+    predict, search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -55,6 +55,7 @@ enum Command {
     Predict(predict::Args),
     Card(card::Args),
     Concordance(concordance::Args),
+    Dashboard(dashboard::Args),
     Container(container::Args),
 }
 
@@ -74,6 +75,7 @@ impl Command {
             Self::Predict(args) => predict::run(&args),
             Self::Card(args) => card::run(&args),
             Self::Concordance(args) => concordance::run(&args),
+            Self::Dashboard(args) => dashboard::run(&args),
             Self::Container(args) => container::run(&args),
         }
     }
