@@ -29,7 +29,7 @@ let seen = 0;
 
 async function open(site, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(30_000);
   context.on('request', (request) => {
     if (!request.url().startsWith(site.url) && !request.url().startsWith('data:')) elsewhere.push(request.url());
   });
@@ -79,7 +79,7 @@ async function addAccount(admin, site, name, roles) {
   await admin.goto(`${site.url}/accounts`);
   const form = admin.getByRole('region', { name: 'Add an account' });
   await form.getByLabel('Name').fill(name);
-  for (const role of roles) await form.getByLabel(new RegExp(`^${role}:`)).check();
+  for (const role of roles) await form.getByRole('checkbox', { name: `${role}:` }).check();
   await form.getByRole('button').click();
   return (await admin.locator('.secret code').textContent()).trim();
 }
