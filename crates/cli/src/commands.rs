@@ -3,6 +3,7 @@ pub(crate) mod card;
 pub(crate) mod concordance;
 pub(crate) mod container;
 pub(crate) mod cv;
+pub(crate) mod dashboard;
 pub(crate) mod deidentify;
 pub(crate) mod demo;
 pub(crate) mod evaluate;

@@ -20,8 +20,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, card, concordance, container, cv, deidentify, demo, evaluate, extract, import, inspect,
-    predict, reidentify, sagemaker, search, simulate, train,
+    align, card, concordance, container, cv, dashboard, deidentify, demo, evaluate, extract, import,
+    inspect, predict, reidentify, sagemaker, search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.
@@ -57,6 +57,7 @@ enum Command {
     Predict(predict::Args),
     Card(card::Args),
     Concordance(concordance::Args),
+    Dashboard(dashboard::Args),
     Container(container::Args),
     Sagemaker(sagemaker::Args),
 }
@@ -79,6 +80,7 @@ impl Command {
             Self::Predict(args) => predict::run(&args),
             Self::Card(args) => card::run(&args),
             Self::Concordance(args) => concordance::run(&args),
+            Self::Dashboard(args) => dashboard::run(&args),
             Self::Container(args) => container::run(&args),
             Self::Sagemaker(args) => sagemaker::run(&args),
         }

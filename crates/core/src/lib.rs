@@ -18,6 +18,7 @@ pub mod cross_fit;
 pub mod decision;
 pub mod delong;
 pub mod elastic_net;
+pub mod hazard_ratio;
 pub mod inference;
 pub mod kaplan_meier;
 pub mod log_rank;
@@ -25,6 +26,7 @@ pub mod nelson_aalen;
 pub mod precision;
 pub mod preprocess;
 pub mod roc;
+pub mod small_cells;
 pub mod split;
 pub mod stack;
 

@@ -2,7 +2,6 @@
 //!
 //! Unlike risks, probabilities of different folds mean the same, so that folds are pooled.
 
-use ndarray::Array2;
 use oncoweave_core::{
     Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Estimate,
     Risk, Survival, SurvivalProbability, Undefined,
@@ -10,8 +9,8 @@ use oncoweave_core::{
         CalibrationGroup, calibration_groups, calibration_slope, observed_over_expected,
         smooth_calibration,
     },
-    cox::{CoxModel, fit_ridge, standard_errors},
     decision::{NetBenefit, net_benefit},
+    hazard_ratio::hazard_ratio,
 };
 
 use crate::held_out::{Candidate, Setting};
@@ -24,9 +23,6 @@ const THRESHOLDS_PERCENT: [u32; 9] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
 
 /// Probabilities are kept so far from 0 and 1 before their double logarithm.
 const CLOSEST: f64 = 1e-9;
-
-/// The 97.5 % point of the normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
 
 /// The patients of a model with known follow-up.
 struct Pooled {
@@ -136,46 +132,9 @@ fn slope(outcomes: &[Survival], survival: &[SurvivalProbability]) -> Result<Esti
     Ok(Estimate { value: found.value, low: found.low, high: found.high })
 }
 
-/// The hazard ratio of two groups by Cox regression, with Wald's interval.
-fn hazard_ratio(outcomes: &[Survival], high_risk: &[bool]) -> Result<Estimate, Undefined> {
-    let events_of = |high: bool| {
-        let pairs = outcomes.iter().zip(high_risk);
-        pairs.filter(|(outcome, group)| outcome.event && **group == high).count()
-    };
-    if events_of(true) == 0 || events_of(false) == 0 {
-        return Err(Undefined::NoEvent { patients: outcomes.len() });
-    }
-    let x =
-        Array2::from_shape_fn((outcomes.len(), 1), |(row, _)| f64::from(u8::from(high_risk[row])));
-    let model: CoxModel = fit_ridge(&x, outcomes, 0.0)?;
-    let error = standard_errors(&model, &x, outcomes)?[0];
-    let log_ratio = model.coefficients[0];
-    Ok(Estimate {
-        value: log_ratio.exp(),
-        low: (log_ratio - Z_95 * error).exp(),
-        high: (log_ratio + Z_95 * error).exp(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn outcomes() -> Vec<Survival> {
-        (0..40).map(|day| Survival { time_days: f64::from(day + 1), event: day % 3 != 0 }).collect()
-    }
-
-    #[test]
-    fn the_hazard_ratio_of_a_group_that_dies_first_is_above_one() {
-        let outcomes = outcomes();
-        let early: Vec<bool> = (0..40).map(|row| row < 15 || row == 25).collect();
-        let ratio = hazard_ratio(&outcomes, &early).unwrap();
-        assert!(ratio.low > 1.0 && ratio.low < ratio.value && ratio.value < ratio.high);
-        let late: Vec<bool> = early.iter().map(|early| !early).collect();
-        let inverse = hazard_ratio(&outcomes, &late).unwrap();
-        assert!((ratio.value * inverse.value - 1.0).abs() < 1e-6);
-        assert!(hazard_ratio(&outcomes, &[false; 40]).is_err());
-    }
 
     #[test]
     fn probabilities_of_a_true_model_have_slope_one() {

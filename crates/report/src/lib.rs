@@ -7,11 +7,12 @@
 pub mod chart;
 mod page;
 mod sections;
-mod words;
+pub mod words;
 
 use oncoweave_core::{Evaluation, PatientId, Prediction};
 
-use crate::page::{Page, Section};
+use crate::page::Page;
+pub use crate::page::{Cell, Section, Table};
 
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,17 @@ pub enum Error {
 pub fn report_html(evaluation: &Evaluation, predictions: &[Prediction]) -> Result<String, Error> {
     let sections = sections::all(evaluation, predictions)?;
     Ok(Page::new(evaluation, predictions, &sections).html()?)
+}
+
+/// The parts of the page one by one, for a program that shows them on pages of its own.
+///
+/// # Errors
+/// As [`report_html`].
+pub fn report_sections(
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+) -> Result<Vec<Section>, Error> {
+    sections::all(evaluation, predictions)
 }
 
 /// The page's charts, each as a file name and the SVG that goes into the file.

@@ -18,48 +18,69 @@ pub(crate) struct Page<'a> {
 }
 
 /// One part of the page: words, charts, and the tables with the same figures.
-#[derive(Debug, Default)]
-pub(crate) struct Section {
+#[derive(Debug, Default, Template)]
+#[template(path = "section.html")]
+pub struct Section {
     /// The id that a link can point at.
-    pub(crate) id: &'static str,
+    pub id: &'static str,
     /// The heading.
-    pub(crate) heading: &'static str,
+    pub heading: &'static str,
     /// Paragraphs under the heading.
-    pub(crate) text: Vec<String>,
+    pub text: Vec<String>,
     /// Charts.
-    pub(crate) figures: Vec<Figure>,
+    pub figures: Vec<Figure>,
     /// Tables.
-    pub(crate) tables: Vec<Table>,
+    pub tables: Vec<Table>,
     /// A list at the end.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// A table; the first cell of a row is its heading.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) caption: String,
-    pub(crate) columns: Vec<Cell>,
-    pub(crate) rows: Vec<Vec<String>>,
+pub struct Table {
+    /// What the table shows.
+    pub caption: String,
+    /// The headings.
+    pub columns: Vec<Cell>,
+    /// The rows, each with one cell a column.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A column's heading, and whether its cells are figures.
 #[derive(Debug)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) numeric: bool,
+pub struct Cell {
+    /// The heading.
+    pub text: String,
+    /// Whether the cells below are figures.
+    pub numeric: bool,
+}
+
+impl Section {
+    /// The section as an element of a page that carries the style of the charts and tables.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
 }
 
 impl Table {
     /// A table whose columns hold words.
-    pub(crate) fn new(caption: &str) -> Self {
+    #[must_use]
+    pub fn new(caption: &str) -> Self {
         Self { caption: caption.to_owned(), ..Self::default() }
     }
 
-    pub(crate) fn words(self, heading: &str) -> Self {
+    /// A further column that holds words.
+    #[must_use]
+    pub fn words(self, heading: &str) -> Self {
         self.column(heading, false)
     }
 
-    pub(crate) fn figures(self, heading: &str) -> Self {
+    /// A further column that holds figures.
+    #[must_use]
+    pub fn figures(self, heading: &str) -> Self {
         self.column(heading, true)
     }
 

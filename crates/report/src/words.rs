@@ -9,10 +9,11 @@ const MONTH_DAYS: f64 = 30.4375;
 const YEAR_DAYS: f64 = 365.25;
 
 /// What stands where there is no figure.
-pub(crate) const NONE: &str = "\u{2013}";
+pub const NONE: &str = "\u{2013}";
 
 /// `0.712 (0.660 to 0.764)`.
-pub(crate) fn with_interval(estimate: Option<Estimate>) -> String {
+#[must_use]
+pub fn with_interval(estimate: Option<Estimate>) -> String {
     finite(estimate).map_or_else(
         || NONE.to_owned(),
         |Estimate { value, low, high }| format!("{value:.3} ({low:.3} to {high:.3})"),
@@ -20,18 +21,22 @@ pub(crate) fn with_interval(estimate: Option<Estimate>) -> String {
 }
 
 /// `+0.041 (−0.010 to +0.092)`.
-pub(crate) fn with_signed_interval(estimate: Estimate) -> String {
+#[must_use]
+pub fn with_signed_interval(estimate: Estimate) -> String {
     let Estimate { value, low, high } = estimate;
     format!("{} ({} to {})", signed(value), signed(low), signed(high))
 }
 
 /// A number with its sign, three decimals and a true minus.
-pub(crate) fn signed(value: f64) -> String {
+#[must_use]
+pub fn signed(value: f64) -> String {
     let text = format!("{value:+.3}");
     if text == "+0.000" || text == "-0.000" { "0.000".to_owned() } else { minus(&text) }
 }
 
-pub(crate) fn optional(value: Option<f64>) -> String {
+/// A number with three decimals and a true minus, or a dash.
+#[must_use]
+pub fn optional(value: Option<f64>) -> String {
     value
         .filter(|value| value.is_finite())
         .map_or_else(|| NONE.to_owned(), |value| minus(&format!("{value:.3}")))
@@ -42,12 +47,14 @@ fn minus(text: &str) -> String {
 }
 
 /// The estimate, if all three of its figures are numbers.
-pub(crate) fn finite(estimate: Option<Estimate>) -> Option<Estimate> {
+#[must_use]
+pub fn finite(estimate: Option<Estimate>) -> Option<Estimate> {
     estimate.filter(|e| e.value.is_finite() && e.low.is_finite() && e.high.is_finite())
 }
 
 /// `p = 0.034`, `p < 0.001`.
-pub(crate) fn p_value(p: f64) -> String {
+#[must_use]
+pub fn p_value(p: f64) -> String {
     if p.is_nan() {
         NONE.to_owned()
     } else if p < 0.001 {
@@ -58,18 +65,21 @@ pub(crate) fn p_value(p: f64) -> String {
 }
 
 /// A share in per cent: `64.2 %`.
-pub(crate) fn percent(share: f64) -> String {
+#[must_use]
+pub fn percent(share: f64) -> String {
     format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
 /// `1 patient`, `12,345 patients`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(number))
 }
 
 /// `12,345`.
-pub(crate) fn thousands(number: usize) -> String {
+#[must_use]
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -83,15 +93,19 @@ pub(crate) fn thousands(number: usize) -> String {
 
 /// The unit that a time axis is drawn in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TimeUnit {
+pub enum TimeUnit {
+    /// Days.
     Days,
+    /// 30.4375 days.
     Months,
+    /// 365.25 days.
     Years,
 }
 
 impl TimeUnit {
     /// The unit that suits a follow-up of this many days.
-    pub(crate) fn for_span(days: f64) -> Self {
+    #[must_use]
+    pub fn for_span(days: f64) -> Self {
         if days > 4.0 * YEAR_DAYS {
             Self::Years
         } else if days > 4.0 * MONTH_DAYS {
@@ -101,7 +115,9 @@ impl TimeUnit {
         }
     }
 
-    pub(crate) fn days(self) -> f64 {
+    /// The length of one in days.
+    #[must_use]
+    pub fn days(self) -> f64 {
         match self {
             Self::Days => 1.0,
             Self::Months => MONTH_DAYS,
@@ -109,7 +125,9 @@ impl TimeUnit {
         }
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    /// Its plural.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Days => "days",
             Self::Months => "months",
@@ -118,7 +136,8 @@ impl TimeUnit {
     }
 
     /// Ticks in this unit from 0 to at least `last_days`, at most about nine.
-    pub(crate) fn ticks(self, last_days: f64) -> Vec<f64> {
+    #[must_use]
+    pub fn ticks(self, last_days: f64) -> Vec<f64> {
         let last = last_days / self.days();
         let steps: &[f64] = match self {
             Self::Days => return chart::ticks(0.0, last.max(1.0), 7),
@@ -137,7 +156,8 @@ impl TimeUnit {
 }
 
 /// A horizon as people say it: `1 year`, `18 months`, `100 days`.
-pub(crate) fn horizon(days: f64) -> String {
+#[must_use]
+pub fn horizon(days: f64) -> String {
     for (unit_days, noun) in [(YEAR_DAYS, "year"), (MONTH_DAYS, "month")] {
         let units = days / unit_days;
         let whole = units.round();

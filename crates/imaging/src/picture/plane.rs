@@ -1,4 +1,6 @@
-use crate::Geometry;
+use ndarray::Axis;
+
+use crate::{Geometry, Mask};
 
 /// Which way a slice cuts the patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,25 @@ impl Plane {
             Side { axis, is_turned: grows == against, letters }
         };
         Shown { right: side(right), down: side(down), through: of_body[through] }
+    }
+}
+
+/// How many slices a grid has in a plane.
+#[must_use]
+pub fn slice_count(geometry: &Geometry, plane: Plane) -> usize {
+    geometry.size[plane.shown(geometry).through]
+}
+
+/// The slice in which most of a region lies; the middle one where the region is empty.
+#[must_use]
+pub fn largest_slice(mask: &Mask, plane: Plane) -> usize {
+    let through = Axis(2 - plane.shown(&mask.geometry).through);
+    let slices = mask.voxels.axis_iter(through);
+    let inside = slices.map(|slice| slice.iter().filter(|&&inside| inside).count());
+    let largest = inside.enumerate().max_by_key(|&(place, count)| (count, usize::MAX - place));
+    match largest {
+        Some((place, count)) if count > 0 => place,
+        _ => mask.voxels.len_of(through) / 2,
     }
 }
 

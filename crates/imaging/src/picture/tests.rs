@@ -165,3 +165,20 @@ fn windows_suit_the_image() {
     volume.voxels.fill(f32::INFINITY);
     assert_eq!(display_window(&volume), Window { low: 0.0, high: 1.0 });
 }
+
+#[test]
+fn the_largest_slice_is_where_most_of_the_region_lies() {
+    let volume = corner([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [1.0; 3]);
+    let mut voxels = Array3::from_elem(volume.geometry.shape(), false);
+    // The second axis runs to the head: 12 columns, 10 rows, 8 slices.
+    assert_eq!(slice_count(&volume.geometry, Plane::Axial), 10);
+    assert_eq!(slice_count(&volume.geometry, Plane::Coronal), 8);
+    let empty = Mask { voxels: voxels.clone(), geometry: volume.geometry };
+    assert_eq!(largest_slice(&empty, Plane::Axial), 5);
+    voxels[[1, 7, 3]] = true;
+    voxels[[1, 3, 3]] = true;
+    voxels[[2, 3, 4]] = true;
+    let mask = Mask { voxels, geometry: volume.geometry };
+    assert_eq!(largest_slice(&mask, Plane::Axial), 3);
+    assert_eq!(largest_slice(&mask, Plane::Coronal), 1);
+}

@@ -1,10 +1,13 @@
 //! Who the patients are, in counts that point at nobody.
 
-use oncoweave_core::{Cohort, Survival, kaplan_meier::KaplanMeier};
+use oncoweave_core::{
+    Cohort, Survival,
+    kaplan_meier::KaplanMeier,
+    small_cells::{LEAST_SHOWN, Shown, shown, shown_parts},
+};
 use serde::{Deserialize, Serialize};
 
 use super::groups::{self, Grouping};
-use super::small_cells::{LEAST_SHOWN, Shown, shown, shown_parts};
 
 /// Patients in outline: no count below 10 and no extreme value of a single patient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,8 +77,8 @@ pub(crate) fn describe(cohort: &Cohort, rows: &[usize]) -> CohortDescription {
     let tables = [groups::sex, groups::sites, groups::stage];
     let tables = tables.iter().filter_map(|grouping| grouping(cohort, &rows));
     CohortDescription {
-        patients: shown(&[outcomes.len()])[0],
-        events: shown_parts(&[events], &[outcomes.len()])[0],
+        patients: shown(&[outcomes.len()], LEAST_SHOWN)[0],
+        events: shown_parts(&[events], &[outcomes.len()], LEAST_SHOWN)[0],
         median_follow_up_days: follow_up,
         longest_follow_up_days: enough.then(|| times[times.len() - LEAST_SHOWN]),
         age: groups::ages(cohort, &rows).map(|(ages, unit)| describe_ages(&ages, unit)),
@@ -104,7 +107,7 @@ fn count(grouping: &Grouping) -> CountTable {
     // An empty group tells of nobody.
     let (names, counts): (Vec<&str>, Vec<usize>) =
         names.zip(counts).filter(|(_, count)| *count > 0).unzip();
-    let levels = names.into_iter().zip(shown(&counts));
+    let levels = names.into_iter().zip(shown(&counts, LEAST_SHOWN));
     let levels = levels.map(|(name, patients)| CountLevel { name: name.to_owned(), patients });
     CountTable { name: grouping.name.to_owned(), levels: levels.collect() }
 }

@@ -7,12 +7,12 @@ use oncoweave_core::{
     bootstrap::{Resampling, interval_within_folds, mean_over_folds},
     calibration::{calibration_groups, observed_over_expected},
     concordance::harrell_c,
+    small_cells::{LEAST_SHOWN, Shown, shown, shown_parts},
 };
 use serde_json::Value;
 
 use super::description::{CohortDescription, NOT_RECORDED, describe};
 use super::groups::{Grouping, age_halves, sex, sites};
-use super::small_cells::{LEAST_SHOWN, Shown, shown, shown_parts};
 use crate::{Dataset, Error, Model, TrainConfig, held_out::resampling};
 
 /// How the judged patients relate to those that the model was trained on.
@@ -308,7 +308,8 @@ impl Rows {
         let count =
             |members: &Vec<usize>| members.iter().filter(|&&row| self.outcomes[row].event).count();
         let events: Vec<usize> = members.iter().map(count).collect();
-        let (patients_shown, events_shown) = (shown(&patients), shown_parts(&events, &patients));
+        let (patients_shown, events_shown) =
+            (shown(&patients, LEAST_SHOWN), shown_parts(&events, &patients, LEAST_SHOWN));
         let subgroup = |place: usize| {
             let some = &members[place];
             let judged = patients[place] >= LEAST_SHOWN && events[place] >= LEAST_SHOWN;

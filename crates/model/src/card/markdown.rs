@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use oncoweave_core::{Estimate, preprocess::ModalityColumns};
+use oncoweave_core::{
+    Estimate,
+    preprocess::ModalityColumns,
+    small_cells::{LEAST_SHOWN, shown},
+};
 
 use super::{
     DISCLAIMER,
@@ -275,7 +279,7 @@ pub(super) fn excluded(judged: &Judged) -> String {
     let whole = judged.evaluation.exclusions.iter().filter(|one| one.modality.is_empty()).count();
     match whole {
         0 => "nobody".to_owned(),
-        count => format!("{} patients", super::small_cells::shown(&[count])[0]),
+        count => format!("{} patients", shown(&[count], LEAST_SHOWN)[0]),
     }
 }
 

@@ -8,7 +8,6 @@ mod groups;
 mod judged;
 mod markdown;
 mod sagemaker;
-mod small_cells;
 mod text;
 mod tripod;
 
@@ -20,7 +19,7 @@ use crate::{Dataset, Error, Model, fit::hex};
 pub(crate) use description::describe;
 pub use description::{AgeDescription, CohortDescription, CountLevel, CountTable};
 use judged::{Judged, judged, settings};
-pub use small_cells::Shown;
+pub use oncoweave_core::small_cells::Shown;
 
 /// What every card says first.
 const DISCLAIMER: &str = "For research use only. It is not a medical device, has not been assessed \

@@ -6,12 +6,20 @@
 mod curves;
 mod dots;
 mod forest;
+mod histogram;
+mod icons;
+mod lines;
 mod svg;
+mod waterfall;
 
 pub use curves::{Curve, Step, survival_curves};
 pub use dots::{DotGroup, DotSeries, dots};
 pub use forest::{ForestRow, ForestScale, forest};
+pub use histogram::{Bin, histogram};
+pub use icons::icon_array;
+pub use lines::{Axis, Line, lines};
 pub use svg::{Figure, escape, page_style};
+pub use waterfall::waterfall;
 
 use svg::{Marker, marker, number};
 

@@ -45,6 +45,17 @@ font-size:14px;fill:var(--ink)}
 .chart .first{stroke:var(--low);stroke-width:2.4}
 .chart .other{stroke:var(--muted);stroke-width:1.6}
 .chart .mark.first{fill:var(--low);stroke:var(--low);stroke-width:1.5}
+.chart .whisker{fill:none;stroke-width:1.6;stroke-dasharray:none}
+.chart .dot{fill:var(--paper);stroke-width:2;stroke-dasharray:none}
+.chart .bar{stroke-width:1.2}
+.chart .bar.b0{fill:var(--high);stroke:var(--high)}
+.chart .bar.b1{fill:var(--paper);stroke:var(--low);stroke-width:1.8}
+.chart .arrow{stroke-width:1;stroke-dasharray:none}
+.chart .arrow.s0{fill:var(--high)}
+.chart .arrow.s1{fill:var(--paper);stroke:var(--low);stroke-width:1.8}
+.chart .person{fill:var(--paper);stroke:var(--muted);stroke-width:1.4}
+.chart .person.hit{fill:var(--ink);stroke:var(--ink)}
+.chart .person-cross{fill:none;stroke:var(--paper);stroke-width:2}
 .chart .mark.other{fill:var(--paper);stroke:var(--muted);stroke-width:1.8}
 ";
 
@@ -66,6 +77,21 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// The chart with lines of text below it: what must be said wherever it is taken.
+    #[must_use]
+    pub fn with_notes(mut self, notes: &[String]) -> Self {
+        for note in notes {
+            self.height += 18.0;
+            let _ = writeln!(
+                self.body,
+                "<text class=\"tick\" x=\"8\" y=\"{}\">{}</text>",
+                number(self.height - 8.0),
+                escape(note),
+            );
+        }
+        self
+    }
+
     /// The chart as an element of a page that carries [`page_style`].
     #[must_use]
     pub fn inline(&self) -> String {
@@ -231,6 +257,22 @@ mod tests {
         assert!(!text.contains("var("), "{text}");
         assert!(text.contains("viewBox=\"0 0 10 5.5\""), "{text}");
         assert!(text.contains("T &amp; t"), "{text}");
+    }
+
+    #[test]
+    fn notes_stand_below_the_drawing() {
+        let figure = Figure {
+            name: "f".to_owned(),
+            title: "T".to_owned(),
+            description: String::new(),
+            width: 10.0,
+            height: 100.0,
+            body: String::new(),
+        };
+        let noted = figure.with_notes(&["Not a <device>".to_owned(), "second".to_owned()]);
+        assert!((noted.height - 136.0).abs() < 1e-9);
+        assert!(noted.body.contains("y=\"110\">Not a &lt;device&gt;<"), "{}", noted.body);
+        assert!(noted.body.contains("y=\"128\">second<"));
     }
 
     /// Relative luminance, WCAG 2.2.

@@ -1,6 +1,9 @@
-use oncoweave_core::{Calibration, Evaluation};
+use oncoweave_core::{
+    Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Evaluation,
+};
 
 use super::first_model;
+use crate::chart::{Axis, Figure, Line, lines};
 use crate::page::{Section, Table};
 use crate::words;
 
@@ -51,6 +54,8 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
             ]);
         }
     }
+    section.figures.extend(plot(calibration));
+    section.figures.extend(evaluation.decisions.first().map(net_benefit));
     section.tables.extend([whole, groups]);
     section.tables.extend(decisions(evaluation));
     if !evaluation.decisions.is_empty() {
@@ -62,6 +67,60 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
         );
     }
     Some(section)
+}
+
+const SHARE: (f64, f64) = (0.0, 1.0);
+
+/// Observed over predicted survival of each group, at up to four horizons.
+fn plot(calibration: &Calibration) -> Option<Figure> {
+    let series: Vec<Line> = calibration.at.iter().take(4).map(line).collect();
+    let drawn = series.iter().any(|line| !line.points.is_empty());
+    let axis = |name| Axis { name, range: SHARE, percent: true };
+    drawn.then(|| {
+        lines(
+            ("calibration", "Predicted and observed survival by group, with 95\u{a0}% intervals"),
+            &series,
+            (axis("Predicted survival"), axis("Observed survival (Kaplan-Meier)")),
+            Some("predicted is observed"),
+        )
+    })
+}
+
+fn line(at: &CalibrationAt) -> Line {
+    let observed = |group: &CalibrationGroupResult| {
+        words::finite(group.observed).map(|observed| (group.predicted, observed))
+    };
+    let groups: Vec<_> = at.groups.iter().filter_map(observed).collect();
+    Line {
+        label: words::horizon(at.time_days),
+        points: groups.iter().map(|(x, observed)| (*x, observed.value)).collect(),
+        intervals: groups.iter().map(|(x, observed)| (*x, observed.low, observed.high)).collect(),
+        steps: false,
+        marks: true,
+    }
+}
+
+/// The decision curve of the first horizon.
+fn net_benefit(curve: &DecisionCurve) -> Figure {
+    let point = |at: &DecisionPoint| (at.threshold, at.everybody);
+    let everybody: Vec<(f64, f64)> = curve.points.iter().map(point).collect();
+    let model: Vec<(f64, f64)> =
+        curve.points.iter().filter_map(|at| Some((at.threshold, at.model?))).collect();
+    let nobody = curve.points.iter().map(|at| (at.threshold, 0.0)).collect();
+    let values = || everybody.iter().chain(&model).map(|&(_, value)| value);
+    let high = values().fold(0.05, f64::max);
+    // Treating everybody falls far below zero at high thresholds, which would flatten the rest.
+    let low = values().fold(0.0, f64::min).max(-high / 2.0);
+    let named = |label: &str, points| Line { label: label.to_owned(), points, ..Line::default() };
+    lines(
+        ("decision", &format!("Net benefit within {}", words::horizon(curve.time_days))),
+        &[named("by the model", model), named("everybody", everybody), named("nobody", nobody)],
+        (
+            Axis { name: "Threshold of predicted risk", range: SHARE, percent: true },
+            Axis { name: "Net benefit per patient", range: (low, high), percent: false },
+        ),
+        None,
+    )
 }
 
 fn slope(calibration: &Calibration) -> String {

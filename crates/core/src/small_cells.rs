@@ -1,49 +1,65 @@
 //! Counts that are small enough to point at somebody are not shown.
+//!
+//! One rule for model cards and for pages that people open who may see groups but no patients.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The smallest count that a card shows.
-pub(crate) const LEAST_SHOWN: usize = 10;
+/// The smallest count that is shown, unless a site asks for another.
+pub const LEAST_SHOWN: usize = 10;
 
-/// A count of patients as a card may show it.
+/// A count of patients as it may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// The count.
     Count(usize),
-    /// Fewer than 10 patients.
-    FewerThanTen,
+    /// Fewer than the smallest count that is shown.
+    #[serde(rename = "fewer_than_ten")]
+    Few,
     /// Not told, as a smaller count beside it could be worked out from it.
     Withheld,
 }
 
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Shown {
+    /// The count in words, where `least` is the smallest that is shown.
+    #[must_use]
+    pub fn text(self, least: usize) -> String {
         match self {
-            Self::Count(count) => write!(f, "{count}"),
-            Self::FewerThanTen => f.write_str("fewer than 10"),
-            Self::Withheld => f.write_str("withheld"),
+            Self::Count(count) => count.to_string(),
+            Self::Few => format!("fewer than {least}"),
+            Self::Withheld => "withheld".to_owned(),
         }
     }
 }
 
-/// The counts of a table whose sum is known. Where some are small, so many more are withheld that
-/// at least two cells are hidden and 10 patients or more are in them.
-pub(crate) fn shown(counts: &[usize]) -> Vec<Shown> {
-    shown_parts(counts, &vec![usize::MAX; counts.len()])
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(LEAST_SHOWN))
+    }
+}
+
+/// The counts of a table whose sum is known. Where some are below `least`, so many more are
+/// withheld that at least two cells are hidden and `least` patients or more are in them.
+#[must_use]
+pub fn shown(counts: &[usize], least: usize) -> Vec<Shown> {
+    shown_parts(counts, &vec![usize::MAX; counts.len()], least)
 }
 
 /// As [`shown`], of counts that are parts of known counts, such as the events in each group: nor
 /// may the remainders, the patients without an event, be worked out where they are small.
-pub(crate) fn shown_parts(counts: &[usize], wholes: &[usize]) -> Vec<Shown> {
+///
+/// # Panics
+/// When there are not as many wholes as counts.
+#[must_use]
+pub fn shown_parts(counts: &[usize], wholes: &[usize], least: usize) -> Vec<Shown> {
     let rest = |place: usize| wholes[place].saturating_sub(counts[place]);
     let mut cells: Vec<Shown> = (0..counts.len())
         .map(|place| {
-            if counts[place] < LEAST_SHOWN {
-                Shown::FewerThanTen
-            } else if rest(place) < LEAST_SHOWN {
+            if counts[place] < least {
+                Shown::Few
+            } else if rest(place) < least {
                 Shown::Withheld
             } else {
                 Shown::Count(counts[place])
@@ -56,9 +72,7 @@ pub(crate) fn shown_parts(counts: &[usize], wholes: &[usize]) -> Vec<Shown> {
         let sum = |of: &dyn Fn(usize) -> usize| {
             hidden.iter().fold(0_usize, |sum, &place| sum.saturating_add(of(place)))
         };
-        let safe = hidden.len() > 1
-            && sum(&|place| counts[place]) >= LEAST_SHOWN
-            && sum(&rest) >= LEAST_SHOWN;
+        let safe = hidden.len() > 1 && sum(&|place| counts[place]) >= least && sum(&rest) >= least;
         let smallest = open.into_iter().min_by_key(|&place| counts[place]);
         match smallest {
             Some(place) if !hidden.is_empty() && !safe => cells[place] = Shown::Withheld,
@@ -71,7 +85,7 @@ pub(crate) fn shown_parts(counts: &[usize], wholes: &[usize]) -> Vec<Shown> {
 mod tests {
     use super::*;
 
-    const FEW: Shown = Shown::FewerThanTen;
+    const FEW: Shown = Shown::Few;
     const NO: Shown = Shown::Withheld;
 
     fn yes(count: usize) -> Shown {
@@ -88,8 +102,16 @@ mod tests {
             ("nothing to hide behind", vec![3], vec![FEW]),
             ("none at all", vec![], vec![]),
         ] {
-            assert_eq!(shown(&counts), expected, "{case}");
+            assert_eq!(shown(&counts, LEAST_SHOWN), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn a_site_may_ask_for_another_least_count() {
+        assert_eq!(shown(&[4, 40, 12], 5), [FEW, yes(40), NO]);
+        assert_eq!(shown(&[4, 40], 1), [yes(4), yes(40)]);
+        assert_eq!(FEW.text(5), "fewer than 5");
+        assert_eq!(serde_json::to_string(&FEW).unwrap(), "\"fewer_than_ten\"");
     }
 
     #[test]
@@ -99,7 +121,7 @@ mod tests {
             ("three are alive", vec![37, 30, 50], vec![40, 60, 90], vec![NO, NO, yes(50)]),
             ("few events", vec![4, 30, 50], vec![40, 60, 90], vec![FEW, NO, yes(50)]),
         ] {
-            assert_eq!(shown_parts(&events, &patients), expected, "{case}");
+            assert_eq!(shown_parts(&events, &patients, LEAST_SHOWN), expected, "{case}");
         }
     }
 }

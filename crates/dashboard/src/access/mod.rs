@@ -1,0 +1,19 @@
+//! Accounts, sessions and the audit log.
+
+mod audit;
+mod rights;
+mod secret;
+mod sessions;
+mod store;
+mod throttle;
+
+pub use audit::AuditState;
+pub(crate) use audit::{Entry, Written};
+pub(crate) use rights::{Right, Role, Roles};
+pub(crate) use secret::{
+    LEAST_CHARACTERS, hash_password, hex, is_password, one_time_password, same, weakness,
+};
+pub(crate) use sessions::{Found, Session, Sessions};
+pub use store::verify_audit;
+pub(crate) use store::{Account, Store};
+pub(crate) use throttle::Throttle;

@@ -1,0 +1,117 @@
+//! What the pages show: an evaluation folder with whatever else is known of its patients.
+
+mod curves;
+mod explanation;
+mod filter;
+mod images;
+mod load;
+mod model_folder;
+mod patient;
+mod protect;
+mod validation;
+
+use std::collections::{BTreeMap, HashMap};
+
+use oncoweave_cohort::LineageRow;
+use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction};
+use sha2::{Digest, Sha256};
+
+use crate::access::hex;
+
+pub(crate) use curves::{Group, Separation, cohort_curve, drawn_curves, groups};
+pub(crate) use explanation::{Explained, Explanations};
+pub(crate) use filter::{Filter, Selected, select};
+pub(crate) use images::{ImageSource, Images, Slices, WINDOWS};
+pub(crate) use load::load;
+pub(crate) use model_folder::{ModelFolder, TrainingRange};
+pub(crate) use patient::{
+    Applicability, ClinicalValue, HorizonRisk, applicability, clinical_values, drivers,
+    horizon_risks, similar, values,
+};
+pub(crate) use protect::{Protected, protected_evaluation, risk_bins};
+pub(crate) use validation::{auc_curves, subgroup_section};
+
+/// One evaluation and its patients.
+#[derive(Debug)]
+pub(crate) struct Study {
+    /// The name in addresses: the folder's, made unique.
+    pub(crate) slug: String,
+    pub(crate) evaluation: Evaluation,
+    /// The first model's predictions, by patient id.
+    pub(crate) patients: Vec<Prediction>,
+    /// Every other model's predictions by the place of the patient in `patients`.
+    pub(crate) others: BTreeMap<String, HashMap<usize, Prediction>>,
+    places: HashMap<PatientId, usize>,
+    /// The aligned table, and the row of each patient in it.
+    pub(crate) data: Option<Cohort>,
+    rows: Vec<Option<usize>>,
+    pub(crate) explanations: Option<Explanations>,
+    pub(crate) folder: Option<ModelFolder>,
+    pub(crate) lineage: HashMap<PatientId, Vec<LineageRow>>,
+    pub(crate) images: Option<Images>,
+    /// Which model made the numbers, for every page and export.
+    pub(crate) version: String,
+}
+
+impl Study {
+    /// The name of the model that the pages are about: the evaluation's first.
+    pub(crate) fn model(&self) -> &str {
+        self.evaluation.models.first().map_or("", |model| model.name.as_str())
+    }
+
+    /// The place of a patient in `patients`.
+    pub(crate) fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(&PatientId::new(id).ok()?).copied()
+    }
+
+    /// The patient's row of the aligned table.
+    pub(crate) fn row(&self, place: usize) -> Option<(&Cohort, usize)> {
+        self.data.as_ref().zip(self.rows[place])
+    }
+
+    /// The horizon that pages show where none is asked for: the middle one.
+    pub(crate) fn usual_horizon(&self) -> usize {
+        self.evaluation.horizons_days.len().saturating_sub(1) / 2
+    }
+
+    /// The predicted risk of the event within a horizon.
+    pub(crate) fn risk(&self, place: usize, horizon: usize) -> Option<f64> {
+        self.patients[place].survival.get(horizon).map(|survival| 1.0 - survival)
+    }
+
+    /// Different values of a text of the aligned table, sorted.
+    pub(crate) fn sites(&self) -> Vec<String> {
+        let sites = self.data.iter().flat_map(|data| data.sites.iter().flatten());
+        distinct(sites)
+    }
+
+    /// The classes that patients were observed to have.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        distinct(self.patients.iter().filter_map(|patient| patient.label.as_ref()))
+    }
+
+    /// The modalities that some patient lacks.
+    pub(crate) fn lacked(&self) -> Vec<String> {
+        distinct(self.patients.iter().flat_map(|patient| &patient.missing_modalities))
+    }
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut all: Vec<String> = texts.cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// `fusion, Oncoweave 0.1.0, settings 1f2e3d4c5b6a`, and the weights where the folder is known.
+fn version(evaluation: &Evaluation, folder: Option<&ModelFolder>) -> String {
+    let settings = hex(&Sha256::digest(evaluation.config.to_string().as_bytes()));
+    let name = evaluation.models.first().map_or("no model", |model| model.name.as_str());
+    let weights = folder.map(|folder| format!(", folder {}", &folder.sha256[..12]));
+    format!(
+        "{name}, Oncoweave {}, settings {}{}",
+        evaluation.program_version,
+        &settings[..12],
+        weights.unwrap_or_default()
+    )
+}

@@ -1,0 +1,181 @@
+//! The administrator's page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::Html;
+use serde::Deserialize;
+
+use super::frame::html;
+use super::sign_in::hashed;
+use super::{App, Frame, Refusal, User};
+use crate::access::{Right, Role, Roles, hash_password, one_time_password};
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct Page {
+    frame: Frame,
+    rows: Vec<Row>,
+    roles: Vec<(&'static str, &'static str)>,
+    /// What was made and is shown this once: a password or a token.
+    secret: Option<(String, String)>,
+    problem: String,
+}
+
+struct Row {
+    name: String,
+    roles: Vec<(&'static str, bool)>,
+    state: &'static str,
+    closed: bool,
+    is_own: bool,
+}
+
+pub(crate) async fn list(State(app): State<Arc<App>>, user: User) -> Result<Html<String>, Refusal> {
+    app.require(&user, Right::ManageAccounts, "accounts")?;
+    html(&page(&app, &user, None, String::new())?)
+}
+
+fn page(
+    app: &App,
+    user: &User,
+    secret: Option<(String, String)>,
+    problem: String,
+) -> Result<Page, Refusal> {
+    let accounts = app.store.accounts()?;
+    let row = |account: crate::access::Account| Row {
+        roles: Role::ALL.map(|role| (role.name(), account.roles.contains(role))).to_vec(),
+        state: if account.closed {
+            "closed"
+        } else if account.is_locked() {
+            "locked after wrong passwords"
+        } else if account.must_change {
+            "must choose a password"
+        } else {
+            "open"
+        },
+        closed: account.closed,
+        is_own: account.name == user.account,
+        name: account.name,
+    };
+    Ok(Page {
+        frame: Frame::general(app, user, "Accounts", "/accounts"),
+        rows: accounts.into_iter().map(row).collect(),
+        roles: Role::ALL.map(|role| (role.name(), role.description())).to_vec(),
+        secret,
+        problem,
+    })
+}
+
+/// A form whose checkboxes name roles: those that are not checked are not sent.
+#[derive(Deserialize)]
+pub(crate) struct Change {
+    csrf: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    action: String,
+    clinician: Option<String>,
+    researcher: Option<String>,
+    #[serde(rename = "data-manager")]
+    data_manager: Option<String>,
+    auditor: Option<String>,
+    admin: Option<String>,
+}
+
+impl Change {
+    fn roles(&self) -> Roles {
+        let checked = [
+            (Role::Clinician, &self.clinician),
+            (Role::Researcher, &self.researcher),
+            (Role::DataManager, &self.data_manager),
+            (Role::Auditor, &self.auditor),
+            (Role::Admin, &self.admin),
+        ];
+        Roles(checked.iter().filter(|(_, sent)| sent.is_some()).map(|(role, _)| *role).collect())
+    }
+}
+
+pub(crate) async fn add(
+    State(app): State<Arc<App>>,
+    user: User,
+    Form(form): Form<Change>,
+) -> Result<Html<String>, Refusal> {
+    app.require(&user, Right::ManageAccounts, "accounts")?;
+    user.check_form(&form.csrf)?;
+    let (name, roles) = (form.name.trim().to_owned(), form.roles());
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-_@".contains(letter);
+    let problem = if name.is_empty() || name.chars().count() > 64 || !name.chars().all(is_plain) {
+        "A name has 1 to 64 letters, digits and the signs . - _ @."
+    } else if roles.0.is_empty() {
+        "Choose at least one role."
+    } else {
+        ""
+    };
+    if !problem.is_empty() {
+        return html(&page(&app, &user, None, problem.to_owned())?);
+    }
+    let password = one_time_password();
+    let shown = password.clone();
+    let hash = hashed(&app, move || hash_password(&password)).await?;
+    if !app.store.add(&name, &hash, &roles)? {
+        let problem = format!("There is an account \u{201c}{name}\u{201d} already.");
+        return html(&page(&app, &user, None, problem)?);
+    }
+    app.audit(&user, "make account", &name, &roles.text())?;
+    let secret = (format!("One-time password of {name}"), shown);
+    html(&page(&app, &user, Some(secret), String::new())?)
+}
+
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    user: User,
+    Path(name): Path<String>,
+    Form(form): Form<Change>,
+) -> Result<Html<String>, Refusal> {
+    app.require(&user, Right::ManageAccounts, "accounts")?;
+    user.check_form(&form.csrf)?;
+    if app.store.account(&name)?.is_none() {
+        return Err(Refusal::NotFound);
+    }
+    let own = name == user.account;
+    let mut secret = None;
+    match form.action.as_str() {
+        "roles" if own && !form.roles().contains(Role::Admin) => {
+            let problem = "You cannot take the role admin from yourself.".to_owned();
+            return html(&page(&app, &user, None, problem)?);
+        }
+        "roles" => {
+            app.store.set_roles(&name, &form.roles())?;
+            app.audit(&user, "change roles", &name, &form.roles().text())?;
+        }
+        "close" if own => {
+            let problem = "You cannot close your own account.".to_owned();
+            return html(&page(&app, &user, None, problem)?);
+        }
+        "close" | "open" => {
+            app.store.set_closed(&name, form.action == "close")?;
+            app.audit(&user, &format!("{} account", form.action), &name, "")?;
+        }
+        "reset" => {
+            let password = one_time_password();
+            let shown = password.clone();
+            let hash = hashed(&app, move || hash_password(&password)).await?;
+            app.store.set_password(&name, &hash, true)?;
+            app.store.drop_tokens(&name)?;
+            app.audit(&user, "reset password", &name, "")?;
+            secret = Some((format!("One-time password of {name}"), shown));
+        }
+        "token" => {
+            let token = app.store.make_token(&name)?;
+            app.audit(&user, "make token", &name, "")?;
+            secret = Some((format!("Token for programs of {name}"), token));
+        }
+        _ => return Err(Refusal::Bad("There is no such change of an account.".to_owned())),
+    }
+    if !own && form.action != "token" {
+        app.sessions.end_all(&name);
+    }
+    html(&page(&app, &user, secret, String::new())?)
+}

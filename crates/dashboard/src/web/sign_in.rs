@@ -1,0 +1,276 @@
+//! Signing in and out, and passwords.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+
+use super::frame::html;
+use super::guard::{cookie_name, session, session_token};
+use super::{App, Frame, Refusal};
+use crate::access::{
+    Account, Entry, LEAST_CHARACTERS, Session, hash_password, is_password, same, weakness,
+};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    frame: Frame,
+    next: String,
+    problem: String,
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    frame: Frame,
+    is_first: bool,
+    least: usize,
+    problem: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Next {
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NewPassword {
+    csrf: String,
+    old: String,
+    new: String,
+    again: String,
+}
+
+/// Said of a wrong name, a wrong password, and an account that is closed or locked alike: who asks
+/// does not learn which accounts there are.
+const WRONG: &str = "Name and password do not go together, or the account is closed or locked. \
+                     After five wrong passwords an account is locked for 15 minutes.";
+
+/// Hashed in place of an account's password where there is no such account, so that the answer
+/// takes as long.
+fn nobodys_hash() -> &'static str {
+    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    HASH.get_or_init(|| hash_password("nobody has this password"))
+}
+
+/// A session whatever it may do: the one page for those who must change their password.
+pub(crate) struct AnySession(Session);
+
+impl FromRequestParts<Arc<App>> for AnySession {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        session(app, parts)?.map(Self).ok_or_else(|| Refusal::SignIn("/".to_owned()))
+    }
+}
+
+/// The token of the session, if any.
+pub(crate) struct Token(Option<String>);
+
+impl FromRequestParts<Arc<App>> for Token {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        Ok(Self(session_token(app, parts).map(str::to_owned)))
+    }
+}
+
+pub(crate) async fn form(Query(next): Query<Next>) -> Result<Html<String>, Refusal> {
+    html(&LoginPage { frame: Frame::plain("Sign in"), next: next.next, problem: String::new() })
+}
+
+pub(crate) async fn sign_in(
+    State(app): State<Arc<App>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Result<Response, Refusal> {
+    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let address = app.address(connection.ip(), forwarded);
+    if !app.throttle.allow(address) {
+        return Err(Refusal::TooMany);
+    }
+    let name = login.name.trim().to_owned();
+    let Some(account) = verified(&app, &name, login.password).await? else {
+        let (status, frame) = (StatusCode::UNAUTHORIZED, Frame::plain("Sign in"));
+        let page = LoginPage { frame, next: login.next, problem: WRONG.to_owned() };
+        return Ok((status, html(&page)?).into_response());
+    };
+    app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
+    let must_change = account.must_change;
+    let token = app.sessions.begin(&name, account.roles, must_change);
+    let to = if must_change { "/password" } else { local(&login.next) };
+    let cookie = set_cookie(&app, &token, "");
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to.to_owned()), (SET_COOKIE, cookie)]).into_response())
+}
+
+/// The account, where the password is right and the account open; wrong passwords are counted.
+async fn verified(
+    app: &Arc<App>,
+    name: &str,
+    password: String,
+) -> Result<Option<Account>, Refusal> {
+    let account = app.store.account(name)?;
+    let usable = account.filter(|account| !account.closed && !account.is_locked());
+    let stored = usable.as_ref().map_or(nobodys_hash(), |account| &account.password).to_owned();
+    let right = hashed(app, move || is_password(&password, &stored)).await?;
+    let refused = |detail: &'static str| Entry {
+        account: "-",
+        action: "sign-in refused",
+        subject: name,
+        detail,
+    };
+    match usable {
+        Some(account) if right => {
+            app.store.succeed(name)?;
+            Ok(Some(account))
+        }
+        Some(_) => {
+            let locked = app.store.fail(name)?;
+            app.store.audit(&refused(if locked { "locked now" } else { "wrong password" }))?;
+            Ok(None)
+        }
+        None => {
+            // What was typed as a name may be a password: it is not written down.
+            app.store.audit(&Entry { subject: "", ..refused("no open account") })?;
+            Ok(None)
+        }
+    }
+}
+
+/// Runs what takes time and memory beside the event loop, few at a time.
+pub(super) async fn hashed<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let _permit = app.hashing.acquire().await.map_err(|_| Refusal::TooMany)?;
+    let failed = |error| Refusal::from(std::io::Error::other(error));
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}
+
+/// An address on this host: nobody is sent elsewhere after signing in.
+fn local(next: &str) -> &str {
+    let is_local = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\r', '\n'])
+        && !next.bytes().any(|byte| byte.is_ascii_control());
+    if is_local { next } else { "/" }
+}
+
+fn set_cookie(app: &App, token: &str, more: &str) -> String {
+    let secure = if app.settings.is_secure() { "; Secure" } else { "" };
+    format!("{}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", cookie_name(app))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SignOut {
+    csrf: String,
+}
+
+pub(crate) async fn sign_out(
+    State(app): State<Arc<App>>,
+    AnySession(session): AnySession,
+    Token(token): Token,
+    Form(form): Form<SignOut>,
+) -> Result<Response, Refusal> {
+    if !same(&session.csrf, &form.csrf) {
+        return Err(Refusal::ForeignForm);
+    }
+    app.sessions.end(&token.unwrap_or_default());
+    let account = &*session.account;
+    app.store.audit(&Entry { account, action: "sign out", subject: "", detail: "" })?;
+    let cookie = set_cookie(&app, "", "; Max-Age=0");
+    let to = "/login".to_owned();
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response())
+}
+
+fn password_page(session: &Session, problem: String) -> PasswordPage {
+    let frame = Frame {
+        account: session.account.clone(),
+        csrf: session.csrf.clone(),
+        ..Frame::plain("New password")
+    };
+    PasswordPage { frame, is_first: session.must_change, least: LEAST_CHARACTERS, problem }
+}
+
+pub(crate) async fn password_form(
+    AnySession(session): AnySession,
+) -> Result<Html<String>, Refusal> {
+    html(&password_page(&session, String::new()))
+}
+
+pub(crate) async fn set_password(
+    State(app): State<Arc<App>>,
+    AnySession(session): AnySession,
+    Form(form): Form<NewPassword>,
+) -> Result<Response, Refusal> {
+    if !same(&session.csrf, &form.csrf) {
+        return Err(Refusal::ForeignForm);
+    }
+    let name = session.account.clone();
+    let problem = if form.new != form.again {
+        Some("The two new passwords differ.".to_owned())
+    } else if form.new == form.old {
+        Some("The new password is the old one.".to_owned())
+    } else {
+        weakness(&form.new, &name)
+    };
+    let problem = match problem {
+        None if verified(&app, &name, form.old).await?.is_none() => {
+            Some("The old password is wrong.".to_owned())
+        }
+        other => other,
+    };
+    if let Some(problem) = problem {
+        let page = html(&password_page(&session, problem))?;
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    }
+    let hash = hashed(&app, move || hash_password(&form.new)).await?;
+    app.store.set_password(&name, &hash, false)?;
+    app.store.audit(&Entry {
+        account: &name,
+        action: "change password",
+        subject: &name,
+        detail: "",
+    })?;
+    app.sessions.end_all(&name);
+    let token = app.sessions.begin(&name, session.roles, false);
+    let cookie = set_cookie(&app, &token, "");
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for (next, expected) in [
+            ("/studies/demo?q=P1", "/studies/demo?q=P1"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(local(next), expected, "{next}");
+        }
+    }
+}

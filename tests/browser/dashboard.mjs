@@ -1,0 +1,22 @@
+// Starts the dashboard as a user would and hands over its address and first password.
+import { spawn } from 'node:child_process';
+
+export async function start(program, args) {
+  const child = spawn(program, ['dashboard', ...args, '--listen', '127.0.0.1:0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  let told = '';
+  child.stdout.on('data', (text) => { said += text; });
+  child.stderr.on('data', (text) => { told += text; });
+  for (let waited = 0; waited < 600 && !/open (\S+)/.test(said); waited += 1) {
+    if (child.exitCode !== null) throw new Error(`the dashboard ended: ${told}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return {
+    url: said.match(/open (\S+?)\/?\s/)[1],
+    password: (told.match(/printed this once: (\S+)/) ?? [])[1],
+    pid: child.pid,
+    stop: () => child.kill(),
+  };
+}
