@@ -77,7 +77,7 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
     let checkpoints = root.checkpoints();
     let checkpoints = checkpoints.is_dir().then_some(checkpoints);
     let model = match fit(&input, checkpoints.as_deref(), stop, print) {
-        Ok(model) => model,
+        Ok(model) => model.with_extraction(input.train.extraction.clone()),
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
             print(&metrics::stopped(epoch, checkpoints.as_deref()));
             return Ok(Outcome::Stopped);

@@ -15,6 +15,8 @@ mod part;
 mod plan;
 mod resources;
 mod settings;
+mod single;
+mod stored;
 mod warnings;
 
 use std::{
@@ -31,6 +33,8 @@ use crate::{Outcome, output, progress::progress};
 pub(crate) use folder::check_made_from;
 use part::Part;
 use plan::Plan;
+pub(crate) use single::single;
+pub(crate) use stored::stored;
 
 /// Turn raw files into one feature table for each modality
 #[derive(clap::Args)]

@@ -6,4 +6,5 @@ mod extract;
 mod import;
 mod inspect;
 mod kinds;
+mod raw;
 mod results;
