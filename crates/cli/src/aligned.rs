@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use oncoweave_cohort::{
-    read_cohort, read_cohort_exclusions, read_cohort_id, read_cohort_to_predict, sha256_file,
+    read_cohort, read_cohort_exclusions, read_cohort_extraction, read_cohort_id,
+    read_cohort_to_predict, sha256_file,
 };
-use oncoweave_core::{Cohort, Exclusion};
+use oncoweave_core::{Cohort, Exclusion, Extraction};
 use oncoweave_model::Dataset;
 
 use crate::input;
@@ -18,6 +19,8 @@ pub(crate) struct Aligned {
     sha256: String,
     /// Who was set aside on the way here, as `align` wrote it into the table.
     pub(crate) exclusions: Vec<Exclusion>,
+    /// How its raw files became features.
+    pub(crate) extraction: Option<Extraction>,
 }
 
 impl Aligned {
@@ -48,6 +51,7 @@ impl Aligned {
             sha256: sha256_file(path)
                 .with_context(|| format!("could not hash {}", path.display()))?,
             exclusions: read_cohort_exclusions(path)?,
+            extraction: read_cohort_extraction(path)?,
         })
     }
 

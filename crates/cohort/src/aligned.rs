@@ -1,11 +1,12 @@
 use std::{path::Path, sync::Arc};
 
 use arrow::array::{Float32Array, Float64Array, StringArray, UInt8Array, UInt32Array};
-use oncoweave_core::{Cohort, CohortColumn, Exclusion, Survival};
+use oncoweave_core::{Cohort, CohortColumn, Exclusion, Extraction, Survival};
 
 use crate::{
     Error,
     columns::Columns,
+    extraction,
     features::{
         date_array, describe, dictionary_entry, dictionary_json, patient_array, read_dictionary,
     },
@@ -14,6 +15,7 @@ use crate::{
 
 const COHORT_ID: &str = "oncoweave.cohort";
 const EXCLUSIONS: &str = "oncoweave.exclusions";
+const EXTRACTION: &str = "oncoweave.extraction";
 
 /// The columns of an aligned table that are no features.
 const FRAME: [&str; 7] =
@@ -26,11 +28,12 @@ const FRAME: [&str; 7] =
 /// # Errors
 /// When the file cannot be written.
 pub fn write_cohort(path: &Path, cohort_id: &str, cohort: &Cohort) -> Result<(), Error> {
-    write_aligned(path, cohort_id, cohort, &[])
+    write_aligned(path, cohort_id, cohort, &[], None)
 }
 
 /// Writes the aligned table as [`write_cohort`] does, and in its metadata, as JSON, who was set
-/// aside on the way to it: the list stays with the table wherever it is moved.
+/// aside on the way to it and how raw files became features: both stay with the table wherever it is
+/// moved.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -39,6 +42,7 @@ pub fn write_aligned(
     cohort_id: &str,
     cohort: &Cohort,
     exclusions: &[Exclusion],
+    extraction: Option<&Extraction>,
 ) -> Result<(), Error> {
     let mut columns = frame(cohort);
     for column in &cohort.columns {
@@ -47,11 +51,12 @@ pub fn write_aligned(
     }
     let entries = cohort.columns.iter().map(|column| (column.name(), &column.info));
     let exclusions = serde_json::json!(exclusions).to_string();
-    let metadata = vec![
+    let mut metadata = vec![
         (COHORT_ID, cohort_id.to_owned()),
         (EXCLUSIONS, exclusions),
         dictionary_entry(dictionary_json(entries)),
     ];
+    metadata.extend(extraction.map(|extraction| (EXTRACTION, extraction::to_json(extraction))));
     write_parquet(path, Kind::Cohort, metadata, columns)
 }
 
@@ -125,6 +130,20 @@ pub fn read_cohort_exclusions(path: &Path) -> Result<Vec<Exclusion>, Error> {
     };
     serde_json::from_str(&json).map_err(|_| {
         let problem = "the list of exclusions in the file's metadata is damaged; align again";
+        Error::content(path, problem)
+    })
+}
+
+/// How the raw files of an aligned table became features; `None` where the table does not say.
+///
+/// # Errors
+/// When the file is no aligned table or what it says is damaged.
+pub fn read_cohort_extraction(path: &Path) -> Result<Option<Extraction>, Error> {
+    let Some(json) = read_metadata(path, Kind::Cohort)?.remove(EXTRACTION) else {
+        return Ok(None);
+    };
+    extraction::from_json(&json).map(Some).ok_or_else(|| {
+        let problem = "the extraction in the file's metadata is damaged; align again";
         Error::content(path, problem)
     })
 }
@@ -379,7 +398,7 @@ mod tests {
             reason: "no \"mask\"".to_owned(),
         };
         for list in [vec![one], Vec::new()] {
-            write_aligned(&path, "demo", &Cohort::default(), &list).unwrap();
+            write_aligned(&path, "demo", &Cohort::default(), &list, None).unwrap();
             assert_eq!(read_cohort_exclusions(&path).unwrap(), list);
         }
         let ids: [Foreign; 1] = [("patient_id", texts(&[Some("P1")]) as ArrayRef)];

@@ -9,12 +9,14 @@
 
 mod align;
 mod aligned;
+mod answers;
 mod assemble;
 mod atomic;
 mod columns;
 mod error;
 mod exclusions;
 mod explanations;
+mod extraction;
 mod features;
 mod files;
 mod hash;
@@ -22,14 +24,16 @@ mod lineage;
 mod manifest;
 mod parquet_file;
 mod predictions;
+mod records;
 #[cfg(test)]
 mod testing;
 
 pub use align::{KnownPatients, ModalityTable, align};
 pub use aligned::{
-    read_cohort, read_cohort_exclusions, read_cohort_id, read_cohort_to_predict, read_outcomes,
-    write_aligned, write_cohort, write_outcomes,
+    read_cohort, read_cohort_exclusions, read_cohort_extraction, read_cohort_id,
+    read_cohort_to_predict, read_outcomes, write_aligned, write_cohort, write_outcomes,
 };
+pub use answers::{AnswerColumn, answers_parquet, read_answers};
 pub use assemble::{merge_tables, single_row};
 pub use atomic::{TEMPORARY_PREFIX, remove_leftovers, write_atomically};
 pub use error::Error;
@@ -44,6 +48,7 @@ pub use lineage::{LineageRow, Status, read_lineage, write_lineage};
 pub use manifest::{Kind, Manifest, Modality, Privacy, PrivacyStatus, Window};
 pub use parquet_file::stored_kind;
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
+pub use records::{RecordReader, RecordRows};
 
 /// The layout of the Parquet files that this version writes, stored in their metadata.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Lineage,
     Predictions,
     Explanations,
+    Answers,
 }
 
 impl Kind {
@@ -42,6 +43,7 @@ impl Kind {
             Self::Lineage => "lineage",
             Self::Predictions => "predictions",
             Self::Explanations => "explanations",
+            Self::Answers => "answers",
         }
     }
 }
@@ -56,6 +58,16 @@ pub(crate) fn write_parquet(
     metadata: Vec<(&str, String)>,
     columns: Vec<NamedArray>,
 ) -> Result<(), Error> {
+    write_atomically(path, |file| Ok(file.write_all(&encode(path, kind, metadata, columns)?)?))
+}
+
+/// The bytes of what [`write_parquet`] writes; `path` is for errors.
+pub(crate) fn encode(
+    path: &Path,
+    kind: Kind,
+    metadata: Vec<(&str, String)>,
+    columns: Vec<NamedArray>,
+) -> Result<Vec<u8>, Error> {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
@@ -75,18 +87,16 @@ pub(crate) fn write_parquet(
         .set_key_value_metadata(Some(metadata))
         .build();
     let at_path = |source| Error::Parquet { path: path.to_owned(), source };
-    write_atomically(path, |file| {
-        // `ArrowWriter` wants a sized, sendable writer, which a borrowed file is not.
-        let mut bytes = Vec::new();
-        // Without a second schema in arrow's own format, readers show our metadata as the schema's.
-        let options =
-            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let mut writer =
-            ArrowWriter::try_new_with_options(&mut bytes, schema, options).map_err(at_path)?;
-        writer.write(&batch).map_err(at_path)?;
-        writer.close().map_err(at_path)?;
-        Ok(file.write_all(&bytes)?)
-    })
+    // `ArrowWriter` wants a sized, sendable writer, which a borrowed file is not.
+    let mut bytes = Vec::new();
+    // Without a second schema in arrow's own format, readers show our metadata as the schema's.
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer =
+        ArrowWriter::try_new_with_options(&mut bytes, schema, options).map_err(at_path)?;
+    writer.write(&batch).map_err(at_path)?;
+    writer.close().map_err(at_path)?;
+    Ok(bytes)
 }
 
 /// Reads a whole file and checks that it holds what is wanted. A file without our metadata was

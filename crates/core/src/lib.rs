@@ -35,6 +35,7 @@ mod cohort;
 mod column_curvature;
 mod coordinate_descent;
 mod evaluation;
+mod extraction;
 mod feature;
 mod newton;
 mod partial_likelihood;
@@ -48,6 +49,7 @@ pub use evaluation::{
     DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, ModelResult,
     Prediction, SubtypeResult,
 };
+pub use extraction::Extraction;
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{

@@ -1,6 +1,7 @@
 //! From the aligned table to numbers that a model can read, fitted on training patients alone.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayViewMut1, Axis, concatenate};
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Cohort, CohortColumn, Column, Undefined};
 
 mod known;
+mod rows;
 
 pub use known::KnownFlag;
+pub use rows::RowPreprocessing;
 
 /// Standardized values are cut off at this many standard deviations, so that one slip of a
 /// decimal point in a new patient cannot carry a risk away.
@@ -92,7 +95,7 @@ pub struct Block {
     /// The modality's name.
     pub modality: String,
     /// One name a column.
-    pub names: Vec<String>,
+    pub names: Arc<Vec<String>>,
     /// Standardized values, (patients, columns), none missing.
     pub x: Array2<f32>,
     /// Whether each patient has any value of this modality.
@@ -197,7 +200,7 @@ impl ModalityColumns {
         row
     }
 
-    /// The columns of the aligned table that training saw.
+    /// The columns of the aligned table that training saw, those in use first.
     fn columns(&self) -> impl Iterator<Item = &str> {
         let dropped = self.dropped.iter().map(|dropped| &*dropped.name);
         self.kept.iter().map(|kept| &*kept.name).chain(dropped)
@@ -230,7 +233,7 @@ impl ModalityColumns {
                 *value = scale.standardize(if present { 1.0 } else { 0.0 });
             }
         }
-        Block { modality: self.name.clone(), names: self.names(), x, present }
+        Block { modality: self.name.clone(), names: Arc::new(self.names()), x, present }
     }
 }
 
@@ -266,7 +269,7 @@ impl Design {
     /// The names of the columns of [`Self::concatenated`].
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.blocks.iter().flat_map(|block| &block.names).map(String::as_str).collect()
+        self.blocks.iter().flat_map(|block| block.names.iter()).map(String::as_str).collect()
     }
 }
 
@@ -442,7 +445,7 @@ mod tests {
         assert_eq!((scale.mean, scale.sd), (4.0, 5.0_f64.sqrt()));
         let design = preprocessing.apply(&cohort, &[0, 1, 2, 3, 4]).unwrap();
         let block = &design.blocks[0];
-        assert_eq!(block.names, ["c.age", "c.sex"]);
+        assert_eq!(*block.names, ["c.age", "c.sex"]);
         let expected = [1.0, 3.0, 4.0, 5.0, 7.0].map(|value| scale.standardize(value));
         assert_eq!(block.x.column(0).to_vec(), expected);
         assert_eq!(block.x.column(1).to_vec(), [-1.0, 1.0, 1.0, -1.0, 0.0]);
@@ -487,13 +490,13 @@ mod tests {
         let design = preprocessing.apply(&cohort, &[0, 1, 2, 3]).unwrap();
         let block = &design.blocks[0];
         assert_eq!(block.modality, "ct");
-        assert_eq!(block.names, ["ct.volume", "ct.mean", "ct.present"]);
+        assert_eq!(*block.names, ["ct.volume", "ct.mean", "ct.present"]);
         assert_eq!(block.present, [true, false, true, true]);
         let flag = Scale { mean: 0.75, sd: 0.1875_f64.sqrt() };
         assert_eq!(block.x.row(1).to_vec(), [0.0, 0.0, flag.standardize(0.0)]);
         assert_eq!(block.x[[0, 2]], flag.standardize(1.0));
         // Nobody lacks the other modality, so it needs no flag.
-        assert_eq!(design.blocks[1].names, ["c.age"]);
+        assert_eq!(*design.blocks[1].names, ["c.age"]);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The model folder: written whole or not at all, read with every shape checked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
+use oncoweave_core::{
+    Extraction,
+    preprocess::{ModalityColumns, Preprocessing},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -24,6 +28,10 @@ const COEFFICIENTS: &str = "coefficients.json";
 const STACK: &str = "stack.json";
 const MEMBERS: &str = "members";
 const BASELINES: &str = "baselines";
+const EXTRACTION: &str = "extraction";
+/// In [`EXTRACTION`], beside the files that it names.
+const MANIFEST: &str = "cohort.toml";
+const ABSENT: &str = "absent.json";
 
 /// The content of `model.toml`.
 #[derive(Serialize, Deserialize)]
@@ -148,6 +156,9 @@ impl Model {
         if !self.reference.modalities.is_empty() {
             write_json(&folder.join(REFERENCE), &self.reference)?;
         }
+        if let Some(extraction) = &self.extraction {
+            write_extraction(extraction, &folder.join(EXTRACTION))?;
+        }
         for (index, baseline) in self.baselines.iter().enumerate() {
             baseline.write_files(&numbered(folder, BASELINES, index))?;
         }
@@ -204,6 +215,7 @@ impl Model {
             scale: read_json(&folder.join(BASELINE))?,
             training: read_json(&folder.join(TRAINING))?,
             reference,
+            extraction: read_extraction(&folder.join(EXTRACTION))?,
             baselines,
         })
     }
@@ -321,6 +333,44 @@ fn read_stack(folder: &Path, preprocessing: &Preprocessing) -> Result<Stack, Err
     }
     let StackFile { choice, c_index, shares, without, .. } = file;
     Ok(Stack { members, shares, choice, c_index, without })
+}
+
+fn write_extraction(extraction: &Extraction, folder: &Path) -> Result<(), Error> {
+    fs_err::create_dir_all(folder)?;
+    fs_err::write(folder.join(MANIFEST), &extraction.manifest)?;
+    for (name, bytes) in &extraction.files {
+        let path = folder.join(name);
+        fs_err::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs_err::write(path, bytes)?;
+    }
+    if !extraction.absent.is_empty() {
+        write_json(&folder.join(ABSENT), &extraction.absent)?;
+    }
+    Ok(())
+}
+
+/// Files that are absent may have been put there since; they are read where they are needed.
+fn read_extraction(folder: &Path) -> Result<Option<Extraction>, Error> {
+    let path = folder.join(MANIFEST);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let manifest = fs_err::read_to_string(&path)?;
+    let absent = folder.join(ABSENT);
+    let absent: Vec<String> = if absent.exists() { read_json(&absent)? } else { vec![] };
+    let mut files = BTreeMap::new();
+    let resources = folder.join(Extraction::RESOURCES);
+    if resources.exists() {
+        for entry in fs_err::read_dir(&resources)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = format!("{}/{name}", Extraction::RESOURCES);
+            if !absent.contains(&name) {
+                files.insert(name, fs_err::read(path)?);
+            }
+        }
+    }
+    Ok(Some(Extraction { manifest, files, absent }))
 }
 
 /// `members/0`.

@@ -71,6 +71,7 @@ pub use model::{
 pub use network::{Architecture, ArchitectureKind, InputLayer};
 pub use reference::{ColumnReference, ModalityReference, Reference};
 pub use scale::RiskScale;
+pub use score::Scorer;
 pub use search::{
     List, Range, Scale, SearchConfig, SearchMethod, SearchResult, TrialRecord, Values, search,
 };

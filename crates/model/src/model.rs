@@ -1,4 +1,7 @@
-use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
+use oncoweave_core::{
+    Extraction,
+    preprocess::{ModalityColumns, Preprocessing},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +28,9 @@ pub struct Model {
     pub(crate) training: TrainingRecord,
     /// The training patients in outline; empty in a model that is part of another.
     pub(crate) reference: Reference,
+    /// How its patients' raw files became features, where known; a model that is part of another
+    /// has none.
+    pub(crate) extraction: Option<Extraction>,
     /// Models fitted on the same patients that this one is compared with. A stack has none: it is
     /// compared with its members.
     pub(crate) baselines: Vec<Model>,
@@ -158,6 +164,18 @@ impl Model {
     #[must_use]
     pub fn training(&self) -> &TrainingRecord {
         &self.training
+    }
+
+    /// How its patients' raw files became features, where that is known.
+    #[must_use]
+    pub fn extraction(&self) -> Option<&Extraction> {
+        self.extraction.as_ref()
+    }
+
+    /// The model with how its patients' raw files became features.
+    #[must_use]
+    pub fn with_extraction(self, extraction: Option<Extraction>) -> Self {
+        Self { extraction, ..self }
     }
 
     /// The models that it is always compared with, fitted on the same patients: a stack's members

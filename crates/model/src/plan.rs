@@ -303,6 +303,7 @@ impl<'a> Plan<'a> {
             predictor,
             scale: RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?,
             reference: Reference::default(),
+            extraction: None,
             baselines: vec![],
         })
     }
@@ -354,6 +355,7 @@ impl<'a> Plan<'a> {
             predictor: parts.0,
             scale: parts.1,
             reference: Reference::default(),
+            extraction: None,
             baselines: vec![],
         }
     }

@@ -137,7 +137,7 @@ impl ModalityReference {
 
     fn flag(&self, values: &ArrayView1<f32>, block: &Block, flags: &mut Vec<String>) {
         let modality = &self.modality;
-        let columns = values.iter().zip(&self.columns).zip(&block.names);
+        let columns = values.iter().zip(&self.columns).zip(block.names.iter());
         let outside: Vec<&String> = columns
             .filter(|((value, column), _)| column.is_outside(**value))
             .map(|(_, name)| name)
@@ -226,7 +226,9 @@ mod tests {
         let patients = columns[0].len();
         Block {
             modality: "ct".to_owned(),
-            names: (0..columns.len()).map(|column| format!("ct.f{column}")).collect(),
+            names: std::sync::Arc::new(
+                (0..columns.len()).map(|column| format!("ct.f{column}")).collect(),
+            ),
             x: Array2::from_shape_fn((patients, columns.len()), |(row, column)| {
                 columns[column][row]
             }),

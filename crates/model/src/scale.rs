@@ -1,5 +1,5 @@
 use oncoweave_core::{
-    Cohort, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline,
+    PatientId, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline,
     precision::Precision,
 };
 use serde::{Deserialize, Serialize};
@@ -39,35 +39,41 @@ impl RiskScale {
         Ok(Self { baseline, median_risk: Risk(median), horizons_days, precision })
     }
 
-    /// Describes one patient of the cohort whose risk is known.
+    /// Describes one patient of whom nothing but the risk is known, at the given times. Only at the
+    /// scale's own horizons is it known how sure survival is; the bounds of others are NaN.
     pub(crate) fn prediction(
         &self,
         model: &str,
-        cohort: &Cohort,
-        row: usize,
+        patient_id: &PatientId,
         risk: Risk,
+        times_days: &[f64],
     ) -> Prediction {
         let survival = |&time_days: &f64| self.baseline.survival(risk, time_days).0;
-        let intervals = self.precision.intervals(&self.baseline, risk, &self.horizons_days);
+        let own = &self.horizons_days;
+        let intervals = self.precision.intervals(&self.baseline, risk, own);
         // Before the first event of the training part survival is 1 and nothing says how sure.
-        let bounds = |interval: Option<(SurvivalProbability, SurvivalProbability)>| {
+        let known = |interval: Option<(SurvivalProbability, SurvivalProbability)>| {
             interval.map_or((1.0, 1.0), |(low, high)| (low.0, high.0))
         };
-        let (survival_low, survival_high) = intervals.into_iter().map(bounds).unzip();
+        let bounds = |time_days: &f64| {
+            let place = own.iter().position(|own| own.total_cmp(time_days).is_eq());
+            place.map_or((f64::NAN, f64::NAN), |place| known(intervals[place]))
+        };
+        let (survival_low, survival_high) = times_days.iter().map(bounds).unzip();
         Prediction {
             survival_low,
             survival_high,
             flags: vec![],
-            patient_id: cohort.patients[row].clone(),
+            patient_id: patient_id.clone(),
             model: model.to_owned(),
             fold: None,
             risk,
             high_risk: risk > self.median_risk,
-            survival: self.horizons_days.iter().map(survival).collect(),
+            survival: times_days.iter().map(survival).collect(),
             class_probabilities: vec![],
             missing_modalities: vec![],
-            observed: cohort.survival[row],
-            label: cohort.labels[row].clone(),
+            observed: None,
+            label: None,
         }
     }
 }

@@ -1,12 +1,14 @@
-use ndarray::{Array2, s};
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, s};
 use oncoweave_core::{
-    Cohort, Prediction, Risk, SurvivalProbability,
-    preprocess::{Block, Design},
+    Cohort, PatientId, Prediction, Risk, SurvivalProbability,
+    preprocess::{Block, Design, RowPreprocessing},
 };
 use tch::Kind;
 
 use crate::{
-    Error, Model, NetworkPredictor, Predictor,
+    Error, Member, Model, NetworkPredictor, Predictor, Stack,
     device::scoring_device,
     fit::use_one_thread,
     hazards::Intervals,
@@ -33,33 +35,52 @@ impl Model {
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
         let design = self.design(cohort, rows)?;
+        let ready = Ready::new(&self.predictor);
+        let patients: Vec<&PatientId> = rows.iter().map(|&row| &cohort.patients[row]).collect();
+        let predictions = self.predictions(&ready, &design.blocks, &patients, self.horizons_days());
+        let observed = |(prediction, &row): (Result<Prediction, Error>, &usize)| {
+            let (observed, label) = (cohort.survival[row], cohort.labels[row].clone());
+            Ok(Prediction { observed, label, ..prediction? })
+        };
+        predictions.into_iter().zip(rows).map(observed).collect()
+    }
+
+    /// What prepared columns say about each patient.
+    fn predictions(
+        &self,
+        ready: &Ready,
+        blocks: &[Block],
+        patients: &[&PatientId],
+        times_days: &[f64],
+    ) -> Vec<Result<Prediction, Error>> {
         let read = self.modalities();
-        let blocks: Vec<&Block> = design.blocks.iter().collect();
-        let outputs = self.outputs(&blocks);
-        let predict = |(place, (&row, &risk)): (usize, (&usize, &f64))| {
+        let blocks: Vec<&Block> = blocks.iter().collect();
+        let outputs = ready.outputs(&self.predictor, &blocks);
+        let predict = |(place, (&patient_id, &risk)): (usize, (&&PatientId, &f64))| {
             if !risk.is_finite() {
-                let patient_id = cohort.patients[row].clone();
-                return Err(Error::NotFinite { patient_id, model: self.name.clone() });
+                let (patient_id, model) = (patient_id.clone(), self.name.clone());
+                return Err(Error::NotFinite { patient_id, model });
             }
-            let mut prediction = self.scale.prediction(&self.name, cohort, row, Risk(risk));
+            let mut prediction =
+                self.scale.prediction(&self.name, patient_id, Risk(risk), times_days);
             let absent = blocks.iter().filter(|block| !block.present[place]);
             prediction.missing_modalities = absent
                 .map(|block| block.modality.clone())
                 .filter(|modality| read.contains(modality))
                 .collect();
             prediction.flags = self.reference.flags(&blocks, place);
-            prediction.flags.extend(self.insufficient(&prediction.missing_modalities));
+            prediction.flags.extend(self.insufficient(&prediction.missing_modalities, read.len()));
             prediction.class_probabilities = outputs.probabilities.row(place).to_vec();
             if let Some((hazards, intervals)) = self.own_hazards(&outputs, place) {
                 let survival = |&time: &f64| intervals.survival(hazards, time).0;
-                prediction.survival = self.horizons_days().iter().map(survival).collect();
+                prediction.survival = times_days.iter().map(survival).collect();
                 // The intervals are those of Breslow's baseline.
                 prediction.survival_low.clear();
                 prediction.survival_high.clear();
             }
             Ok(prediction)
         };
-        rows.iter().zip(&outputs.log_risks).enumerate().map(predict).collect()
+        patients.iter().zip(&outputs.log_risks).enumerate().map(predict).collect()
     }
 
     /// The probability of each row's patient to survive past each time, (patients, times): from
@@ -77,7 +98,8 @@ impl Model {
         times_days: &[f64],
     ) -> Result<Array2<SurvivalProbability>, Error> {
         let design = self.design(cohort, rows)?;
-        let outputs = self.outputs(&design.blocks.iter().collect::<Vec<_>>());
+        let blocks: Vec<&Block> = design.blocks.iter().collect();
+        let outputs = Ready::new(&self.predictor).outputs(&self.predictor, &blocks);
         Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
             let time = times_days[time];
             match self.own_hazards(&outputs, place) {
@@ -98,16 +120,14 @@ impl Model {
     }
 
     /// A flag for a patient who lacks the modalities that carry most of the risk.
-    fn insufficient(&self, missing: &[String]) -> Option<String> {
+    fn insufficient(&self, missing: &[String], read: usize) -> Option<String> {
         const MOST: f64 = 0.5;
         let share: f64 = match &self.predictor {
             Predictor::Stack(stack) => {
                 let lacks = stack.shares.iter().filter(|share| missing.contains(&share.modality));
                 lacks.map(|share| share.share).sum()
             }
-            Predictor::Network(_) | Predictor::Linear(_) => {
-                missing.len() as f64 / self.modalities().len() as f64
-            }
+            Predictor::Network(_) | Predictor::Linear(_) => missing.len() as f64 / read as f64,
         };
         (share > MOST).then(|| format!("insufficient:{:.0} %", 100.0 * share))
     }
@@ -135,22 +155,6 @@ impl Model {
         let what = format!("the table does not fit the model `{}`", self.name);
         self.preprocessing.apply(cohort, rows).map_err(Error::undefined(what))
     }
-
-    fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
-        if let Predictor::Network(network) = &self.predictor {
-            return network.outputs(blocks);
-        }
-        let log_risks = self.predictor.log_risks(blocks);
-        let classifier = match &self.predictor {
-            Predictor::Stack(stack) => stack.classifier(),
-            Predictor::Network(_) | Predictor::Linear(_) => None,
-        };
-        let probabilities = match classifier {
-            Some(model) => model.outputs(&pick(blocks, model)).probabilities,
-            None => Array2::zeros((log_risks.len(), 0)),
-        };
-        ModelOutputs { log_risks, probabilities, hazards: None }
-    }
 }
 
 impl Predictor {
@@ -166,10 +170,104 @@ impl Predictor {
 
 impl NetworkPredictor {
     fn outputs(&self, blocks: &[&Block]) -> ModelOutputs {
-        let device = scoring_device(self.device);
-        let network = Network::new(&self.architecture, &self.weights, device);
-        network_outputs(&network, &to_blocks(blocks))
+        network_outputs(&self.network(), &to_blocks(blocks))
     }
+
+    fn network(&self) -> Network {
+        Network::new(&self.architecture, &self.weights, scoring_device(self.device))
+    }
+}
+
+/// A model made ready to score many patients: its tensors exist. It may go from thread to thread,
+/// and works on one at a time.
+pub struct Scorer {
+    model: Arc<Model>,
+    rows: Arc<RowPreprocessing>,
+    ready: Ready,
+}
+
+impl Scorer {
+    /// Makes the tensors of a model. `rows` is of the model's own preprocessing.
+    #[must_use]
+    pub fn new(model: &Arc<Model>, rows: &Arc<RowPreprocessing>) -> Self {
+        let ready = Ready::new(&model.predictor);
+        Self { model: Arc::clone(model), rows: Arc::clone(rows), ready }
+    }
+
+    /// Scores patients given as rows of numbers, (patients, [`RowPreprocessing::columns`]) with NaN
+    /// for a missing value. Their numbers are those of [`Model::score`], with survival at the given
+    /// times; where a time is none of the model's horizons, the bounds of its interval are NaN.
+    ///
+    /// # Panics
+    /// When there are not as many ids as rows, or a row has not one value for each column.
+    #[must_use]
+    pub fn score(
+        &self,
+        rows: ArrayView2<f32>,
+        patients: &[&PatientId],
+        times_days: &[f64],
+    ) -> Vec<Result<Prediction, Error>> {
+        assert_eq!(rows.nrows(), patients.len(), "an id for each row");
+        let blocks = self.rows.apply(rows);
+        self.model.predictions(&self.ready, &blocks, patients, times_days)
+    }
+}
+
+/// A predictor's tensors.
+enum Ready {
+    Network(Network),
+    Linear,
+    /// One for each member that has a weight or gives the class probabilities.
+    Stack(Vec<Option<Ready>>),
+}
+
+impl Ready {
+    fn new(predictor: &Predictor) -> Self {
+        match predictor {
+            Predictor::Network(network) => {
+                use_one_thread();
+                Self::Network(network.network())
+            }
+            Predictor::Linear(_) => Self::Linear,
+            Predictor::Stack(stack) => {
+                let classifier = stack.classifier_place();
+                let members = stack.members.iter().enumerate();
+                let needed = |(place, member): (usize, &Member)| {
+                    (member.weight > 0.0 || Some(place) == classifier)
+                        .then(|| Self::new(&member.model.predictor))
+                };
+                Self::Stack(members.map(needed).collect())
+            }
+        }
+    }
+
+    fn outputs(&self, predictor: &Predictor, blocks: &[&Block]) -> ModelOutputs {
+        match (self, predictor) {
+            (Self::Network(network), _) => network_outputs(network, &to_blocks(blocks)),
+            (Self::Stack(ready), Predictor::Stack(stack)) => stack_outputs(ready, stack, blocks),
+            (Self::Linear | Self::Stack(_), _) => ModelOutputs::risks(predictor.log_risks(blocks)),
+        }
+    }
+}
+
+fn stack_outputs(ready: &[Option<Ready>], stack: &Stack, blocks: &[&Block]) -> ModelOutputs {
+    let patients = blocks.first().map_or(0, |block| block.x.nrows());
+    let mut all = ModelOutputs::risks(vec![0.0; patients]);
+    for (place, (ready, member)) in ready.iter().zip(&stack.members).enumerate() {
+        let Some(ready) = ready else { continue };
+        let own = pick(blocks, &member.model);
+        let outputs = ready.outputs(&member.model.predictor, &own);
+        if member.weight > 0.0 {
+            let shares = member.shares_of(&own, &outputs.log_risks);
+            for (sum, share) in all.log_risks.iter_mut().zip(shares) {
+                *sum += share;
+            }
+        }
+        if Some(place) == stack.classifier_place() {
+            all.probabilities = outputs.probabilities;
+        }
+    }
+    all
 }
 
 /// Cuts a design into blocks of patients of one size, the last one filled up with zeros.
@@ -209,6 +307,13 @@ pub(crate) struct ModelOutputs {
     /// The logits of each patient's hazards, (patients, intervals); none without a
     /// discrete-time head.
     pub(crate) hazards: Option<Vec<Vec<f32>>>,
+}
+
+impl ModelOutputs {
+    /// What a model without class probabilities says.
+    fn risks(log_risks: Vec<f64>) -> Self {
+        Self { probabilities: Array2::zeros((log_risks.len(), 0)), log_risks, hazards: None }
+    }
 }
 
 /// Runs a network on patients.

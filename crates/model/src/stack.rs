@@ -72,7 +72,12 @@ impl Stack {
     /// The member whose class probabilities are the stack's own: the first with a subtype head,
     /// which reads all modalities wherever that network could be fitted.
     pub(crate) fn classifier(&self) -> Option<&Model> {
-        self.members.iter().map(|member| &member.model).find(|model| !model.classes().is_empty())
+        self.classifier_place().map(|place| &self.members[place].model)
+    }
+
+    /// The place of [`Self::classifier`] among the members.
+    pub(crate) fn classifier_place(&self) -> Option<usize> {
+        self.members.iter().position(|member| !member.model.classes().is_empty())
     }
 
     /// The members that read all modalities or one.
@@ -99,15 +104,19 @@ impl Member {
     /// What the member adds to each patient's log-risk, (patients,).
     fn shares(&self, blocks: &[&Block]) -> Vec<f64> {
         let own = pick(blocks, &self.model);
-        let log_risks = self.model.predictor.log_risks(&own);
-        let share = |(patient, log_risk): (usize, f64)| {
+        self.shares_of(&own, &self.model.predictor.log_risks(&own))
+    }
+
+    /// The same where the model's own blocks and log-risks are known.
+    pub(crate) fn shares_of(&self, own: &[&Block], log_risks: &[f64]) -> Vec<f64> {
+        let share = |(patient, log_risk): (usize, &f64)| {
             if own.iter().any(|block| block.present[patient]) {
                 self.weight * (log_risk - self.mean) / self.standard_deviation
             } else {
                 0.0
             }
         };
-        log_risks.into_iter().enumerate().map(share).collect()
+        log_risks.iter().enumerate().map(share).collect()
     }
 }
 
@@ -144,6 +153,7 @@ impl Model {
             preprocessing: self.preprocessing.clone(),
             training: self.training.clone(),
             reference: self.reference.clone(),
+            extraction: None,
             baselines: vec![],
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oncoweave_core::Cohort;
+use oncoweave_core::{Cohort, Extraction};
 use oncoweave_model::{Dataset, TrainConfig};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,8 @@ pub(crate) struct Table {
     pub(crate) cohort: Cohort,
     pub(crate) id: String,
     pub(crate) sha256: String,
+    /// How its raw files became features.
+    pub(crate) extraction: Option<Extraction>,
 }
 
 impl Table {
@@ -133,7 +135,8 @@ fn read_table(path: &Path, name: Option<&str>) -> Result<Table, Error> {
     let id = oncoweave_cohort::read_cohort_id(path)?.unwrap_or_else(name);
     let sha256 = oncoweave_cohort::sha256_file(path)?;
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "read a table");
-    Ok(Table { cohort, id, sha256 })
+    let extraction = oncoweave_cohort::read_cohort_extraction(&path)?;
+    Ok(Table { cohort, id, sha256, extraction })
 }
 
 fn only_parquet(folder: &Path) -> Result<PathBuf, Error> {

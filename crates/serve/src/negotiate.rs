@@ -1,20 +1,48 @@
 //! Which formats a request is in and wants.
 
-/// A format that the container reads and writes.
+/// A format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Csv,
     JsonLines,
+    Json,
+    Parquet,
+    /// Raw files of one patient.
+    Zip,
+    /// The same as parts.
+    Multipart,
 }
 
-impl Format {
-    const ALL: [Self; 2] = [Self::Csv, Self::JsonLines];
+/// Every name that a format goes by, its own first.
+const NAMES: [(&str, Format); 10] = [
+    ("text/csv", Format::Csv),
+    ("application/jsonlines", Format::JsonLines),
+    ("application/json", Format::Json),
+    ("application/x-parquet", Format::Parquet),
+    ("application/zip", Format::Zip),
+    ("multipart/form-data", Format::Multipart),
+    ("application/jsonl", Format::JsonLines),
+    ("application/x-ndjson", Format::JsonLines),
+    ("application/vnd.apache.parquet", Format::Parquet),
+    ("application/x-zip-compressed", Format::Zip),
+];
 
+/// The formats that answers are given in.
+const ANSWERS: [Format; 4] = [Format::Csv, Format::JsonLines, Format::Json, Format::Parquet];
+
+impl Format {
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv",
-            Self::JsonLines => "application/jsonlines",
-        }
+        NAMES.iter().find(|(_, format)| *format == self).expect("every format has a name").0
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let name = name.trim();
+        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, format)| *format)
+    }
+
+    /// Whether the body is raw files, not records.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self, Self::Zip | Self::Multipart)
     }
 
     /// The format of a body by its `Content-Type`; `None` for any other.
@@ -27,14 +55,14 @@ impl Format {
         if !matches!(charset, None | Some("utf-8" | "utf8" | "us-ascii")) {
             return None;
         }
-        Self::ALL.into_iter().find(|format| name.trim().eq_ignore_ascii_case(format.name()))
+        Self::named(name)
     }
 
-    /// The format of the answer by `Accept`: the first that can be served, the body's own where
+    /// The format of the answer by `Accept`: the first that can be served, the default where
     /// anything will do; `None` where none can be served.
-    pub(crate) fn of_answer(accept: Option<&str>, content: Self) -> Option<Self> {
+    pub(crate) fn of_answer(accept: Option<&str>, default: Self) -> Option<Self> {
         let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else {
-            return Some(content);
+            return Some(default);
         };
         accept.split(',').find_map(|range| {
             let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
@@ -42,19 +70,19 @@ impl Format {
                 let quality = parameter.trim().strip_prefix("q=");
                 quality.is_some_and(|q| q.parse::<f64>().is_ok_and(|q| q <= 0.0))
             });
-            if refused { None } else { Self::of_range(name.trim(), content) }
+            if refused { None } else { Self::of_range(name.trim(), default) }
         })
     }
 
-    fn of_range(name: &str, content: Self) -> Option<Self> {
+    fn of_range(name: &str, default: Self) -> Option<Self> {
         let any = |prefix: &str| {
-            [content].into_iter().chain(Self::ALL).find(|one| one.name().starts_with(prefix))
+            [default].into_iter().chain(ANSWERS).find(|one| one.name().starts_with(prefix))
         };
         match name.to_ascii_lowercase().as_str() {
-            "*/*" => Some(content),
+            "*/*" => Some(default),
             "text/*" => any("text/"),
             "application/*" => any("application/"),
-            name => Self::ALL.into_iter().find(|format| format.name() == name),
+            name => Self::named(name).filter(|format| ANSWERS.contains(format)),
         }
     }
 }
@@ -71,7 +99,13 @@ mod tests {
             (Some("text/csv; charset=latin1"), None),
             (Some("text/csv;header=present"), Some(Format::Csv)),
             (Some("application/jsonlines"), Some(Format::JsonLines)),
-            (Some("application/json"), None),
+            (Some("application/x-ndjson"), Some(Format::JsonLines)),
+            (Some("application/json"), Some(Format::Json)),
+            (Some("application/x-parquet"), Some(Format::Parquet)),
+            (Some("application/vnd.apache.parquet"), Some(Format::Parquet)),
+            (Some("multipart/form-data; boundary=x"), Some(Format::Multipart)),
+            (Some("application/zip"), Some(Format::Zip)),
+            (Some("application/xml"), None),
             (Some(""), None),
             (None, None),
         ] {
@@ -86,9 +120,12 @@ mod tests {
             (Some(" "), Some(Format::Csv)),
             (Some("*/*"), Some(Format::Csv)),
             (Some("application/jsonlines"), Some(Format::JsonLines)),
+            (Some("application/json"), Some(Format::Json)),
+            (Some("application/x-parquet;q=0.9"), Some(Format::Parquet)),
             (Some("image/png, application/*;q=0.5"), Some(Format::JsonLines)),
             (Some("application/jsonlines;q=0, text/*"), Some(Format::Csv)),
-            (Some("application/json"), None),
+            (Some("application/zip"), None),
+            (Some("application/xml"), None),
             (Some("text/csv;q=0"), None),
         ] {
             assert_eq!(Format::of_answer(accept, Format::Csv), expected, "{accept:?}");

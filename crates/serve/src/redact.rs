@@ -32,7 +32,7 @@ pub(crate) fn failure(error: &Error) -> String {
 }
 
 /// What is wrong with a table. Errors of a conversion may show the cell, so they stay away.
-fn of_table(error: &oncoweave_cohort::Error) -> String {
+pub(crate) fn of_table(error: &oncoweave_cohort::Error) -> String {
     use oncoweave_cohort::Error;
     match error {
         Error::Content { path, problem } => {

@@ -77,7 +77,7 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
     let checkpoints = checkpoints(root, &input);
     let figures = Figures::open(root);
     let model = match fit(&input, checkpoints.as_deref(), stop, (print, figures)) {
-        Ok(model) => model,
+        Ok(model) => model.with_extraction(input.train.extraction.clone()),
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
             print(&metrics::stopped(epoch, checkpoints.as_deref()));
             return Ok(Outcome::Stopped);

@@ -9,7 +9,7 @@ use oncoweave_cohort::{
 use oncoweave_core::{Cohort, Exclusion};
 use serde_json::json;
 
-use super::extract::check_made_from;
+use super::extract::{check_made_from, stored};
 use crate::{Outcome, output, replace};
 
 /// Join the feature tables to one row a patient
@@ -59,7 +59,8 @@ pub(crate) fn align_tables(args: &Args) -> Result<(Outcome, String)> {
     write_exclusions(&beside(&args.out, "exclusions.csv"), &excluded)?;
     let lineage_path = beside(&args.out, "lineage.parquet");
     write_atomically(&lineage_path, |file| file.write_all(&lineage))?;
-    write_aligned(&args.out, &manifest.id, &cohort, &excluded)?;
+    let extraction = stored(&manifest)?;
+    write_aligned(&args.out, &manifest.id, &cohort, &excluded, Some(&extraction))?;
     let summary = summary(&manifest, &cohort, excluded.len(), left_out.len());
     let outcome = if left_out.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     Ok((outcome, if args.json { json_text(&summary) } else { text(&summary, &args.out) }))

@@ -3,16 +3,16 @@
 mod judge;
 mod message;
 mod process;
+mod serving;
 
 use std::env;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use oncoweave_serve::{DEFAULT_ROOT, Root, ServeSettings};
+use anyhow::Result;
+use oncoweave_serve::{DEFAULT_ROOT, Root};
 
 use crate::{Outcome, output};
 
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let root = env::var_os("ONCOWEAVE_ML_ROOT").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
     match &args.command {
         Command::Train => train(&root),
-        Command::Serve => serve(&root),
+        Command::Serve => serving::serve(&root),
         Command::Gate(args) => judge::gate(&root, args),
         Command::Evaluate => judge::evaluate(&root),
         Command::Process(args) => process::run(&root, args),
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 fn train(root: &Path) -> Result<Outcome> {
     let stop = oncoweave_serve::stop_on_termination()?;
-    let patience = number("ONCOWEAVE_STOP_SECONDS", 0, 3600)?.unwrap_or(LONGEST_STOP_SECONDS);
+    let patience = serving::number("ONCOWEAVE_STOP_SECONDS", 0..=3600)?.unwrap_or(LONGEST_STOP_SECONDS);
     leave_in_time(Arc::clone(&stop), Duration::from_secs(patience as u64));
     // A reader of stdout that went away must not cost a training run.
     let mut print = |line: &str| {
@@ -89,55 +89,4 @@ fn leave_in_time(stop: Arc<AtomicBool>, patience: Duration) {
         #[expect(clippy::exit, reason = "the thread that trains cannot be interrupted")]
         std::process::exit(0);
     });
-}
-
-fn serve(root: &Path) -> Result<Outcome> {
-    let mut settings = ServeSettings::default();
-    if let Some(port) = number("SAGEMAKER_BIND_TO_PORT", 1, 65_535)? {
-        settings.port = u16::try_from(port).expect("checked against the largest port");
-    }
-    // Batch transform may ask for bodies that real-time inference does not allow.
-    for name in ["SAGEMAKER_MAX_PAYLOAD_IN_MB", "ONCOWEAVE_MAX_PAYLOAD_IN_MB"] {
-        if let Some(megabytes) = number(name, 0, 1024)?.filter(|&megabytes| megabytes > 0) {
-            settings.body_limit_bytes = megabytes << 20;
-        }
-    }
-    if let Some(records) = number("ONCOWEAVE_MAX_RECORDS", 1, 10_000_000)? {
-        settings.record_limit = records;
-    }
-    oncoweave_serve::serve(&Root::new(root), &settings)?;
-    Ok(Outcome::Complete)
-}
-
-/// A whole number in the environment, if it is there; an empty text is as good as none.
-fn number(name: &str, low: usize, high: usize) -> Result<Option<usize>> {
-    let Some(text) = env::var_os(name) else { return Ok(None) };
-    parse(name, &text.to_string_lossy(), low..=high)
-}
-
-fn parse(name: &str, text: &str, range: RangeInclusive<usize>) -> Result<Option<usize>> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let number: usize =
-        text.parse().with_context(|| format!("{name} must be a whole number, found `{text}`"))?;
-    if !range.contains(&number) {
-        bail!("{name} must be {} to {}, found {number}", range.start(), range.end());
-    }
-    Ok(Some(number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse;
-
-    #[test]
-    fn numbers_of_the_environment() {
-        for (text, expected) in
-            [("", Ok(None)), (" ", Ok(None)), (" 9 ", Ok(Some(9))), ("0", Err(())), ("x", Err(()))]
-        {
-            assert_eq!(parse("N", text, 1..=9).map_err(drop), expected, "{text}");
-        }
-    }
 }

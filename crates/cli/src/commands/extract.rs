@@ -17,6 +17,8 @@ mod plan;
 mod resources;
 mod settings;
 mod shares;
+mod single;
+mod stored;
 mod warnings;
 
 use std::{
@@ -34,6 +36,8 @@ use part::Part;
 use plan::Plan;
 use shares::Assignment;
 pub(crate) use shares::Shard;
+pub(crate) use single::single;
+pub(crate) use stored::stored;
 
 /// Turn raw files into one feature table for each modality
 #[derive(clap::Args)]

@@ -71,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return Err(error).context("could not write the figures of an epoch");
     }
     let model = trained.with_context(|| format!("could not train on {}", args.data.display()))?;
+    let model = model.with_extraction(aligned.extraction.clone());
     bar.finish_and_clear();
     model.save(&args.out)?;
     let training = model.training();

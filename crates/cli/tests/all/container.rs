@@ -93,9 +93,9 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// A served model; killed when the test fails before it ends by itself.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Drop for Server {
@@ -107,7 +107,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(root: &Path) -> Self {
+    pub(crate) fn start(root: &Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);

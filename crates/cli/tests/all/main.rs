@@ -9,4 +9,5 @@ mod inspect;
 mod judge;
 mod kinds;
 mod process;
+mod raw;
 mod results;

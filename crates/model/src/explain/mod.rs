@@ -173,7 +173,7 @@ impl Model {
 fn one(blocks: &[&Block], row: usize) -> Vec<Block> {
     let cut = |block: &&Block| Block {
         modality: block.modality.clone(),
-        names: vec![],
+        names: std::sync::Arc::default(),
         x: block.x.select(Axis(0), &[row]),
         present: vec![block.present[row]],
     };

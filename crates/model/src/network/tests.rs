@@ -87,7 +87,7 @@ fn the_plain_pytorch_module_gives_the_same_numbers() {
     let patients = golden.log_risk.len();
     let block = |(values, &columns): (&Vec<f32>, &usize)| oncoweave_core::preprocess::Block {
         modality: String::new(),
-        names: vec![],
+        names: std::sync::Arc::default(),
         x: ndarray::Array2::from_shape_vec((patients, columns), values.clone()).unwrap(),
         present: vec![true; patients],
     };
@@ -141,7 +141,7 @@ fn every_architecture_gives_the_numbers_of_pytorch() {
         let patients = variant.log_risk.len();
         let block = |(place, values): (usize, &Vec<f32>)| oncoweave_core::preprocess::Block {
             modality: String::new(),
-            names: vec![],
+            names: std::sync::Arc::default(),
             x: ndarray::Array2::from_shape_vec(
                 (patients, architecture.inputs[place].columns),
                 values.clone(),
