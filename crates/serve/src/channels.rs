@@ -46,19 +46,24 @@ struct Channel {
     mode: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Resources {
+/// The machines of the job, as `resourceconfig.json` tells them.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Machines {
     #[serde(default)]
-    hosts: Vec<String>,
+    pub(crate) current_host: String,
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    pub(crate) network_interface_name: Option<String>,
+}
+
+/// Reads which machines take part; none where the platform does not say.
+pub(crate) fn machines(root: &Root) -> Result<Machines, Error> {
+    let machines: Option<Machines> = read_json(&root.resource_config(), "the machines of the job")?;
+    Ok(machines.unwrap_or_default())
 }
 
 /// Reads and checks the small files first, then the tables.
 pub(crate) fn read(root: &Root) -> Result<Input, Error> {
-    let hosts = read_json::<Resources>(&root.resource_config(), "the machines of the job")?
-        .map_or(1, |resources| resources.hosts.len());
-    if hosts > 1 {
-        return Err(Error::Hosts { hosts });
-    }
     let channels: BTreeMap<String, Channel> =
         read_json(&root.input_data_config(), "a map from channels to how they are delivered")?
             .unwrap_or_default();

@@ -7,6 +7,7 @@ mod app;
 mod channels;
 mod error;
 mod hyperparameters;
+mod machines;
 mod metrics;
 mod negotiate;
 mod paths;
