@@ -7,3 +7,4 @@ mod import;
 mod inspect;
 mod kinds;
 mod results;
+mod together;
