@@ -82,7 +82,7 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
     let leads = group.as_ref().is_none_or(|group| group.rank() == 0);
     let mut silent = |_: &str| {};
     // What the other machines print would be taken for figures of the job a second time.
-    let print = if leads { print } else { &mut silent };
+    let print: &mut dyn FnMut(&str) = if leads { print } else { &mut silent };
     let input = channels::read(root)?;
     let checkpoints = root.checkpoints();
     let checkpoints = checkpoints.is_dir().then_some(checkpoints);
