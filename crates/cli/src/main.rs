@@ -8,6 +8,7 @@ mod commands;
 mod evaluation_folder;
 mod input;
 mod output;
+mod processes;
 mod progress;
 mod replace;
 

@@ -1,21 +1,23 @@
-//! Times epochs of the reference network on made-up patients: our side of `scripts/bench_training`.
-//! `cargo run --release -p oncoweave-model --example time_epochs -- EPOCHS RISK_SET`
+//! Times epochs of a network on made-up patients: our side of `scripts/bench_training` and of
+//! `pipelines/gpu`.
+//! `cargo run --release -p oncoweave-model --example time_epochs -- EPOCHS RISK_SET [early_fusion|attention] [cpu|cuda] [PATIENTS]`
 //!
-//! 1,000 genomic, 50 clinical and 256 imaging columns, width 128, 5 classes, 20,000 patients in
-//! batches of 64, two threads. Prints the seconds of each epoch.
+//! 1,000 genomic, 50 clinical and 256 imaging columns, width 128, 5 classes, 20,000 patients by
+//! default, in batches of 64, two threads. Prints the seconds of each epoch.
 
 use std::{env, error::Error, ops::ControlFlow, time::Instant};
 
 use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, ModelKind, RiskSet, TrainConfig, train};
+use oncoweave_model::{
+    ArchitectureKind, Dataset, DeviceChoice, ModelKind, RiskSet, TrainConfig, train,
+};
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
-
-const PATIENTS: usize = 20_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let epochs: usize = env::args().nth(1).ok_or("say how many epochs")?.parse()?;
     let risk_set = env::args().nth(2).ok_or("say `training` or `batch`")?;
-    let cohort = cohort()?;
+    let patients = env::args().nth(5).map_or(Ok(20_000), |patients| patients.parse())?;
+    let cohort = cohort(patients)?;
     let mut config = TrainConfig { model: ModelKind::Network, ..TrainConfig::default() };
     config.training.ensemble = 1;
     config.training.batch_size = 64;
@@ -27,8 +29,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         "batch" => RiskSet::Batch,
         other => return Err(format!("expected `training` or `batch`, found `{other}`").into()),
     };
+    config.network.kind = match env::args().nth(3).as_deref() {
+        None | Some("early_fusion") => ArchitectureKind::EarlyFusion,
+        Some("attention") => ArchitectureKind::Attention,
+        Some(other) => return Err(format!("expected a network, found `{other}`").into()),
+    };
+    config.training.device = match env::args().nth(4).as_deref() {
+        None | Some("cpu") => DeviceChoice::Cpu,
+        Some("cuda") => DeviceChoice::Cuda,
+        Some(other) => return Err(format!("expected `cpu` or `cuda`, found `{other}`").into()),
+    };
     let data = Dataset { cohort: &cohort, id: "made-up", sha256: "none" };
-    let rows: Vec<usize> = (0..PATIENTS).collect();
+    let rows: Vec<usize> = (0..patients).collect();
     let mut before = Instant::now();
     let mut seconds = vec![];
     let mut on_epoch = |report: &oncoweave_model::EpochReport| {
@@ -55,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn cohort() -> Result<Cohort, Box<dyn Error>> {
+fn cohort(patients: usize) -> Result<Cohort, Box<dyn Error>> {
     let mut random = ChaCha12Rng::seed_from_u64(1);
     let mut columns = vec![];
     for (modality, features) in [("genomics", 1000), ("clinical", 50), ("imaging", 256)] {
@@ -66,7 +78,7 @@ fn cohort() -> Result<Cohort, Box<dyn Error>> {
                 meaning: "made up".to_owned(),
                 standard: String::new(),
             };
-            let values = (0..PATIENTS).map(|_| Some(random.random_range(-1.7_f32..1.7))).collect();
+            let values = (0..patients).map(|_| Some(random.random_range(-1.7_f32..1.7))).collect();
             columns.push(CohortColumn { modality: modality.to_owned(), info, values });
         }
     }
@@ -75,14 +87,14 @@ fn cohort() -> Result<Cohort, Box<dyn Error>> {
         event: random.random_range(0..10) < 4,
     };
     Ok(Cohort {
-        survival: (0..PATIENTS).map(|_| Some(survival())).collect(),
-        patients: (0..PATIENTS)
+        survival: (0..patients).map(|_| Some(survival())).collect(),
+        patients: (0..patients)
             .map(|row| PatientId::new(&format!("P{row}")))
             .collect::<Result<_, _>>()?,
-        sites: vec![None; PATIENTS],
-        index_dates: vec![None; PATIENTS],
-        labels: (0..PATIENTS).map(|row| Some(format!("class {}", row % 5))).collect(),
-        folds: vec![None; PATIENTS],
+        sites: vec![None; patients],
+        index_dates: vec![None; patients],
+        labels: (0..patients).map(|row| Some(format!("class {}", row % 5))).collect(),
+        folds: vec![None; patients],
         columns,
     })
 }

@@ -47,6 +47,14 @@ pub(crate) struct State {
 impl Checkpoint {
     /// Writes the file beside its name first, so that a kill leaves the old one or the new one.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let temporary = path.with_extension("partial");
+        fs_err::write(&temporary, self.to_bytes())?;
+        fs_err::rename(&temporary, path)?;
+        Ok(())
+    }
+
+    /// The content of the file.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut tensors = Weights::new();
         let groups = [
             ("current", &self.current),
@@ -61,11 +69,7 @@ impl Checkpoint {
             }
         }
         let state = serde_json::to_string(&self.state).expect("the state has only text keys");
-        let bytes = to_bytes(&tensors, Some(("state", state)));
-        let temporary = path.with_extension("partial");
-        fs_err::write(&temporary, bytes)?;
-        fs_err::rename(&temporary, path)?;
-        Ok(())
+        to_bytes(&tensors, Some(("state", state)))
     }
 
     /// Reads the checkpoint of the run, or `None` where there is no file yet.
@@ -78,30 +82,36 @@ impl Checkpoint {
             let reason = format!("{reason}; remove this checkpoint to start anew");
             Error::BadFile { path: path.to_owned(), reason }
         };
-        let (tensors, mut metadata) = from_bytes(&bytes).map_err(bad)?;
-        let state = metadata
-            .remove("state")
-            .ok_or_else(|| bad("expected a training checkpoint, found other tensors".to_owned()))?;
-        let state: State = serde_json::from_str(&state)
-            .map_err(|error| bad(format!("the checkpoint's state cannot be read: {error}")))?;
-        if state.run != run {
+        let found = Self::from_bytes(&bytes).map_err(bad)?;
+        if found.state.run != run {
             let difference = "other settings or other training data";
             return Err(Error::CheckpointMismatch { path: path.to_owned(), difference });
         }
+        Ok(Some(found))
+    }
+
+    /// Reads what [`Self::to_bytes`] gave.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (tensors, mut metadata) = from_bytes(bytes)?;
+        let state = metadata
+            .remove("state")
+            .ok_or("expected a training checkpoint, found other tensors")?;
+        let state: State = serde_json::from_str(&state)
+            .map_err(|error| format!("the checkpoint's state cannot be read: {error}"))?;
         let group = |group: &str| {
             let strip = |(name, values): (&String, &ArrayD<f32>)| {
                 Some((name.strip_prefix(group)?.strip_prefix('/')?.to_owned(), values.clone()))
             };
             tensors.iter().filter_map(strip).collect()
         };
-        Ok(Some(Self {
+        Ok(Self {
             state,
             current: group("current"),
             best: group("best"),
             first: group("first"),
             second: group("second"),
             bank: group("bank"),
-        }))
+        })
     }
 }
 

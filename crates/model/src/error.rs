@@ -107,6 +107,15 @@ pub enum Error {
         /// What was expected and what was found.
         reason: String,
     },
+    /// The processes of a run cannot work together; the cause says why.
+    #[error(transparent)]
+    Together(#[from] oncoweave_collectives::Error),
+    /// The processes of a run have different settings or patients.
+    #[error(
+        "the members of this job were given different settings or tables; give each of them all \
+         (on SageMaker the S3 data distribution type FullyReplicated)"
+    )]
+    Differ,
     /// A network is to run on a CUDA device, and there is none.
     #[error(
         "device \"cuda\" was asked for, but this libtorch finds none; install a libtorch for CUDA \

@@ -29,6 +29,7 @@ use crate::{
     risk_bank::RiskBank,
     schedule::learning_rate,
     statistics::{layer_statistics, why_diverged},
+    team::{Pass, Shards, Team, put_together},
 };
 
 /// How often a checkpoint is written at most; writing a wide network takes longer than an epoch.
@@ -85,6 +86,8 @@ pub(crate) struct Job<'a> {
     pub(crate) checkpoint: Option<&'a Path>,
     /// Whether each epoch tells of every layer.
     pub(crate) statistics: bool,
+    /// The processes that train it.
+    pub(crate) team: Team<'a>,
 }
 
 impl Job<'_> {
@@ -119,6 +122,7 @@ pub(crate) fn fit(
 ) -> Result<Fitted, Error> {
     use_threads(job.config.training.network_threads);
     let (train_rows, validation_rows) = split(job, data);
+    job.team.check(train_rows.len())?;
     let mut run = Run::start(job, data, &train_rows, &validation_rows)?;
     while !run.checkpoint.state.finished {
         let (learning_rate, layers) = run.epoch()?;
@@ -134,9 +138,9 @@ pub(crate) fn fit(
             learning_rate,
             layers: &layers,
         };
-        let flow = on_epoch(&report);
-        run.save(flow.is_break())?;
-        if flow.is_break() {
+        let stops = job.team.any(on_epoch(&report).is_break())?;
+        run.save(stops)?;
+        if stops {
             let epoch = run.checkpoint.state.history.len();
             return Err(Error::Stopped { model: job.name.to_owned(), epoch });
         }
@@ -182,6 +186,8 @@ struct Run<'a> {
     settings: LossSettings<'a>,
     train: Part,
     validation: Option<Part>,
+    /// What the network reads of the training and the validation part where batches are cut.
+    shards: Option<(Shards, Shards)>,
     network: Network,
     optimizer: AdamW,
     /// Every training patient's log-risk; with a Cox loss in batches alone.
@@ -216,10 +222,19 @@ impl<'a> Run<'a> {
         let optimizer = resume_optimizer(job, &network, &checkpoint);
         let classes = train_rows.iter().map(|&row| data.classes[row]);
         let settings = LossSettings::new(heads, job.architecture, classes, device);
-        let part = |rows: &[usize]| Part::new(data, rows, &settings);
+        let team = &job.team;
+        let shards = team.splits().then(|| {
+            let deal = |rows: &[usize]| Shards::new(data, rows, (team, job.seed()), &settings);
+            (deal(train_rows), deal(validation_rows))
+        });
+        let part = |rows: &[usize]| match shards {
+            Some(_) => Part::in_shards(data, rows, &settings),
+            None => Part::new(data, rows, &settings),
+        };
         let validation = (!validation_rows.is_empty()).then(|| part(validation_rows));
         let train = part(train_rows);
-        let bank = resume_bank(job, &network, (&train, &settings), &checkpoint);
+        let own = shards.as_ref().map(|(train, _)| train);
+        let bank = resume_bank(job, &network, (&train, own, &settings), &checkpoint)?;
         let gradients = network.flat.zeros_like();
         let saved = Instant::now();
         Ok(Self {
@@ -227,6 +242,7 @@ impl<'a> Run<'a> {
             settings,
             train,
             validation,
+            shards,
             network,
             optimizer,
             bank,
@@ -244,12 +260,11 @@ impl<'a> Run<'a> {
         self.optimizer.learning_rate = learning_rate;
         let sums = self.train_epoch(epoch)?;
         let (validation_loss, validation_c_index) = match &self.validation {
-            Some(part) => self.judge(part),
+            Some(part) => self.judge(part)?,
             None => (None, None),
         };
         if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
-            let part = self.validation.as_ref().expect("its loss is known");
-            return Err(self.diverged(epoch, loss, &part.inputs));
+            return Err(self.diverged(epoch, loss, self.validation.as_ref()));
         }
         let steps = f64::from(sums.steps.max(1));
         self.checkpoint.state.history.push(EpochRecord {
@@ -299,6 +314,7 @@ impl<'a> Run<'a> {
             input_dropout: network.input_dropout,
             encoder_dropout: network.encoder_dropout,
             modality_dropout: network.modality_dropout,
+            rows: RefCell::new(None),
         };
         let mut sums = Sums::default();
         let size = if whole { patients } else { batch_size };
@@ -307,37 +323,39 @@ impl<'a> Run<'a> {
             let picked =
                 (!whole).then(|| self.train.pick(rows, self.bank.is_some(), &self.settings));
             let trace = (step + 1 == steps && self.job.statistics).then(Trace::default);
-            self.step((picked.as_ref(), rows), &training, trace.as_ref(), &mut sums).map_err(
-                |loss| {
-                    let batch = picked.as_ref().unwrap_or(&self.train);
-                    self.diverged(epoch, loss, &batch.inputs)
-                },
-            )?;
+            let lost = self.step((picked.as_ref(), rows), &training, trace.as_ref(), &mut sums)?;
+            if let Some(loss) = lost {
+                return Err(self.diverged(epoch, loss, picked.as_ref()));
+            }
         }
         Ok(sums)
     }
 
-    /// Takes one step on a batch, or on the whole training part. Fails with the loss where it or
-    /// its gradient is not finite.
+    /// Takes one step on a batch, or on the whole training part. Gives the loss where it or its
+    /// gradient is not finite.
     fn step(
         &mut self,
         (batch, rows): (Option<&Part>, &[usize]),
         training: &Training,
         trace: Option<&Trace>,
         sums: &mut Sums,
-    ) -> Result<(), f64> {
+    ) -> Result<Option<f64>, Error> {
         let batch = batch.unwrap_or(&self.train);
-        let half = self.job.config.training.mixed_precision && self.network.flat.device().is_cuda();
-        let forward = || self.network.run(&batch.inputs, Some(training), trace);
-        let outputs = if half { tch::autocast(true, forward) } else { forward() };
+        let half = self.half();
+        let (raw, passes) = self.forward((batch, rows), training, trace)?;
+        let outputs = self.network.outputs(&raw);
         let loss = match &mut self.bank {
             Some(bank) => Some(batch.bank_loss(&outputs, (bank, rows), &self.settings)),
             None => batch.loss(&outputs, &self.settings),
         };
-        let Some(loss) = loss else { return Ok(()) };
+        let Some(loss) = loss else { return Ok(None) };
         let factor = self.checkpoint.state.loss_scale.factor;
         let tensor = if half { loss.tensor * factor } else { loss.tensor };
-        self.backward(&tensor);
+        if self.shards.is_some() {
+            self.backward_in_shards((&tensor, &raw), &passes)?;
+        } else {
+            backward(&self.network, &tensor, &self.gradients);
+        }
         if half {
             let _same = self.gradients.g_mul_scalar_(1.0 / factor);
         }
@@ -348,49 +366,95 @@ impl<'a> Run<'a> {
         let finite = norm.is_finite() && loss.value.is_finite();
         if self.checkpoint.state.loss_scale.takes(finite) {
             if !finite {
-                return Err(loss.value);
+                return Ok(Some(loss.value));
             }
             self.optimizer.step(&self.network.flat, &self.gradients);
             sums.norm += norm;
             sums.loss += loss.value;
             sums.steps += 1;
         }
+        Ok(None)
+    }
+
+    /// Whether the network runs in half precision.
+    fn half(&self) -> bool {
+        self.job.config.training.mixed_precision && self.network.flat.device().is_cuda()
+    }
+
+    /// What the network gives for a batch, (batch, outputs), and where batches are cut the passes
+    /// that it was put together from.
+    fn forward(
+        &self,
+        (batch, rows): (&Part, &[usize]),
+        training: &Training,
+        trace: Option<&Trace>,
+    ) -> Result<(Tensor, Vec<Pass>), Error> {
+        let forward = |inputs: &Inputs| {
+            let forward = || self.network.raw(inputs, Some(training), trace);
+            if self.half() { tch::autocast(true, forward) } else { forward() }
+        };
+        let Some((train, _)) = &self.shards else { return Ok((forward(&batch.inputs), vec![])) };
+        let one = |inputs: &Inputs| {
+            // Of several shards in this process the last one is looked at.
+            if let Some(trace) = trace {
+                trace.borrow_mut().clear();
+            }
+            forward(inputs)
+        };
+        let passes = train.passes(rows, training, &one);
+        let raw = put_together(&passes, rows.len(), (&self.job.team, &self.network))?;
+        Ok((raw.set_requires_grad(true), passes))
+    }
+
+    /// Fills the flat gradient from a loss over outputs that were put together, (batch, outputs).
+    fn backward_in_shards(
+        &mut self,
+        (loss, raw): (&Tensor, &Tensor),
+        passes: &[Pass],
+    ) -> Result<(), Error> {
+        let slope = &Tensor::run_backward(&[loss], &[raw], false, false)[0];
+        let one = |pass: &Pass| {
+            let gradients = self.gradients.zeros_like();
+            backward(&self.network, &pass.toward(slope), &gradients);
+            gradients
+        };
+        self.gradients = self.job.team.sum_gradients(passes.iter().map(one).collect())?;
         Ok(())
     }
 
-    /// Fills the flat gradient.
-    fn backward(&mut self, loss: &Tensor) {
-        let parameters = self.network.parameters();
-        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
-        let _guard = tch::no_grad_guard();
-        for (slot, gradient) in self.network.slots().iter().zip(gradients) {
-            slot.of(&self.gradients).copy_(&gradient);
-        }
-    }
-
-    /// Says which layer is to blame, from a pass over the patients that it happened on.
-    fn diverged(&self, epoch: usize, loss: f64, inputs: &Inputs) -> Error {
+    /// Says which layer is to blame, from a pass over the patients that it happened on; where
+    /// batches are cut, over the own part of the training patients.
+    fn diverged(&self, epoch: usize, loss: f64, batch: Option<&Part>) -> Error {
         let _guard = tch::no_grad_guard();
         let trace = Trace::default();
+        let inputs = match &self.shards {
+            Some((train, _)) => train.first(),
+            None => &batch.unwrap_or(&self.train).inputs,
+        };
         let _outputs = self.network.run(inputs, None, Some(&trace));
         let cause = why_diverged(&self.network, &self.gradients, &trace);
         Error::Diverged { model: self.job.name.to_owned(), epoch, loss, cause }
     }
 
-    fn judge(&self, part: &Part) -> (Option<f64>, Option<f64>) {
+    fn judge(&self, part: &Part) -> Result<(Option<f64>, Option<f64>), Error> {
         let _guard = tch::no_grad_guard();
-        let outputs = self.network.forward(&part.inputs);
+        let outputs = match &self.shards {
+            Some((_, validation)) => validation.outputs(&self.network, &self.job.team)?,
+            None => self.network.forward(&part.inputs),
+        };
         let loss = part.loss(&outputs, &self.settings);
         let risks: Vec<Risk> =
             from_tensor(&outputs.log_risk).iter().map(|&risk| Risk(f64::from(risk))).collect();
         let finite = risks.iter().all(|risk| risk.0.is_finite());
         let c_index = if finite { harrell_c(&part.outcomes, &risks).ok() } else { None };
-        (loss.map(|loss| loss.value), c_index)
+        Ok((loss.map(|loss| loss.value), c_index))
     }
 
     /// Writes the checkpoint when it is due.
     fn save(&mut self, stopping: bool) -> Result<(), Error> {
-        let Some(path) = self.job.checkpoint else { return Ok(()) };
+        let Some(path) = self.job.checkpoint.filter(|_| self.job.team.leads()) else {
+            return Ok(());
+        };
         let due = self.saved.elapsed() >= CHECKPOINT_INTERVAL;
         if !(due || stopping || self.checkpoint.state.finished) {
             return Ok(());
@@ -416,6 +480,15 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Fills a flat gradient.
+fn backward(network: &Network, loss: &Tensor, flat: &Tensor) {
+    let gradients = Tensor::run_backward(&[loss], &network.parameters(), false, false);
+    let _guard = tch::no_grad_guard();
+    for (slot, gradient) in network.slots().iter().zip(gradients) {
+        slot.of(flat).copy_(&gradient);
+    }
+}
+
 /// The name of the bank's log-risks in a checkpoint.
 const BANK: &str = "log_risk";
 
@@ -434,10 +507,14 @@ fn is_better(stop_on: StopOn, now: &EpochRecord, best: &EpochRecord) -> bool {
 
 fn find_checkpoint(job: &Job, data: &Data, half_precision: bool) -> Result<Checkpoint, Error> {
     let run = fingerprint(job, data);
-    let found = match job.checkpoint {
+    if !job.team.agrees(&run)? {
+        return Err(Error::Differ);
+    }
+    let found = match job.checkpoint.filter(|_| job.team.leads()) {
         Some(path) => Checkpoint::read(path, &run)?,
         None => None,
     };
+    let found = job.team.share_checkpoint(found)?;
     Ok(found.unwrap_or_else(|| {
         let initial = job.architecture.initial_weights(job.seed());
         Checkpoint {
@@ -477,9 +554,9 @@ const BANK_BLOCK: usize = 1024;
 fn resume_bank(
     job: &Job,
     network: &Network,
-    (train, settings): (&Part, &LossSettings),
+    (train, shards, settings): (&Part, Option<&Shards>, &LossSettings),
     checkpoint: &Checkpoint,
-) -> Option<RiskBank> {
+) -> Result<Option<RiskBank>, Error> {
     let heads = &job.config.heads;
     let patients = train.outcomes.len();
     let batch_size = job.config.training.batch_size;
@@ -487,13 +564,14 @@ fn resume_bank(
         && heads.risk_set == RiskSet::Training
         && batch_size > 0
         && batch_size < patients;
-    if !wanted {
-        return None;
-    }
-    let mut bank = RiskBank::new(&train.outcomes, heads.event_weight)?;
+    let bank = RiskBank::new(&train.outcomes, heads.event_weight).filter(|_| wanted);
+    let Some(mut bank) = bank else { return Ok(None) };
     let rows: Vec<usize> = (0..patients).collect();
     let risks: Vec<f64> = if let Some(risks) = checkpoint.bank.get(BANK) {
         risks.iter().map(|&risk| f64::from(risk)).collect()
+    } else if let Some(shards) = shards {
+        let outputs = shards.outputs(network, &job.team)?;
+        from_tensor(&outputs.log_risk).into_iter().map(f64::from).collect()
     } else {
         let _guard = tch::no_grad_guard();
         let risks = |rows: &[usize]| {
@@ -503,7 +581,7 @@ fn resume_bank(
         rows.chunks(BANK_BLOCK).flat_map(risks).collect()
     };
     bank.renew(&rows, &risks);
-    Some(bank)
+    Ok(Some(bank))
 }
 
 /// SHA-256 over everything that decides the run's result.
@@ -521,14 +599,7 @@ fn fingerprint(job: &Job, data: &Data) -> String {
     for &row in job.validation.unwrap_or_default() {
         hash.update(row.to_le_bytes());
     }
-    for block in &data.blocks {
-        for value in block {
-            hash.update(value.to_le_bytes());
-        }
-    }
-    for present in data.present.iter().flatten() {
-        hash.update([u8::from(*present)]);
-    }
+    hash.update(data.digest());
     for (outcome, class) in data.outcomes.iter().zip(&data.classes) {
         hash.update(outcome.time_days.to_le_bytes());
         hash.update([u8::from(outcome.event)]);

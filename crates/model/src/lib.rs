@@ -43,6 +43,7 @@ mod search;
 mod stack;
 mod stacking;
 mod statistics;
+mod team;
 mod tensorboard;
 #[cfg(test)]
 mod testing;
@@ -77,4 +78,4 @@ pub use search::{
 };
 pub use stack::{Member, Share, Stack, Without};
 pub use statistics::{Activation, LayerStatistics};
-pub use train::{Dataset, train};
+pub use train::{Dataset, train, train_together};

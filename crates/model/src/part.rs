@@ -1,27 +1,88 @@
 //! Patients as tensors, and the loss over them.
 
-use ndarray::{Array2, Axis};
-use oncoweave_core::Survival;
-use tch::{Device, Tensor};
+use std::cell::OnceCell;
+
+use ndarray::Array2;
+use oncoweave_core::{Survival, preprocess::Block};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
 
 use crate::{
     Architecture, ClassWeight, HeadsConfig,
     hazards::Observed,
     loss::{RiskSets, class_loss},
-    network::{Inputs, Outputs, from_tensor, to_i64, to_tensor},
+    network::{Inputs, Outputs, from_tensor, to_i64},
     risk_bank::RiskBank,
 };
 
+/// Rows that are copied into a tensor at once.
+const ROWS_AT_ONCE: usize = 256;
+
 /// Patients as matrices.
-pub(crate) struct Data {
-    /// One a modality, (patients, columns).
-    pub(crate) blocks: Vec<Array2<f32>>,
-    /// Whether each patient has any value of each modality, one list a modality.
-    pub(crate) present: Vec<Vec<bool>>,
+pub(crate) struct Data<'a> {
+    /// One a modality.
+    pub(crate) blocks: &'a [Block],
+    /// What each block is multiplied with.
+    pub(crate) factors: &'a [f32],
+    /// SHA-256 over the blocks, once it was asked for.
+    pub(crate) digest: OnceCell<[u8; 32]>,
     /// (patients,).
     pub(crate) outcomes: Vec<Survival>,
     /// The class's number, -1 where unknown, (patients,).
     pub(crate) classes: Vec<i64>,
+}
+
+impl Data<'_> {
+    /// SHA-256 over what the network reads of everybody.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for (block, factor) in self.blocks.iter().zip(self.factors) {
+                hash.update(factor.to_le_bytes());
+                for row in block.x.rows() {
+                    let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+                    hash.update(bytes);
+                }
+                let present: Vec<u8> = block.present.iter().copied().map(u8::from).collect();
+                hash.update(present);
+            }
+            hash.finalize().into()
+        })
+    }
+
+    /// What the network reads of some patients.
+    pub(crate) fn inputs(&self, rows: &[usize], device: Device) -> Inputs {
+        let blocks = self.blocks.iter().zip(self.factors);
+        let present: Vec<f32> = rows
+            .iter()
+            .flat_map(|&row| {
+                self.blocks.iter().map(move |one| f32::from(u8::from(one.present[row])))
+            })
+            .collect();
+        let shape = [to_i64(rows.len()), to_i64(self.blocks.len())];
+        Inputs {
+            blocks: blocks.map(|(block, &factor)| filled(&block.x, factor, rows, device)).collect(),
+            present: Tensor::from_slice(&present).reshape(shape).to_device(device),
+        }
+    }
+}
+
+/// Rows of a matrix times a factor as a tensor, (rows, columns), without a second copy of it all on
+/// the way.
+fn filled(x: &Array2<f32>, factor: f32, rows: &[usize], device: Device) -> Tensor {
+    let shape = [to_i64(rows.len()), to_i64(x.ncols())];
+    let tensor = Tensor::empty(shape, (Kind::Float, device));
+    let mut start = 0;
+    for some in rows.chunks(ROWS_AT_ONCE) {
+        let values: Vec<f32> = some
+            .iter()
+            .flat_map(|&row| x.row(row).into_iter().map(|value| value * factor))
+            .collect();
+        let some = to_i64(some.len());
+        tensor.narrow(0, start, some).copy_(&Tensor::from_slice(&values).view([some, shape[1]]));
+        start += some;
+    }
+    tensor
 }
 
 /// A part of the patients as tensors.
@@ -82,25 +143,27 @@ impl<'a> LossSettings<'a> {
         });
         Self { heads, architecture, class_weights, device }
     }
+
+    /// Where tensors live.
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
 }
 
 impl Part {
     pub(crate) fn new(data: &Data, rows: &[usize], settings: &LossSettings) -> Self {
+        Self { inputs: data.inputs(rows, settings.device), ..Self::in_shards(data, rows, settings) }
+    }
+
+    /// Patients of whom [`crate::team::Shards`] have what the network reads.
+    pub(crate) fn in_shards(data: &Data, rows: &[usize], settings: &LossSettings) -> Self {
         let device = settings.device;
-        let block = |block: &Array2<f32>| {
-            to_tensor(&block.select(Axis(0), rows).into_dyn()).to_device(device)
-        };
         let classes: Vec<i64> = rows.iter().map(|&row| data.classes[row]).collect();
         let outcomes: Vec<Survival> = rows.iter().map(|&row| data.outcomes[row]).collect();
-        let present: Vec<f32> = rows
-            .iter()
-            .flat_map(|&row| data.present.iter().map(move |one| f32::from(u8::from(one[row]))))
-            .collect();
-        let shape = [to_i64(rows.len()), to_i64(data.present.len())];
         Self {
             inputs: Inputs {
-                blocks: data.blocks.iter().map(block).collect(),
-                present: Tensor::from_slice(&present).reshape(shape).to_device(device),
+                blocks: vec![],
+                present: Tensor::zeros([to_i64(rows.len()), 0], (Kind::Float, device)),
             },
             survival: SurvivalLoss::new(&outcomes, settings),
             outcomes,
@@ -111,9 +174,9 @@ impl Part {
     /// Some of its patients; `in_a_bank` says that a [`RiskBank`] gives their Cox loss.
     pub(crate) fn pick(&self, rows: &[usize], in_a_bank: bool, settings: &LossSettings) -> Self {
         let index: Vec<i64> = rows.iter().map(|&row| to_i64(row)).collect();
+        let inputs = self.inputs.select(&index);
         let index = Tensor::from_slice(&index).to_device(settings.device);
         let outcomes: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
-        let select = |tensor: &Tensor| tensor.index_select(0, &index);
         let survival = match &self.survival {
             SurvivalLoss::DiscreteTime(observed) => {
                 SurvivalLoss::DiscreteTime(observed.pick(&index))
@@ -121,15 +184,7 @@ impl Part {
             _ if in_a_bank => SurvivalLoss::None,
             _ => SurvivalLoss::new(&outcomes, settings),
         };
-        Self {
-            inputs: Inputs {
-                blocks: self.inputs.blocks.iter().map(select).collect(),
-                present: select(&self.inputs.present),
-            },
-            survival,
-            outcomes,
-            classes: select(&self.classes),
-        }
+        Self { inputs, survival, outcomes, classes: self.classes.index_select(0, &index) }
     }
 
     /// Survival loss plus weighted class loss; `None` where neither is defined.

@@ -1,6 +1,7 @@
 //! Everything that the models of one training part share, and how each of them is fitted.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -21,11 +22,12 @@ use crate::{
     hazards::cut_points,
     linear::fit_ridge,
     model::FUSION,
-    network::Input,
+    network::{Input, Weights},
     part::Data,
     recipe::{Fitted, Group, Method, Reads, Recipe},
     scale::default_horizons,
     stacking::stack,
+    team::Team,
     train::with_causes,
     training_part::{check_outcomes, choose_classes, choose_modalities, inner_folds},
 };
@@ -45,6 +47,17 @@ pub(crate) struct Plan<'a> {
     notes: Vec<String>,
     /// Whether each epoch tells of every layer.
     pub(crate) statistics: bool,
+    /// The processes that train the networks.
+    pub(crate) team: Team<'a>,
+}
+
+/// Fitted networks that are to be merged.
+struct Ensemble {
+    architecture: Architecture,
+    weights: Vec<Weights>,
+    members: Vec<MemberRecord>,
+    /// (patients,) where there are inner folds.
+    out_of_fold: Vec<f64>,
 }
 
 impl<'a> Plan<'a> {
@@ -83,6 +96,7 @@ impl<'a> Plan<'a> {
             horizons_days,
             notes,
             statistics: false,
+            team: Team::new(None, config.training.shards),
         })
     }
 
@@ -226,12 +240,41 @@ impl<'a> Plan<'a> {
     ) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
         let design = self.apply(&preprocessing)?;
-        let architecture = self.architecture(&design);
-        let factors = balance(&design);
-        let blocks = design.blocks.iter().zip(&factors);
+        let Ensemble { architecture, weights, members, out_of_fold } =
+            self.ensemble(recipe, &design, checkpoints, on_epoch)?;
+        let (architecture, weights) = unite(&architecture, &weights);
+        let device = self.config.training.device;
+        let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
+        let model = self.model(recipe, (preprocessing, predictor), &design, members)?;
+        Ok(Fitted { model, out_of_fold })
+    }
+
+    /// Helps another process to fit the networks of one group, and keeps nothing.
+    pub(crate) fn assist(
+        &self,
+        group: &Group,
+        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        for recipe in group.0.iter().filter(|recipe| recipe.method == Method::Network) {
+            let design = self.apply(&self.preprocessing(recipe)?)?;
+            self.ensemble(recipe, &design, None, on_epoch)?;
+        }
+        Ok(())
+    }
+
+    fn ensemble(
+        &self,
+        recipe: &Recipe,
+        design: &Design,
+        checkpoints: Option<&Path>,
+        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<Ensemble, Error> {
+        let architecture = self.architecture(design);
+        let factors = balance(design);
         let data = Data {
-            blocks: blocks.map(|(block, &factor)| &block.x * factor).collect(),
-            present: design.blocks.iter().map(|block| block.present.clone()).collect(),
+            blocks: &design.blocks,
+            factors: &factors,
+            digest: OnceCell::new(),
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
@@ -253,13 +296,14 @@ impl<'a> Plan<'a> {
                 validation: (!self.inner.is_empty()).then_some(&watched),
                 checkpoint: path.as_deref(),
                 statistics: self.statistics,
+                team: self.team,
             };
             let mut fitted = fit(&job, &data, on_epoch)?;
             for (input, &factor) in architecture.inputs.iter().zip(&factors) {
                 let weight = fitted.weights.get_mut(&format!("{}.weight", input.layer));
                 *weight.expect("every input has a layer") *= factor;
             }
-            if !watched.is_empty() {
+            if !watched.is_empty() && self.team.leads() {
                 let own = NetworkPredictor {
                     architecture: architecture.clone(),
                     weights: fitted.weights.clone(),
@@ -273,10 +317,7 @@ impl<'a> Plan<'a> {
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
-        let (architecture, weights) = unite(&architecture, &weights);
-        let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
-        let model = self.model(recipe, (preprocessing, predictor), &design, members)?;
-        Ok(Fitted { model, out_of_fold })
+        Ok(Ensemble { architecture, weights, members, out_of_fold })
     }
 
     /// The networks of an ensemble.

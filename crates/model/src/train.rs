@@ -1,8 +1,9 @@
 use std::{ops::ControlFlow, path::Path};
 
+use oncoweave_collectives::Group;
 use oncoweave_core::Cohort;
 
-use crate::{EpochReport, Error, Model, TrainConfig, card::describe, plan::Plan};
+use crate::{EpochReport, Error, Model, TrainConfig, card::describe, plan::Plan, team::Team};
 
 /// An aligned table with its provenance.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +37,45 @@ pub fn train(
     checkpoints: Option<&Path>,
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Model, Error> {
+    let model = train_together(None, (data, rows), config, checkpoints, on_epoch)?;
+    Ok(model.expect("the only process keeps the model"))
+}
+
+/// Trains as [`train`] does, the networks together with the other processes of a group, each of
+/// which is given the same cohort, rows and settings. The first process gets the model; the others
+/// get `None`, as soon as no network is left to train.
+///
+/// Each batch is cut into `training.shards` parts, a multiple of the number of processes, or into as
+/// many as there are processes where that setting is 1. The parts' number is stored with the model,
+/// and the processes' number does not change it. Only the first process reads and writes
+/// `checkpoints`; `on_epoch` hears in every process, and when it breaks in one, all stop.
+///
+/// # Errors
+/// As for [`train`], when the processes are given different things, or when one of them is gone.
+///
+/// # Panics
+/// When a row does not exist.
+pub fn train_together(
+    group: Option<&Group>,
+    (data, rows): (&Dataset, &[usize]),
+    config: &TrainConfig,
+    checkpoints: Option<&Path>,
+    on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<Option<Model>, Error> {
+    let config = &cut(config, group.map_or(1, Group::size))?;
     let mut plan = Plan::new(data, rows, config)?;
     plan.statistics = true;
+    plan.team = Team::new(group, config.training.shards);
+    if !plan.team.leads() {
+        for group in plan.groups() {
+            if let Err(error) = plan.assist(&group, on_epoch)
+                && ends_the_run(&error)
+            {
+                return Err(error);
+            }
+        }
+        return Ok(None);
+    }
     if let Some(folder) = checkpoints {
         fs_err::create_dir_all(folder)?;
     }
@@ -46,19 +84,43 @@ pub fn train(
         let checkpoint = checkpoints.map(|folder| folder.join(format!("model_{index}")));
         for (recipe, result) in plan.fit(group, checkpoint.as_deref(), on_epoch) {
             match result {
-                Err(
-                    error @ (Error::Stopped { .. }
-                    | Error::Io(_)
-                    | Error::BadFile { .. }
-                    | Error::CheckpointMismatch { .. }),
-                ) => return Err(error),
+                Err(error) if ends_the_run(&error) => return Err(error),
                 result => fitted.push((recipe, result)),
             }
         }
     }
     let mut model = plan.finish(fitted)?.0;
     model.training.description = Some(describe(data.cohort, rows));
-    Ok(model)
+    Ok(Some(model))
+}
+
+/// Settings with a part of each batch for every process.
+fn cut(config: &TrainConfig, processes: usize) -> Result<TrainConfig, Error> {
+    let mut config = config.clone();
+    if config.training.shards == 1 {
+        config.training.shards = processes;
+    }
+    if config.training.shards.is_multiple_of(processes) {
+        return Ok(config);
+    }
+    Err(Error::Setting {
+        setting: "training.shards",
+        expected: "1 or a multiple of the number of processes",
+        found: format!("{} with {processes} processes", config.training.shards),
+    })
+}
+
+/// Whether no other model is worth trying after an error.
+fn ends_the_run(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Stopped { .. }
+            | Error::Io(_)
+            | Error::BadFile { .. }
+            | Error::CheckpointMismatch { .. }
+            | Error::Together(_)
+            | Error::Differ
+    )
 }
 
 /// An error with its causes in one sentence.

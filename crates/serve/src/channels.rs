@@ -40,8 +40,6 @@ pub(crate) struct Input {
     pub(crate) config: TrainConfig,
     pub(crate) train: Table,
     pub(crate) validation: Option<Table>,
-    /// This machine's name.
-    pub(crate) host: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -52,21 +50,24 @@ struct Channel {
 
 type Channels = BTreeMap<String, Channel>;
 
-#[derive(Default, Deserialize)]
-struct Resources {
+/// The machines of the job, as `resourceconfig.json` tells them.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Machines {
     #[serde(default)]
-    hosts: Vec<String>,
-    current_host: Option<String>,
+    pub(crate) current_host: String,
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    pub(crate) network_interface_name: Option<String>,
+}
+
+/// Reads which machines take part; none where the platform does not say.
+pub(crate) fn machines(root: &Root) -> Result<Machines, Error> {
+    let machines: Option<Machines> = read_json(&root.resource_config(), "the machines of the job")?;
+    Ok(machines.unwrap_or_default())
 }
 
 /// Reads and checks the small files first, then the tables.
 pub(crate) fn read(root: &Root) -> Result<Input, Error> {
-    let resources: Resources =
-        read_json(&root.resource_config(), "the machines of the job")?.unwrap_or_default();
-    let hosts = resources.hosts.len();
-    if hosts > 1 {
-        return Err(Error::Hosts { hosts });
-    }
     let channels: Channels =
         read_json(&root.input_data_config(), "a map from channels to how they are delivered")?
             .unwrap_or_default();
@@ -86,7 +87,7 @@ pub(crate) fn read(root: &Root) -> Result<Input, Error> {
     if let Some(validation) = &validation {
         validation::check(&train, validation, &config)?;
     }
-    Ok(Input { config, train, validation, host: resources.current_host })
+    Ok(Input { config, train, validation })
 }
 
 /// How a channel is delivered: as a folder, copied or mounted, or through a FIFO.

@@ -88,12 +88,17 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
-    /// More than one machine.
-    #[error("training runs on one machine, this job has {hosts}; set its instance count to 1")]
-    Hosts {
-        /// How many machines the job has.
-        hosts: usize,
+    /// The platform's list of machines lacks this one.
+    #[error("the machines of the job are {}, and `{host}`, which this is, is none of them", .hosts.join(", "))]
+    Host {
+        /// What the platform calls this machine.
+        host: String,
+        /// The machines of the job.
+        hosts: Vec<String>,
     },
+    /// The machines of the job cannot work together; the cause says why.
+    #[error(transparent)]
+    Together(#[from] oncoweave_collectives::Error),
     /// A table could not be read or written.
     #[error(transparent)]
     Cohort(#[from] oncoweave_cohort::Error),

@@ -13,6 +13,7 @@ mod columns;
 mod error;
 mod hyperparameters;
 mod invoke;
+mod machines;
 mod memory;
 mod metrics;
 mod models;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oncoweave_cohort::{PredictionLayout, write_atomically, write_predictions};
-use oncoweave_model::{EpochReport, FUSION, MetricsWriter, Model, NETWORK};
+use oncoweave_collectives::Group;
+use oncoweave_model::{EpochReport, FUSION, MetricsWriter, Model, NETWORK, train_together};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::channels::{Input, Table};
+use crate::channels::{Input, Machines, Table};
 use crate::redact::{failure, shortened};
-use crate::{Error, Root, channels, metrics};
+use crate::{Error, Root, channels, machines, metrics};
 
 /// How a training job ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub fn stop_on_termination() -> Result<Arc<AtomicBool>, Error> {
 /// When `stop` is raised, training ends after the epoch in hand, and one line says what is kept. Where the checkpoint folder
 /// exists, training goes on from what lies there and leaves checkpoints there.
 ///
+/// The machines of a job with several train each network together, with the same model as one would
+/// have made of as many parts (`training.shards`). The first in the order of names alone prints,
+/// writes checkpoints and the model. When one is gone, all others fail and say which.
+///
 /// # Errors
 /// With the sentence that it also wrote to the failure file.
 pub fn train(
@@ -73,17 +78,29 @@ pub fn train(
 fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Outcome, Error> {
     // A disk that was used before must not tell of another job.
     remove(&root.failure())?;
+    let machines = channels::machines(root)?;
+    let group = machines::meet(&machines)?;
+    let leads = group.as_ref().is_none_or(|group| group.rank() == 0);
+    let mut silent = |_: &str| {};
+    // What the other machines print would be taken for figures of the job a second time.
+    let print: &mut dyn FnMut(&str) = if leads { print } else { &mut silent };
     let input = channels::read(root)?;
-    let checkpoints = checkpoints(root, &input);
-    let figures = Figures::open(root);
-    let model = match fit(&input, checkpoints.as_deref(), stop, (print, figures)) {
-        Ok(model) => model.with_extraction(input.train.extraction.clone()),
+    let checkpoints = checkpoints(root, &machines);
+    let figures = if leads { Figures::open(root) } else { Figures(None) };
+    let reporter = (&mut *print, figures);
+    let model = match fit(group.as_ref(), &input, checkpoints.as_deref(), stop, reporter) {
+        Ok(model) => model,
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
+            group.map_or(Ok(()), Group::leave)?;
             print(&metrics::stopped(epoch, checkpoints.as_deref()));
             return Ok(Outcome::Stopped);
         }
         Err(error) => return Err(error.into()),
     };
+    group.map_or(Ok(()), Group::leave)?;
+    // The other machines have nothing to write.
+    let Some(model) = model else { return Ok(Outcome::Finished) };
+    let model = model.with_extraction(input.train.extraction.clone());
     print(&metrics::kept(&model));
     save(&model, &root.model())?;
     if let Some(validation) = &input.validation {
@@ -93,11 +110,12 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
 }
 
 fn fit(
+    group: Option<&Group>,
     input: &Input,
     checkpoints: Option<&Path>,
     stop: &AtomicBool,
     (print, mut figures): (&mut dyn FnMut(&str), Figures),
-) -> Result<Model, oncoweave_model::Error> {
+) -> Result<Option<Model>, oncoweave_model::Error> {
     let mut on_epoch = |report: &EpochReport| {
         // Epochs of other networks stay silent: a tuner could not tell them apart.
         if [FUSION, NETWORK].contains(&report.model) {
@@ -111,18 +129,15 @@ fn fit(
         }
     };
     let data = input.train.dataset();
-    oncoweave_model::train(&data, &input.train.rows(), &input.config, checkpoints, &mut on_epoch)
+    let rows = input.train.rows();
+    train_together(group, (&data, &rows), &input.config, checkpoints, &mut on_epoch)
 }
 
 /// The folder of this machine's checkpoints, where the job has a place for them: all machines of a
 /// job write into one place in S3, and a name that two of them used would be the last writer's.
-fn checkpoints(root: &Root, input: &Input) -> Option<PathBuf> {
+fn checkpoints(root: &Root, machines: &Machines) -> Option<PathBuf> {
     let folder = root.checkpoints();
-    let of_host = |folder: PathBuf| match &input.host {
-        Some(host) => folder.join(host),
-        None => folder,
-    };
-    folder.is_dir().then(|| of_host(folder))
+    folder.is_dir().then(|| folder.join(&machines.current_host))
 }
 
 /// Each epoch's figures for TensorBoard, in `tensorboard` of the output folder. They are no reason
@@ -328,9 +343,9 @@ mod tests {
                 "set it to File, FastFile or Pipe",
             ),
             (
-                "two machines",
+                "machines without this one",
                 |root| put(&root.resource_config(), r#"{"hosts": ["algo-1", "algo-2"]}"#),
-                "set its instance count to 1",
+                "which this is, is none of them",
             ),
             (
                 "no Parquet",

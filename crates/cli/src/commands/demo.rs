@@ -90,6 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         out: model.clone(),
         checkpoints: None,
         force: true,
+        processes: 1,
+        helper: None,
     })?;
     step("predict")?;
     predict::run(&predict::Args {

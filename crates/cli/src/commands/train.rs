@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use oncoweave_model::{EpochReport, MetricsWriter, Model, Predictor, TrainConfig, train};
+use oncoweave_model::{EpochReport, MetricsWriter, Model, Predictor, TrainConfig, train_together};
 
+use crate::processes::{Helper, Together};
 use crate::{Outcome, aligned::Aligned, input, output, progress::progress, replace};
 
 /// Train the fusion model on an aligned table: by default the models that do best together
@@ -29,12 +30,25 @@ pub(crate) struct Args {
     /// Replace a model folder that exists
     #[arg(long)]
     pub(crate) force: bool,
+    /// Train each network in so many processes, which share out every batch; each reads the table
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) processes: u8,
+    /// Help the process that listens at a port: the rank in its group and the port
+    #[arg(long, hide = true, value_name = "RANK@PORT")]
+    pub(crate) helper: Option<Helper>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     input::check_settings(&args.config)?;
     let config = TrainConfig::read(&args.config)?;
     replace::check_model(&args.out, args.force)?;
+    input::check_file(&args.data, "an aligned table; `oncoweave align` writes it")?;
+    let processes = usize::from(args.processes);
+    let together = match args.helper {
+        Some(helper) => return help(args, &config, Together::help(helper, processes)?),
+        None if processes > 1 => Some(Together::start(processes)?),
+        None => None,
+    };
     let aligned = Aligned::read(&args.data)?;
     let bar = progress("training", config.training.epochs);
     let metrics = args.metrics.as_deref().or(args.checkpoints.as_deref());
@@ -60,9 +74,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             _ => ControlFlow::Continue(()),
         }
     };
-    let trained = train(
-        &aligned.dataset(),
-        &aligned.rows(),
+    let trained = train_together(
+        together.as_ref().map(Together::group),
+        (&aligned.dataset(), &aligned.rows()),
         &config,
         args.checkpoints.as_deref(),
         &mut on_epoch,
@@ -71,7 +85,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return Err(error).context("could not write the figures of an epoch");
     }
     let model = trained.with_context(|| format!("could not train on {}", args.data.display()))?;
-    let model = model.with_extraction(aligned.extraction.clone());
+    let model = model.expect("this is the first process").with_extraction(aligned.extraction.clone());
+    if let Some(together) = together {
+        together.finish()?;
+    }
     bar.finish_and_clear();
     model.save(&args.out)?;
     let training = model.training();
@@ -85,6 +102,26 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         training.events,
         args.out.display()
     ))?;
+    Ok(Outcome::Complete)
+}
+
+/// Trains as another process's helper; that one has the model.
+fn help(args: &Args, config: &TrainConfig, together: Together) -> Result<Outcome> {
+    let aligned = Aligned::read(&args.data)?;
+    let trained = train_together(
+        Some(together.group()),
+        (&aligned.dataset(), &aligned.rows()),
+        config,
+        None,
+        &mut |_| ControlFlow::Continue(()),
+    );
+    drop(aligned);
+    match trained {
+        Ok(_) => together.finish()?,
+        // The first process says why.
+        Err(oncoweave_model::Error::Stopped { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     Ok(Outcome::Complete)
 }
 

@@ -11,3 +11,4 @@ mod kinds;
 mod process;
 mod raw;
 mod results;
+mod together;

@@ -157,6 +157,9 @@ impl TrainConfig {
             check(setting, "0 to 1000", value, (0.0..=1000.0).contains(&value))?;
         }
         self.network.validate()?;
+        let whole = self.training.shards == 1 || self.network.norm != Norm::Batch;
+        let expected = "1 with `network.norm = \"batch\"`, which looks at a whole batch at once";
+        check("training.shards", expected, self.training.shards, whole)?;
         self.heads.validate()?;
         self.training.validate()?;
         self.validate_lists()

@@ -37,6 +37,10 @@ pub struct TrainingConfig {
     pub clip_norm: f64,
     /// Networks trained at the same time; 0 is one a processor. Never changes a result.
     pub threads: usize,
+    /// Parts that every batch is cut into, whose gradients are added in order. Processes share them
+    /// out, and a run in fewer of them gives the same model to the bit; another number of parts may
+    /// round differently.
+    pub shards: usize,
     /// Threads of libtorch for each network; another number may round differently.
     pub network_threads: usize,
     /// Where networks are trained and scored.
@@ -100,6 +104,7 @@ impl Default for TrainingConfig {
             stop_on: StopOn::Loss,
             clip_norm: 5.0,
             threads: 0,
+            shards: 1,
             network_threads: 1,
             device: DeviceChoice::Auto,
             mixed_precision: false,
@@ -128,6 +133,7 @@ impl TrainingConfig {
         check("training.threads", "0 to 1024", self.threads, self.threads <= 1024)?;
         let threads = self.network_threads;
         check("training.network_threads", "1 to 1024", threads, (1..=1024).contains(&threads))?;
+        check("training.shards", "1 to 1024", self.shards, (1..=1024).contains(&self.shards))?;
         self.validate_schedule()
     }
 

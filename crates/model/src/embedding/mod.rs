@@ -8,6 +8,7 @@ use tch::{CModule, Device, Kind, Tensor};
 
 use crate::{
     Error,
+    device::cuda_is_available,
     fit::use_one_thread,
     network::{from_tensor, to_i64, to_tensor},
 };
@@ -152,7 +153,7 @@ impl Embedder {
         let bad = |reason: String| Error::BadFile { path: path.to_owned(), reason };
         let device = match device {
             EmbeddingDevice::Cpu => Device::Cpu,
-            EmbeddingDevice::Cuda if tch::Cuda::is_available() => Device::Cuda(0),
+            EmbeddingDevice::Cuda if cuda_is_available() => Device::Cuda(0),
             EmbeddingDevice::Cuda => return Err(Error::NoCuda),
         };
         if let Some(dimensions) = architecture.dimensions()

@@ -30,6 +30,38 @@ pub(crate) struct Training {
     pub(crate) encoder_dropout: f64,
     /// Share of the patients that each modality is hidden from.
     pub(crate) modality_dropout: f64,
+    /// Where only a part of a batch goes through the network.
+    pub(crate) rows: RefCell<Option<Rows>>,
+}
+
+/// Which rows of a batch go through the network.
+pub(crate) struct Rows {
+    /// The patients of the batch.
+    batch: usize,
+    /// The places of the rows in it, (rows,).
+    places: Tensor,
+}
+
+impl Training {
+    /// Says which rows of a batch go next through the network. Random numbers are drawn anew from
+    /// `start`, where they stood before the batch.
+    pub(crate) fn pass(&self, batch: usize, places: Tensor, start: u128) {
+        self.random.borrow_mut().set_word_pos(start);
+        self.rows.replace(Some(Rows { batch, places }));
+    }
+
+    /// A mask for the rows that go through the network, which is drawn for the whole batch. The
+    /// first of the sizes is the number of rows.
+    fn mask(&self, sizes: &[i64], share: f64) -> Tensor {
+        let random = &mut self.random.borrow_mut();
+        match &*self.rows.borrow() {
+            None => mask(random, sizes, share),
+            Some(Rows { batch, places }) => {
+                let all = [&[to_i64(*batch)], &sizes[1..]].concat();
+                mask(random, &all, share).index_select(0, places)
+            }
+        }
+    }
 }
 
 /// The activations of a pass, in the order of the network.
@@ -126,7 +158,7 @@ impl Layers<'_> {
     fn dropped(&self, input: Tensor, share: fn(&Training) -> f64) -> Tensor {
         match self.training {
             Some(training) if share(training) > 0.0 => {
-                let mask = mask(&mut training.random.borrow_mut(), &input.size(), share(training));
+                let mask = training.mask(&input.size(), share(training));
                 let mask = mask.to_device(input.device());
                 input * mask
             }
@@ -141,8 +173,7 @@ impl Layers<'_> {
         else {
             return present;
         };
-        let random = &mut training.random.borrow_mut();
-        let kept = mask(random, &present.size(), training.modality_dropout).gt(0.0);
+        let kept = training.mask(&present.size(), training.modality_dropout).gt(0.0);
         let left = &present * kept.to_device(present.device()).to_kind(Kind::Float);
         let any = left.sum_dim_intlist(1, true, Kind::Float).gt(0.0); // (batch, 1)
         left.where_self(&any, &present)
@@ -196,6 +227,7 @@ mod tests {
             input_dropout: 0.0,
             encoder_dropout: 0.0,
             modality_dropout: 0.5,
+            rows: RefCell::new(None),
         };
         let tensors = BTreeMap::new();
         let layers =

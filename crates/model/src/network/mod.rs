@@ -30,6 +30,23 @@ pub(crate) struct Inputs {
     pub(crate) present: Tensor,
 }
 
+impl Inputs {
+    /// Some of its patients.
+    pub(crate) fn select(&self, rows: &[i64]) -> Self {
+        let index = Tensor::from_slice(rows).to_device(self.present.device());
+        let select = |tensor: &Tensor| tensor.index_select(0, &index);
+        Self { blocks: self.blocks.iter().map(select).collect(), present: select(&self.present) }
+    }
+
+    /// The same tensors once more.
+    pub(crate) fn shared(&self) -> Self {
+        Self {
+            blocks: self.blocks.iter().map(Tensor::shallow_clone).collect(),
+            present: self.present.shallow_clone(),
+        }
+    }
+}
+
 /// The network as tensors.
 pub(crate) struct Network {
     architecture: Architecture,
@@ -107,6 +124,16 @@ impl Network {
         training: Option<&Training>,
         trace: Option<&Trace>,
     ) -> Outputs {
+        self.outputs(&self.raw(inputs, training, trace))
+    }
+
+    /// What the last layer gives, (batch, outputs).
+    pub(crate) fn raw(
+        &self,
+        inputs: &Inputs,
+        training: Option<&Training>,
+        trace: Option<&Trace>,
+    ) -> Tensor {
         let to_device = |tensor: &Tensor| tensor.to_device(self.flat.device());
         let blocks: Vec<Tensor> = inputs.blocks.iter().map(to_device).collect();
         let present = to_device(&inputs.present);
@@ -116,8 +143,16 @@ impl Network {
         };
         let sum = self.prefixes.iter().map(member).reduce(|sum, output| sum + output);
         let output = sum.expect("there is a member").to_kind(Kind::Float); // (batch, outputs)
-        let output =
-            if self.prefixes.len() > 1 { output / self.prefixes.len() as f64 } else { output };
+        if self.prefixes.len() > 1 { output / self.prefixes.len() as f64 } else { output }
+    }
+
+    /// The columns of [`Self::raw`].
+    pub(crate) fn raw_outputs(&self) -> i64 {
+        to_i64(self.architecture.survival_outputs() + self.architecture.classes.len())
+    }
+
+    /// Reads what the last layer gave, (batch, outputs).
+    pub(crate) fn outputs(&self, output: &Tensor) -> Outputs {
         let survival = to_i64(self.architecture.survival_outputs());
         let logits = output.narrow(1, survival, to_i64(self.architecture.classes.len()));
         if self.architecture.cut_points_days.is_empty() {
@@ -181,10 +216,16 @@ pub(crate) fn to_tensor(array: &ArrayD<f32>) -> Tensor {
 pub(crate) fn from_tensor(tensor: &Tensor) -> ArrayD<f32> {
     let to_usize = |size: i64| usize::try_from(size).expect("a tensor's sizes are not negative");
     let shape: Vec<usize> = tensor.size().into_iter().map(to_usize).collect();
+    ArrayD::from_shape_vec(shape, numbers(tensor))
+        .expect("a tensor has as many numbers as its shape says")
+}
+
+/// The numbers of a float32 tensor, row after row.
+pub(crate) fn numbers(tensor: &Tensor) -> Vec<f32> {
     let mut values = vec![0_f32; tensor.numel()];
     let flat = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
     flat.copy_data(&mut values, tensor.numel());
-    ArrayD::from_shape_vec(shape, values).expect("a tensor has as many numbers as its shape says")
+    values
 }
 
 /// A size as libtorch counts.
