@@ -76,6 +76,7 @@ fn cohort() -> Result<Cohort, Box<dyn Error>> {
     };
     Ok(Cohort {
         survival: (0..PATIENTS).map(|_| Some(survival())).collect(),
+        competing: vec![],
         patients: (0..PATIENTS)
             .map(|row| PatientId::new(&format!("P{row}")))
             .collect::<Result<_, _>>()?,

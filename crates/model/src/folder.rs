@@ -6,8 +6,8 @@ use oncoweave_core::preprocess::{ModalityColumns, Preprocessing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor, Predictor,
-    Reference, Share, Stack, TrainConfig, Without,
+    Architecture, Competing, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor,
+    Predictor, Reference, Share, Stack, TrainConfig, Without,
     checkpoint::{from_bytes, to_bytes},
 };
 
@@ -24,6 +24,8 @@ const COEFFICIENTS: &str = "coefficients.json";
 const STACK: &str = "stack.json";
 const MEMBERS: &str = "members";
 const BASELINES: &str = "baselines";
+const COMPETING: &str = "competing";
+const COMPETING_EVENTS: &str = "competing.json";
 
 /// The content of `model.toml`.
 #[derive(Serialize, Deserialize)]
@@ -151,6 +153,12 @@ impl Model {
         for (index, baseline) in self.baselines.iter().enumerate() {
             baseline.write_files(&numbered(folder, BASELINES, index))?;
         }
+        for (index, competing) in self.competing.iter().enumerate() {
+            competing.model.write_files(&numbered(folder, COMPETING, index))?;
+        }
+        if !self.competing.is_empty() {
+            write_json(&folder.join(COMPETING_EVENTS), &self.competing_events())?;
+        }
         Ok(())
     }
 
@@ -163,7 +171,7 @@ impl Model {
         Self::load_to_depth(folder, 1)
     }
 
-    /// Models below a model have no models below them.
+    /// Models below a model have no models below them, but for those of competing events.
     fn load_to_depth(folder: &Path, depth: usize) -> Result<Self, Error> {
         let path = folder.join(MODEL);
         let file = read_model_file(&path)?;
@@ -196,6 +204,7 @@ impl Model {
         for baseline in folders.take_while(|folder| depth > 0 && folder.exists()) {
             baselines.push(Self::load_to_depth(&baseline, 0)?);
         }
+        let competing = if depth > 0 { read_competing(folder)? } else { vec![] };
         Ok(Self {
             name: file.name,
             config: file.config,
@@ -205,8 +214,27 @@ impl Model {
             training: read_json(&folder.join(TRAINING))?,
             reference,
             baselines,
+            competing,
         })
     }
+}
+
+/// The models of competing events, where there are any.
+fn read_competing(folder: &Path) -> Result<Vec<Competing>, Error> {
+    let path = folder.join(COMPETING_EVENTS);
+    if !path.exists() {
+        return Ok(vec![]);
+    }
+    let read = |(index, event): (usize, String)| {
+        let own = numbered(folder, COMPETING, index);
+        let model = Model::load_to_depth(&own, 1)?;
+        if model.competing.is_empty() {
+            return Ok(Competing { event, model });
+        }
+        let reason = format!("the model in {} has competing events of its own", own.display());
+        Err(Error::BadFile { path: path.clone(), reason })
+    };
+    read_json::<Vec<String>>(&path)?.into_iter().enumerate().map(read).collect()
 }
 
 /// The models within a model have no reference of their own.

@@ -64,9 +64,11 @@ impl RiskScale {
             risk,
             high_risk: risk > self.median_risk,
             survival: self.horizons_days.iter().map(survival).collect(),
+            incidence: vec![],
             class_probabilities: vec![],
             missing_modalities: vec![],
             observed: cohort.survival[row],
+            competing: cohort.competing.get(row).cloned().flatten(),
             label: cohort.labels[row].clone(),
         }
     }

@@ -1,12 +1,13 @@
 use ndarray::{Array2, s};
 use oncoweave_core::{
-    Cohort, Prediction, Risk, SurvivalProbability,
+    Cohort, CumulativeHazard, Prediction, Risk, SurvivalProbability,
     preprocess::{Block, Design},
 };
 use tch::Kind;
 
 use crate::{
     Error, Model, NetworkPredictor, Predictor,
+    competing::{Rivalry, compete},
     device::scoring_device,
     fit::use_one_thread,
     hazards::Intervals,
@@ -32,6 +33,27 @@ impl Model {
     /// # Panics
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
+        self.score_beside(&self.rivals(self), cohort, rows)
+    }
+
+    /// The same with given models of the competing events' hazards.
+    pub(crate) fn score_beside(
+        &self,
+        rivals: &[Rivalry],
+        cohort: &Cohort,
+        rows: &[usize],
+    ) -> Result<Vec<Prediction>, Error> {
+        let mut predictions = self.score_alone(cohort, rows)?;
+        if !rivals.is_empty() {
+            let incidence = self.incidence_beside(rivals, (cohort, rows), self.horizons_days())?;
+            for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
+                compete(prediction, own);
+            }
+        }
+        Ok(predictions)
+    }
+
+    fn score_alone(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
         let design = self.design(cohort, rows)?;
         let read = self.modalities();
         let blocks: Vec<&Block> = design.blocks.iter().collect();
@@ -64,6 +86,7 @@ impl Model {
 
     /// The probability of each row's patient to survive past each time, (patients, times): from
     /// the network's own hazards where it has a discrete-time head, else from the baseline hazard.
+    /// As if nothing competed with the event; see [`Model::incidence_at`].
     ///
     /// # Errors
     /// As for [`Model::score`].
@@ -76,13 +99,24 @@ impl Model {
         rows: &[usize],
         times_days: &[f64],
     ) -> Result<Array2<SurvivalProbability>, Error> {
+        Ok(self.hazards_at(cohort, rows, times_days)?.mapv(CumulativeHazard::survival))
+    }
+
+    /// The cumulative hazard of each row's patient at each time, (patients, times): of the event
+    /// that the model is of, whatever others compete with it.
+    pub(crate) fn hazards_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Array2<CumulativeHazard>, Error> {
         let design = self.design(cohort, rows)?;
         let outputs = self.outputs(&design.blocks.iter().collect::<Vec<_>>());
         Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
             let time = times_days[time];
             match self.own_hazards(&outputs, place) {
-                Some((hazards, intervals)) => intervals.survival(hazards, time),
-                None => self.scale.baseline.survival(Risk(outputs.log_risks[place]), time),
+                Some((hazards, intervals)) => intervals.hazard(hazards, time),
+                None => self.scale.baseline.hazard_of(Risk(outputs.log_risks[place]), time),
             }
         }))
     }

@@ -7,7 +7,7 @@ use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
     concordance_interval::harrell_c_difference,
-    preprocess::Block,
+    preprocess::{Block, Preprocessing},
     stack::{StackPenalty, fit_stack},
 };
 
@@ -95,7 +95,7 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
     }
     let choice = sentence(&chosen, &members);
     let mut stack = Stack { members, shares: vec![], choice, c_index: chosen.c_index, without };
-    stack.shares = shares(&stack, &design.blocks);
+    stack.shares = shares(&stack, (&preprocessing, &design.blocks));
     let scale = plan.scale(&chosen.log_risks)?;
     Ok(plan.combined(preprocessing, (Predictor::Stack(stack), scale)))
 }
@@ -276,12 +276,13 @@ fn without(plan: &Plan, problem: &Problem, kept: &[usize]) -> Result<Vec<Without
     Ok(found)
 }
 
-/// How far the training patients' risk moves when each modality is taken as its mean.
-fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
+/// How far the training patients' risk moves when each modality is taken as never measured, the way
+/// explanations hide it.
+fn shares(stack: &Stack, (columns, blocks): (&Preprocessing, &[Block])) -> Vec<Share> {
     let as_they_are = stack.log_risks(&blocks.iter().collect::<Vec<_>>());
     let moved = |hidden: &Block| {
         let absent = Block {
-            x: Array2::zeros(hidden.x.raw_dim()),
+            x: hidden_rows(columns, hidden),
             present: vec![false; hidden.present.len()],
             ..hidden.clone()
         };
@@ -296,6 +297,13 @@ fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
     let share =
         |(block, own): (&Block, f64)| Share { modality: block.modality.clone(), share: own / sum };
     blocks.iter().zip(each).map(share).collect()
+}
+
+/// A block's rows as those of patients without the modality, (patients, columns).
+fn hidden_rows(columns: &Preprocessing, block: &Block) -> Array2<f32> {
+    let own = columns.modalities.iter().find(|own| own.name == block.modality);
+    let row = own.expect("a block of these columns").absent_row();
+    row.broadcast(block.x.raw_dim()).expect("one value a column").to_owned()
 }
 
 fn deviation(values: &[f64]) -> f64 {

@@ -94,6 +94,7 @@ pub(crate) fn simulate(shape: Shape) -> Simulated {
         sites: vec![None; n],
         index_dates: vec![None; n],
         survival,
+        competing: vec![],
         folds: (0..n).map(|row| Some(u32::try_from(row % 5).unwrap())).collect(),
         columns,
     };

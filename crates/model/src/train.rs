@@ -2,7 +2,11 @@ use std::{ops::ControlFlow, path::Path};
 
 use oncoweave_core::Cohort;
 
-use crate::{EpochReport, Error, Model, TrainConfig, card::describe, plan::Plan};
+use crate::{
+    EpochReport, Error, Model, TrainConfig,
+    card::describe,
+    competing::{Plans, fit_all},
+};
 
 /// An aligned table with its provenance.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +20,8 @@ pub struct Dataset<'a> {
 }
 
 /// Trains the fusion network and the baselines that it is always compared with, on the given rows
-/// of a cohort and on nothing else. Rows without follow-up are left out.
+/// of a cohort and on nothing else. Rows without follow-up are left out. Where events compete with
+/// the cohort's own, the same is fitted to the hazard of each of them.
 ///
 /// `checkpoints` is a folder; a run that finds its own checkpoint there goes on from it and ends
 /// with the same model, bit for bit, as one that was never cut off. `on_epoch` hears of every epoch
@@ -36,27 +41,13 @@ pub fn train(
     checkpoints: Option<&Path>,
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Model, Error> {
-    let mut plan = Plan::new(data, rows, config)?;
-    plan.statistics = true;
+    let mut plans = Plans::new(data, rows, config)?;
+    plans.event.statistics = true;
     if let Some(folder) = checkpoints {
         fs_err::create_dir_all(folder)?;
     }
-    let mut fitted = vec![];
-    for (index, group) in plan.groups().iter().enumerate() {
-        let checkpoint = checkpoints.map(|folder| folder.join(format!("model_{index}")));
-        for (recipe, result) in plan.fit(group, checkpoint.as_deref(), on_epoch) {
-            match result {
-                Err(
-                    error @ (Error::Stopped { .. }
-                    | Error::Io(_)
-                    | Error::BadFile { .. }
-                    | Error::CheckpointMismatch { .. }),
-                ) => return Err(error),
-                result => fitted.push((recipe, result)),
-            }
-        }
-    }
-    let mut model = plan.finish(fitted)?.0;
+    let fitted = fit_all(&plans, checkpoints, on_epoch)?;
+    let mut model = plans.finish(fitted)?.0;
     model.training.description = Some(describe(data.cohort, rows));
     Ok(model)
 }

@@ -107,6 +107,7 @@ impl Columns {
             sites: vec![None; rows],
             index_dates: vec![None; rows],
             survival: vec![None; rows],
+            competing: vec![],
             labels: vec![None; rows],
             folds: vec![None; rows],
             columns: self.names.iter().enumerate().map(column).collect(),
