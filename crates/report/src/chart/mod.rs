@@ -6,11 +6,13 @@
 mod curves;
 mod dots;
 mod forest;
+mod plane;
 mod svg;
 
 pub use curves::{Curve, Step, survival_curves};
 pub use dots::{DotGroup, DotSeries, dots};
 pub use forest::{ForestRow, ForestScale, forest};
+pub use plane::{Axes, PlanePoint, PlaneSeries, plane};
 pub use svg::{Figure, escape, page_style};
 
 use svg::{Marker, marker, number};
