@@ -3,7 +3,7 @@
 
 use std::{ops::ControlFlow, path::Path};
 
-use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, ArrayRef2, ArrayView1, Axis, s};
 use oncoweave_core::{Cohort, Incidence, Prediction, competing_risks::incidence_of_hazards};
 
 use crate::{
@@ -265,7 +265,7 @@ fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
 
 /// Puts a patient's incidences, (events, horizons), into a prediction. Survival is then that of no
 /// event at all, and has no interval.
-pub(crate) fn compete(prediction: &mut Prediction, incidence: ArrayView2<Incidence>) {
+pub(crate) fn compete(prediction: &mut Prediction, incidence: &ArrayRef2<Incidence>) {
     let values = |event: ArrayView1<Incidence>| event.iter().map(|one| one.0).collect();
     prediction.incidence = incidence.outer_iter().map(values).collect();
     let free =

@@ -119,24 +119,7 @@ pub fn evaluate(
         (modality.to_owned(), share, scores)
     };
     let worths = modality_worths(vec![shares(model).into_iter().map(without).collect()]);
-    let mut notes = model.training.notes.clone();
-    let unknown = model.unknown_columns(data.cohort)?;
-    if !unknown.is_empty() {
-        notes.push(format!(
-            "{} columns of the table are unknown to the model and were left aside, such as `{}`",
-            unknown.len(),
-            unknown[0]
-        ));
-    }
-    let seen = trained_on(model, data.cohort, rows);
-    if seen > 0 {
-        notes.push(format!(
-            "{seen} of these {} patients have an id that the model was trained on (cohort `{}`); \
-             where they are the same people, the figures flatter it",
-            rows.len(),
-            model.training.cohort
-        ));
-    }
+    let mut notes = what_to_know(model, data, rows)?;
     if candidates.len() == 1 {
         notes
             .push("the model folder holds no baselines, so the model stands alone here".to_owned());
@@ -164,6 +147,29 @@ pub fn evaluate(
         prediction.fold = None;
     }
     Ok((evaluation, predictions))
+}
+
+/// What the training said, what of the table the model does not know, and whom it has seen before.
+fn what_to_know(model: &Model, data: &Dataset, rows: &[usize]) -> Result<Vec<String>, Error> {
+    let mut notes = model.training.notes.clone();
+    let unknown = model.unknown_columns(data.cohort)?;
+    if !unknown.is_empty() {
+        notes.push(format!(
+            "{} columns of the table are unknown to the model and were left aside, such as `{}`",
+            unknown.len(),
+            unknown[0]
+        ));
+    }
+    let seen = trained_on(model, data.cohort, rows);
+    if seen > 0 {
+        notes.push(format!(
+            "{seen} of these {} patients have an id that the model was trained on (cohort `{}`); \
+             where they are the same people, the figures flatter it",
+            rows.len(),
+            model.training.cohort
+        ));
+    }
+    Ok(notes)
 }
 
 /// The competing events of some rows, each with how often it ended their follow-up.

@@ -47,7 +47,7 @@ impl Model {
         if !rivals.is_empty() {
             let incidence = self.incidence_beside(rivals, (cohort, rows), self.horizons_days())?;
             for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
-                compete(prediction, own);
+                compete(prediction, &own);
             }
         }
         Ok(predictions)
