@@ -23,6 +23,7 @@ pub(crate) fn write(
     let layout = PredictionLayout {
         horizons_days: evaluation.horizons_days.clone(),
         classes: evaluation.classes.clone(),
+        competing: evaluation.competing.iter().map(|event| event.name.clone()).collect(),
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout)?;
     for (name, svg) in figures(evaluation, predictions)? {

@@ -78,16 +78,18 @@ impl OutcomeSettings {
     /// Finds settings that contradict themselves.
     ///
     /// # Errors
-    /// When nothing is named, `time` comes without `event` or the reverse, or `event_values` and
-    /// `censored_values` are empty or share a value.
+    /// When nothing is named, `time` comes without `event` or the reverse, `event_values`,
+    /// `censored_values` or a list of `competing` is empty, or two of them share a value.
     pub fn check(&self) -> Result<(), Error> {
         let events = ("event_values", self.event_values.as_slice());
         let censored = ("censored_values", self.censored_values.as_slice());
         let checked = match (&self.time, &self.event, &self.label) {
-            (None, None, Some(_)) => Ok(()),
-            (Some(_), Some(_), _) => check_list(events.0, events.1)
-                .and_then(|()| check_list(censored.0, censored.1))
-                .and_then(|()| check_apart(events, censored)),
+            (None, None, Some(_)) if self.competing.is_empty() => Ok(()),
+            (None, None, Some(_)) => {
+                Err("`competing` needs `time` and `event`, found neither; name the columns"
+                    .to_owned())
+            }
+            (Some(_), Some(_), _) => self.check_values(events, censored),
             (None, None, None) => {
                 Err("expected `time` and `event`, or `label`, found neither; name the columns"
                     .to_owned())
@@ -95,6 +97,31 @@ impl OutcomeSettings {
             _ => Err("expected `time` and `event` together, found one alone; name both".to_owned()),
         };
         checked.map_err(|fault| Error::Settings(format!("[outcome]: {fault}")))
+    }
+
+    fn check_values(
+        &self,
+        events: (&str, &[String]),
+        censored: (&str, &[String]),
+    ) -> Result<(), String> {
+        let named = self.competing.iter().map(|(name, values)| {
+            if name.trim().is_empty() || name.contains(';') {
+                return Err(format!(
+                    "a name in `competing` must not be empty or hold `;`, found `{name}`"
+                ));
+            }
+            Ok((format!("competing.{name}"), values.as_slice()))
+        });
+        let named = named.collect::<Result<Vec<_>, _>>()?;
+        let mut lists = vec![events, censored];
+        lists.extend(named.iter().map(|(name, values)| (name.as_str(), *values)));
+        for (place, &(name, values)) in lists.iter().enumerate() {
+            check_list(name, values)?;
+            for &earlier in &lists[..place] {
+                check_apart(earlier, (name, values))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -193,6 +220,22 @@ mod tests {
             (
                 "time = 't'\nevent = 'e'\nevent_values = ['1.0']\ncensored_values = [1]",
                 "only one thing",
+            ),
+            ("label = 'l'\ncompeting = { other = [2] }", "`competing` needs `time` and `event`"),
+            (
+                "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\n\
+                 competing = { other = [2], third = ['2'] }",
+                "`2` stands in `competing.other` and in `competing.third`",
+            ),
+            (
+                "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\n\
+                 competing = { other = [] }",
+                "expected values in `competing.other`, found none",
+            ),
+            (
+                "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\n\
+                 competing = { '' = [2] }",
+                "must not be empty",
             ),
         ] {
             let outcome: OutcomeSettings = toml::from_str(outcome).unwrap();

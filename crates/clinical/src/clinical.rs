@@ -37,6 +37,8 @@ pub struct ClinicalPatient {
     pub index_date: Option<NaiveDate>,
     /// Follow-up; `None` when the settings name no outcome columns.
     pub survival: Option<Survival>,
+    /// The competing event that ended follow-up, by its name in the settings.
+    pub competing: Option<String>,
     /// The subtype or other class, where known.
     pub label: Option<String>,
     /// The fold that the patient is held out in, where given.
@@ -215,11 +217,13 @@ impl Reader<'_> {
         let text = |column: Option<&String>| {
             column.and_then(|column| self.known(column, row)).map(str::to_owned)
         };
+        let (survival, competing) = self.survival(row, &mut faults).unzip();
         let patient = ClinicalPatient {
             patient_id: patient_id.clone(),
             site: text(self.settings.site.as_ref()),
             index_date: self.optional(self.settings.index_date.as_ref(), row, date, &mut faults),
-            survival: self.survival(row, &mut faults),
+            survival,
+            competing: competing.flatten(),
             label: text(self.outcome.and_then(|outcome| outcome.label.as_ref())),
             fold: self.optional(self.settings.fold.as_ref(), row, fold, &mut faults),
         };
@@ -239,7 +243,8 @@ impl Reader<'_> {
         parsed.map_err(|fault| faults.push(format!("column `{column}`: {fault}"))).ok()
     }
 
-    fn survival(&self, row: usize, faults: &mut Vec<String>) -> Option<Survival> {
+    /// Follow-up, and the competing event that ended it.
+    fn survival(&self, row: usize, faults: &mut Vec<String>) -> Option<(Survival, Option<String>)> {
         let outcome = self.outcome?;
         let (time, event) = (outcome.time.as_ref()?, outcome.event.as_ref()?);
         let unit = format!("{:?}", outcome.time_unit).to_lowercase();
@@ -263,21 +268,31 @@ impl Reader<'_> {
                 Err("expected whether the event was observed, found an empty cell; fill it in"
                     .to_owned())
             }
-            _ => column::truth(
-                self.cell(event, row),
-                &outcome.event_values,
-                &outcome.censored_values,
-            ),
+            _ => ending(self.cell(event, row), outcome),
         };
         let mut keep = |column: &str, fault| faults.push(format!("column `{column}`: {fault}"));
         let time_days = time_days.map_err(|fault| keep(time, fault)).ok();
         let observed = observed.map_err(|fault| keep(event, fault)).ok();
-        let time_days = time_days?;
-        Some(
-            Survival::new(time_days, observed?)
-                .expect("the time was found to be finite and not negative"),
-        )
+        let (time_days, (event, competing)) = (time_days?, observed?);
+        let survival = Survival::new(time_days, event)
+            .expect("the time was found to be finite and not negative");
+        Some((survival, competing))
     }
+}
+
+/// Whether a cell says that the event was observed, or which competing one was.
+fn ending(cell: &str, outcome: &OutcomeSettings) -> Result<(bool, Option<String>), String> {
+    let means = |values: &[String]| cell::position(cell, values).is_some();
+    if let Some((name, _)) = outcome.competing.iter().find(|(_, values)| means(values)) {
+        return Ok((false, Some(name.clone())));
+    }
+    let others: Vec<String> = outcome
+        .censored_values
+        .iter()
+        .chain(outcome.competing.values().flatten())
+        .cloned()
+        .collect();
+    column::truth(cell, &outcome.event_values, &others).map(|event| (event, None))
 }
 
 enum Repeated {
@@ -369,6 +384,7 @@ mod tests {
                 site: Some("north".to_owned()),
                 index_date: date,
                 survival: Some(Survival { time_days: 304.375, event: true }),
+                competing: None,
                 label: Some("A".to_owned()),
                 fold: Some(2),
             }
@@ -381,6 +397,7 @@ mod tests {
                 site: None,
                 index_date: None,
                 survival: Some(Survival { time_days: 0.0, event: false }),
+                competing: None,
                 label: None,
                 fold: None,
             }
@@ -395,6 +412,24 @@ mod tests {
             ]
         );
         assert_eq!(table.patients[2].fold, Some(0));
+    }
+
+    #[test]
+    fn a_competing_event_is_censored_and_named() {
+        let outcome = format!("{OUTCOME}\ncompeting = {{ 'other death' = ['dead, other', 3] }}");
+        let rows = "A,,,,1,f,1,dead,\nB,,,,1,f,2,Dead, other,\nC,,,,1,f,3,3,\nD,,,,1,f,4,alive,\n\
+                    E,,,,1,f,5,gone,\n";
+        let rows = rows.replace("Dead, other", "\"Dead, other\"");
+        let table = read_with(&format!("{HEADER}{rows}"), SETTINGS, Some(&outcome)).unwrap();
+        let found: Vec<_> = table
+            .patients
+            .iter()
+            .map(|one| (one.survival.unwrap().event, one.competing.as_deref()))
+            .collect();
+        let other = Some("other death");
+        assert_eq!(found, [(true, None), (false, other), (false, other), (false, None)]);
+        let reason = &table.rejected[0].reason;
+        assert!(reason.contains("expected `dead` or `alive`, `dead, other`, `3`"), "{reason}");
     }
 
     #[test]

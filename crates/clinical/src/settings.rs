@@ -88,6 +88,10 @@ pub struct OutcomeSettings {
     /// The cells of that column that mean censored.
     #[serde(default, deserialize_with = "texts")]
     pub censored_values: Vec<String>,
+    /// Events that keep the event from ever happening, such as another death: a name for each,
+    /// and the cells of that column that mean it.
+    #[serde(default, deserialize_with = "text_lists")]
+    pub competing: BTreeMap<String, Vec<String>>,
     /// The column with the subtype or other class.
     #[serde(default)]
     pub label: Option<String>,
@@ -184,6 +188,14 @@ impl From<Value> for String {
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let values = Vec::<Value>::deserialize(deserializer)?;
     Ok(values.into_iter().map(String::from).collect())
+}
+
+fn text_lists<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+    let lists = BTreeMap::<String, Vec<Value>>::deserialize(deserializer)?;
+    let texts = |values: Vec<Value>| values.into_iter().map(String::from).collect();
+    Ok(lists.into_iter().map(|(name, values)| (name, texts(values))).collect())
 }
 
 fn optional_texts<'de, D: Deserializer<'de>>(

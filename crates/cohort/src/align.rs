@@ -191,6 +191,7 @@ mod tests {
             index_dates: patients.iter().map(|(_, index)| index.map(date)).collect(),
             sites: vec![None; patients.len()],
             survival: vec![None; patients.len()],
+            competing: vec![],
             labels: vec![None; patients.len()],
             folds: vec![None; patients.len()],
             columns: Vec::new(),

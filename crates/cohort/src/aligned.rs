@@ -18,11 +18,12 @@ const EXCLUSIONS: &str = "oncoweave.exclusions";
 const EXTRACTION: &str = "oncoweave.extraction";
 
 /// The columns of an aligned table that are no features.
-const FRAME: [&str; 7] =
-    ["patient_id", "site", "index_date", "time_days", "event", "label", "fold"];
+const FRAME: [&str; 8] =
+    ["patient_id", "site", "index_date", "time_days", "event", "competing", "label", "fold"];
 
 /// Writes the aligned table: `patient_id`, `site`, `index_date`, `time_days`, `event` (1 is
-/// observed), `label`, `fold`, then `<modality>.<feature>` as float32, where null is missing. The
+/// observed), `competing` (the competing event that ended follow-up; only in a cohort that has
+/// any), `label`, `fold`, then `<modality>.<feature>` as float32, where null is missing. The
 /// metadata hold the cohort's id and the feature dictionary.
 ///
 /// # Errors
@@ -172,16 +173,21 @@ fn frame(cohort: &Cohort) -> Vec<NamedArray> {
     let sites: StringArray = cohort.sites.iter().map(Option::as_deref).collect();
     let labels: StringArray = cohort.labels.iter().map(Option::as_deref).collect();
     let folds: UInt32Array = cohort.folds.iter().copied().collect();
-    let [patient_id, site, index_date, time_days, event, label, fold] = FRAME.map(str::to_owned);
-    vec![
+    let [patient_id, site, index_date, time_days, event, competing, label, fold] =
+        FRAME.map(str::to_owned);
+    let mut columns: Vec<NamedArray> = vec![
         (patient_id, patient_array(cohort.patients.iter())),
         (site, Arc::new(sites)),
         (index_date, date_array(cohort.index_dates.iter().copied())),
         (time_days, Arc::new(times)),
         (event, Arc::new(events)),
-        (label, Arc::new(labels)),
-        (fold, Arc::new(folds)),
-    ]
+    ];
+    if !cohort.competing.is_empty() {
+        let names: StringArray = cohort.competing.iter().map(Option::as_deref).collect();
+        columns.push((competing, Arc::new(names)));
+    }
+    columns.extend([(label, Arc::new(labels) as _), (fold, Arc::new(folds) as _)]);
+    columns
 }
 
 fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> {
@@ -207,8 +213,16 @@ fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> 
         columns.labels("label").or_else(|error| on_bad(error).map(|()| vec![None; names.len()]))?;
     let folds =
         columns.counts("fold").or_else(|error| on_bad(error).map(|()| vec![None; names.len()]))?;
+    let competing = match read_competing(columns, &survival) {
+        Ok(competing) => competing,
+        Err(error) => {
+            on_bad(error)?;
+            vec![]
+        }
+    };
     Ok(Cohort {
         survival,
+        competing,
         sites: columns.texts("site")?,
         index_dates: columns.dates("index_date")?,
         labels,
@@ -216,6 +230,24 @@ fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> 
         patients,
         columns: Vec::new(),
     })
+}
+
+/// The competing events; empty where the table has no such column or nothing in it.
+fn read_competing(
+    columns: &Columns,
+    survival: &[Option<Survival>],
+) -> Result<Vec<Option<String>>, Error> {
+    let names = columns.labels("competing")?;
+    let names: Vec<Option<String>> =
+        names.into_iter().map(|name| name.filter(|name| !name.trim().is_empty())).collect();
+    for (row, (name, outcome)) in names.iter().zip(survival).enumerate() {
+        if name.is_some() && outcome.is_none_or(|outcome| outcome.event) {
+            let problem = "`competing` names an event that ended follow-up, so that `time_days` \
+                           must have a value and `event` must be 0";
+            return Err(columns.at_row(row, problem));
+        }
+    }
+    Ok(if names.iter().any(Option::is_some) { names } else { vec![] })
 }
 
 fn read_survival(pair: (Option<f64>, Option<bool>)) -> Result<Option<Survival>, String> {
@@ -259,6 +291,7 @@ mod tests {
             sites: vec![Some("North".to_owned()), None],
             index_dates: vec![NaiveDate::from_ymd_opt(1969, 12, 31), None],
             survival: vec![Some(Survival { time_days: 30.5, event: true }), None],
+            competing: vec![],
             labels: vec![None, Some("luminal".to_owned())],
             folds: vec![Some(3), None],
             columns: vec![
@@ -278,6 +311,25 @@ mod tests {
         assert_eq!(read_cohort(&first).unwrap(), cohort());
         assert_eq!(read_cohort_id(&first).unwrap().as_deref(), Some("demo"));
         assert_eq!(fs_err::read(&first).unwrap(), fs_err::read(&second).unwrap());
+    }
+
+    #[test]
+    fn competing_events_come_back_and_must_fit_the_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cohort.parquet");
+        let ended = |event| vec![Some(Survival { time_days: 30.5, event }), None];
+        let competing = vec![Some("other death".to_owned()), None];
+        let cohort = Cohort { survival: ended(false), competing: competing.clone(), ..cohort() };
+        write_cohort(&path, "demo", &cohort).unwrap();
+        assert_eq!(read_cohort(&path).unwrap(), cohort);
+        for survival in [ended(true), vec![None, None]] {
+            let wrong = Cohort { survival, competing: competing.clone(), ..cohort.clone() };
+            write_cohort(&path, "demo", &wrong).unwrap();
+            let message = read_cohort(&path).unwrap_err().to_string();
+            assert!(message.contains("row 1: `competing` names an event"), "{message}");
+            let (read, problems) = read_cohort_to_predict(&path).unwrap();
+            assert!(read.competing.is_empty() && problems.len() == 1, "{problems:?}");
+        }
     }
 
     #[test]

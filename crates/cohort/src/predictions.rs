@@ -17,13 +17,18 @@ pub struct PredictionLayout {
     pub horizons_days: Vec<f64>,
     /// The classes of [`Prediction::class_probabilities`].
     pub classes: Vec<String>,
+    /// The competing events, whose incidences follow that of the event in
+    /// [`Prediction::incidence`]; empty without any.
+    pub competing: Vec<String>,
 }
 
 /// Writes predictions, one row a patient and model: `patient_id`, `model`, `fold`, `risk` (higher
 /// is worse), `high_risk`, `missing_modalities` and `flags` (joined by `;`), `time_days`, `event`,
 /// `label`, then for each horizon `survival_<days>d` with the bounds of its 95 % interval
 /// `low_survival_<days>d` and `high_survival_<days>d`, and `probability_<class>` for each class,
-/// which are null in the rows of a model that gives none.
+/// which are null in the rows of a model that gives none. With competing events also `competing`,
+/// the one that was observed, and the cumulative incidences `incidence_<days>d` of the event and
+/// `incidence_<name>_<days>d` of each competing one.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -66,6 +71,16 @@ pub fn write_predictions(
     columns.extend(list_columns(&bound("low"), low));
     let high = predictions.iter().map(|row| &row.survival_high);
     columns.extend(list_columns(&bound("high"), high));
+    if !layout.competing.is_empty() {
+        let competing: StringArray =
+            predictions.iter().map(|row| row.competing.as_deref()).collect();
+        columns.push(("competing".to_owned(), Arc::new(competing)));
+    }
+    for (cause, names) in incidence_names(layout).iter().enumerate() {
+        let none = vec![];
+        let own = predictions.iter().map(|row| row.incidence.get(cause).unwrap_or(&none));
+        columns.extend(list_columns(names, own));
+    }
     let classes = layout.classes.iter().map(|class| format!("probability_{class}"));
     let classes = classes.collect::<Vec<_>>();
     columns.extend(list_columns(&classes, predictions.iter().map(|row| &row.class_probabilities)));
@@ -92,6 +107,20 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
     let (mut lower, mut upper) = (bounds("low")?, bounds("high")?);
     let mut probabilities =
         read_lists(&columns, classes.iter().map(|class| format!("probability_{class}")))?;
+    let layout = PredictionLayout {
+        competing: competing_names(&columns, &horizons),
+        horizons_days: horizons.into_iter().map(|(_, days)| days).collect(),
+        classes: classes.into_iter().map(str::to_owned).collect(),
+    };
+    let mut incidences = vec![vec![]; columns.rows()];
+    for names in incidence_names(&layout) {
+        for (row, list) in read_lists(&columns, names.into_iter())?.into_iter().enumerate() {
+            if !list.is_empty() {
+                incidences[row].push(list);
+            }
+        }
+    }
+    let competing = columns.texts("competing")?;
     let (models, labels) = (columns.texts("model")?, columns.labels("label")?);
     let (risks, high) = (columns.numbers("risk")?, columns.flags("high_risk")?);
     let (folds, missing) = (columns.counts("fold")?, columns.texts("missing_modalities")?);
@@ -110,18 +139,40 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
             survival: std::mem::take(&mut survival[row]),
             survival_low: std::mem::take(&mut lower[row]),
             survival_high: std::mem::take(&mut upper[row]),
+            incidence: std::mem::take(&mut incidences[row]),
             class_probabilities: std::mem::take(&mut probabilities[row]),
             missing_modalities: split(missing[row].as_deref()),
             flags: split(flags[row].as_deref()),
             observed: observed.transpose().map_err(|e| columns.at_row(row, &e.to_string()))?,
+            competing: competing[row].clone(),
             label: labels[row].clone(),
         });
     }
-    let layout = PredictionLayout {
-        horizons_days: horizons.into_iter().map(|(_, days)| days).collect(),
-        classes: classes.into_iter().map(str::to_owned).collect(),
-    };
     Ok((predictions, layout))
+}
+
+/// The columns of the cumulative incidence of the event, then of each competing one.
+fn incidence_names(layout: &PredictionLayout) -> Vec<Vec<String>> {
+    if layout.competing.is_empty() {
+        return vec![];
+    }
+    let of = |name: &str| {
+        let days = layout.horizons_days.iter();
+        days.map(|days| format!("incidence_{name}{days}d")).collect::<Vec<_>>()
+    };
+    let competing = layout.competing.iter().map(|name| of(&format!("{name}_")));
+    std::iter::once(of("")).chain(competing).collect()
+}
+
+/// The competing events, by the columns of their incidence at the first horizon.
+fn competing_names(columns: &Columns, horizons: &[(String, f64)]) -> Vec<String> {
+    let Some((_, days)) = horizons.first() else { return vec![] };
+    let end = format!("_{days}d");
+    let name = |column: &String| {
+        let name = column.strip_prefix("incidence_")?.strip_suffix(&end)?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    columns.names.iter().filter_map(name).collect()
 }
 
 /// What was joined by `;`.
@@ -199,10 +250,12 @@ mod tests {
             survival: vec![0.9, 0.5],
             survival_low: vec![0.8, 0.3],
             survival_high: vec![0.95, 0.7],
+            incidence: vec![vec![0.1, 0.3], vec![0.0, 0.2]],
             class_probabilities: vec![0.25, 0.75],
             missing_modalities: vec!["ct".to_owned(), "mr".to_owned()],
             flags: vec!["outside_range:clinical.age".to_owned()],
             observed: Some(Survival { time_days: 12.0, event: false }),
+            competing: Some("other death".to_owned()),
             label: Some("b".to_owned()),
         };
         let ridge = Prediction {
@@ -212,9 +265,11 @@ mod tests {
             survival_low: Vec::new(),
             survival_high: Vec::new(),
             flags: Vec::new(),
+            incidence: Vec::new(),
             class_probabilities: Vec::new(),
             missing_modalities: Vec::new(),
             observed: None,
+            competing: None,
             label: None,
             ..fusion.clone()
         };
@@ -228,6 +283,7 @@ mod tests {
         let layout = PredictionLayout {
             horizons_days: vec![365.0, 1826.25],
             classes: vec!["a".to_owned(), "b".to_owned()],
+            competing: vec!["other death".to_owned()],
         };
         write_predictions(&path, &predictions(), &layout).unwrap();
         assert_eq!(read_predictions(&path).unwrap(), (predictions(), layout));

@@ -65,13 +65,19 @@ impl Baseline {
         CumulativeHazard(passed.checked_sub(1).map_or(0.0, |last| self.cumulative_hazard[last]))
     }
 
-    /// The probability that a patient with this log relative hazard survives past a time.
+    /// The cumulative hazard of a patient with this log relative hazard.
     #[must_use]
-    pub fn survival(&self, risk: Risk, time_days: f64) -> SurvivalProbability {
+    pub fn hazard_of(&self, risk: Risk, time_days: f64) -> CumulativeHazard {
         let CumulativeHazard(hazard) = self.hazard_at(time_days);
         // Zero hazard times an infinite ratio is no number.
         let own = if hazard <= 0.0 { 0.0 } else { hazard * (risk.0 - self.reference.0).exp() };
-        CumulativeHazard(own).survival()
+        CumulativeHazard(own)
+    }
+
+    /// The probability that a patient with this log relative hazard survives past a time.
+    #[must_use]
+    pub fn survival(&self, risk: Risk, time_days: f64) -> SurvivalProbability {
+        self.hazard_of(risk, time_days).survival()
     }
 }
 

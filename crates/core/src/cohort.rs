@@ -1,5 +1,6 @@
 use chrono::NaiveDate;
 
+use crate::competing_risks::{CompetingOutcome, EVENT};
 use crate::{Column, FeatureInfo, PatientId, Survival};
 
 /// The aligned table: one row a patient, every vector of the same length.
@@ -13,6 +14,9 @@ pub struct Cohort {
     pub index_dates: Vec<Option<NaiveDate>>,
     /// Follow-up, where known: a cohort to predict has none.
     pub survival: Vec<Option<Survival>>,
+    /// The competing event that ended follow-up, where one did; the event of interest is censored
+    /// then. Empty, not as long as the others, in a cohort without competing events.
+    pub competing: Vec<Option<String>>,
     /// The subtype or other class, where known.
     pub labels: Vec<Option<String>>,
     /// The fold that a patient is held out in, where given from outside.
@@ -65,6 +69,33 @@ impl Cohort {
         modalities
     }
 
+    /// The names of the competing events that ended anybody's follow-up, sorted.
+    #[must_use]
+    pub fn competing_events(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.competing.iter().flatten().map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Follow-up with its cause: [`EVENT`], or for the competing events 2 and on in the order of
+    /// [`Self::competing_events`].
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<Option<CompetingOutcome>> {
+        let names = self.competing_events();
+        let competing = |row: usize| {
+            let name = self.competing.get(row)?.as_deref()?;
+            let place = names.iter().position(|other| *other == name)?;
+            u32::try_from(place).ok().map(|place| EVENT + 1 + place)
+        };
+        let outcome = |(row, survival): (usize, &Option<Survival>)| {
+            let Survival { time_days, event } = (*survival)?;
+            let cause = if event { Some(EVENT) } else { competing(row) };
+            Some(CompetingOutcome { time_days, cause })
+        };
+        self.survival.iter().enumerate().map(outcome).collect()
+    }
+
     /// The cohort with the given rows alone, in the given order.
     ///
     /// # Panics
@@ -80,6 +111,7 @@ impl Cohort {
             sites: pick(&self.sites, rows),
             index_dates: pick(&self.index_dates, rows),
             survival: pick(&self.survival, rows),
+            competing: if self.competing.is_empty() { vec![] } else { pick(&self.competing, rows) },
             labels: pick(&self.labels, rows),
             folds: pick(&self.folds, rows),
             columns: self.columns.iter().map(pick_column).collect(),

@@ -1,7 +1,13 @@
 //! Competing risks: events that keep one another from happening.
 
+use ndarray::{Array2, ArrayRef2};
+
 use crate::kaplan_meier::Z_95;
-use crate::{Survival, Undefined};
+use crate::{CumulativeHazard, Incidence, Survival, Undefined};
+
+/// The cause of [`CompetingOutcome`] that is the event of interest, wherever outcomes come from a
+/// [`crate::Cohort`]; the competing ones are numbered from 2 on.
+pub const EVENT: u32 = 1;
 
 /// Follow-up that ends with one of several events, or is censored.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,6 +16,20 @@ pub struct CompetingOutcome {
     pub time_days: f64,
     /// Which event; `None` is censored.
     pub cause: Option<u32>,
+}
+
+impl CompetingOutcome {
+    /// Follow-up in which one cause is the event and the others censor.
+    #[must_use]
+    pub fn of_cause(&self, cause: u32) -> Survival {
+        Survival { time_days: self.time_days, event: self.cause == Some(cause) }
+    }
+
+    /// Follow-up in which every cause is the event: what is censored here is censored truly.
+    #[must_use]
+    pub fn of_any_cause(&self) -> Survival {
+        Survival { time_days: self.time_days, event: self.cause.is_some() }
+    }
 }
 
 /// The probability of an event of one cause by a time, a step function. Aalen and Johansen, Scand
@@ -95,10 +115,48 @@ impl CumulativeIncidence {
 /// cause-specific hazard is fitted to. Prentice et al., Biometrics 1978;34:541.
 #[must_use]
 pub fn cause_specific(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival> {
-    outcomes
-        .iter()
-        .map(|one| Survival { time_days: one.time_days, event: one.cause == Some(cause) })
-        .collect()
+    outcomes.iter().map(|one| one.of_cause(cause)).collect()
+}
+
+/// Follow-up in which who had an event of another cause stays at risk for ever: Harrell's C of it
+/// is the C for competing risks of Wolbers et al., Biostatistics 2014;15:526, without weights.
+#[must_use]
+pub fn at_risk_for_ever(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival> {
+    let own = |one: &CompetingOutcome| match one.cause {
+        Some(other) if other != cause => Survival { time_days: f64::INFINITY, event: false },
+        _ => one.of_cause(cause),
+    };
+    outcomes.iter().map(own).collect()
+}
+
+/// The cumulative incidence of each cause along rising times, (causes, times), from one patient's
+/// cumulative cause-specific hazards at them, (causes, times).
+///
+/// From one time to the next the hazards of all causes keep their ratio, so that who has an event
+/// there, a share of 1 - exp(-Σ dH), has it of each cause in the ratio of the dH. This is the
+/// matrix exponential that R's `survfit` takes of a multi-state Cox model; the causes and
+/// exp(-Σ H) sum to 1.
+#[must_use]
+pub fn incidence_of_hazards(hazards: &ArrayRef2<CumulativeHazard>) -> Array2<Incidence> {
+    let (causes, times) = hazards.dim();
+    let mut incidence = Array2::from_elem((causes, times), Incidence(0.0));
+    let (mut before, mut reached) = (vec![0.0; causes], vec![0.0; causes]);
+    let mut survival = 1.0;
+    for time in 0..times {
+        let rise = |cause: usize| (hazards[[cause, time]].0 - before[cause]).max(0.0);
+        let rises: Vec<f64> = (0..causes).map(rise).collect();
+        let all: f64 = rises.iter().sum();
+        let ending = survival * -(-all).exp_m1();
+        for (cause, rise) in rises.into_iter().enumerate() {
+            if all > 0.0 {
+                reached[cause] += ending * rise / all;
+            }
+            before[cause] = hazards[[cause, time]].0;
+            incidence[[cause, time]] = Incidence(reached[cause]);
+        }
+        survival -= ending;
+    }
+    incidence
 }
 
 /// The sums that give the variance at a later incidence F. With d events of any cause among n at
@@ -166,6 +224,22 @@ mod tests {
             greenwood += d / (n * (n - d));
             assert!((step.variance - usual.survival.powi(2) * greenwood).abs() < 1e-15);
         }
+    }
+
+    #[test]
+    fn constant_hazards_have_the_incidence_of_the_textbook() {
+        let (own, other) = (0.002_f64, 0.005_f64);
+        let times = [100.0, 150.0, 400.0, 1000.0];
+        let hazards = Array2::from_shape_fn((2, 4), |(cause, time)| {
+            CumulativeHazard(times[time] * if cause == 0 { own } else { other })
+        });
+        let found = incidence_of_hazards(&hazards);
+        for (place, time) in times.into_iter().enumerate() {
+            let ended = 1.0 - (-(own + other) * time).exp();
+            assert!((found[[0, place]].0 - own / (own + other) * ended).abs() < 1e-14);
+            assert!((found[[1, place]].0 - other / (own + other) * ended).abs() < 1e-14);
+        }
+        assert!(incidence_of_hazards(&Array2::default((2, 3))).iter().all(|one| one.0 <= 0.0));
     }
 
     #[test]

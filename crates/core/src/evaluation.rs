@@ -6,7 +6,8 @@ use crate::{PatientId, Risk, Survival};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The layout of this file: 2, which added `contributions`, `hazard_ratio`, `calibration` and
-    /// `decisions`; files of layout 1 are read with these empty.
+    /// `decisions`; files of layout 1 are read with these empty. `competing` came later and is empty
+    /// in files without it.
     pub schema_version: u32,
     /// The version of the program that wrote it.
     pub program_version: String,
@@ -20,6 +21,10 @@ pub struct Evaluation {
     pub patients: usize,
     /// Observed events among them.
     pub events: usize,
+    /// The competing events; empty where there are none. With them every probability of the event
+    /// is its cumulative incidence, and survival in `calibration` is one less that.
+    #[serde(default)]
+    pub competing: Vec<CompetingEvent>,
     /// The times that AUC and survival are reported at.
     pub horizons_days: Vec<f64>,
     /// The classes of [`Prediction::class_probabilities`]; empty without a subtype head.
@@ -59,6 +64,15 @@ pub struct Estimate {
     pub high: f64,
 }
 
+/// An event that keeps the event of interest from happening.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompetingEvent {
+    /// Its name.
+    pub name: String,
+    /// How often it was observed.
+    pub events: usize,
+}
+
 /// One model's figures on patients that it was not trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelResult {
@@ -68,11 +82,20 @@ pub struct ModelResult {
     pub modalities: Vec<String>,
     /// Harrell's C, the mean over folds; `None` where no pair is comparable.
     pub c_index: Option<Estimate>,
-    /// Uno's C, the mean over folds.
+    /// Uno's C, the mean over folds; not with competing events.
     pub c_index_uno: Option<Estimate>,
+    /// With competing events Wolbers' C of the cumulative incidence at the last horizon: who had
+    /// another event stays at risk. The mean over folds; `c_index` is then the one of the
+    /// cause-specific hazard, for which the others are censored.
+    #[serde(default)]
+    pub c_index_competing: Option<Estimate>,
+    /// Antolini's C of the survival curves up to the last horizon, the mean over folds.
+    #[serde(default)]
+    pub c_index_antolini: Option<f64>,
     /// Cumulative/dynamic AUC at each horizon that follow-up reaches.
     pub auc: Vec<AucAt>,
-    /// Integrated Brier score up to the last horizon; lower is better.
+    /// Integrated Brier score up to the last horizon; lower is better. With competing events that of
+    /// the cumulative incidence.
     pub ibs: Option<f64>,
     /// Subtype figures, for a model with a subtype head.
     pub subtype: Option<SubtypeResult>,
@@ -230,13 +253,17 @@ pub struct Prediction {
     pub risk: Risk,
     /// Whether the risk is above the median risk of the training patients.
     pub high_risk: bool,
-    /// The survival probability at each horizon of the evaluation.
+    /// The survival probability at each horizon of the evaluation; with competing events that of
+    /// being free of any of them.
     pub survival: Vec<f64>,
     /// The lower bound of the 95 % interval of each of them, see [`crate::precision::Precision`];
     /// empty where the model gives none.
     pub survival_low: Vec<f64>,
     /// The upper bound.
     pub survival_high: Vec<f64>,
+    /// With competing events the cumulative incidence of the event at each horizon, then that of
+    /// each competing one; empty without.
+    pub incidence: Vec<Vec<f64>>,
     /// The probability of each class; empty without a subtype head.
     pub class_probabilities: Vec<f64>,
     /// The modalities that the model reads and this patient lacks.
@@ -247,6 +274,8 @@ pub struct Prediction {
     pub flags: Vec<String>,
     /// What was observed, where known.
     pub observed: Option<Survival>,
+    /// The competing event that ended follow-up, where one did.
+    pub competing: Option<String>,
     /// The observed class, where known.
     pub label: Option<String>,
 }

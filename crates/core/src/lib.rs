@@ -19,6 +19,7 @@ pub mod decision;
 pub mod delong;
 pub mod elastic_net;
 pub mod hazard_ratio;
+pub mod incidence;
 pub mod inference;
 pub mod kaplan_meier;
 pub mod log_rank;
@@ -45,15 +46,15 @@ mod undefined;
 
 pub use cohort::{Cohort, CohortColumn};
 pub use evaluation::{
-    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, Contribution,
-    DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, ModelResult,
-    Prediction, SubtypeResult,
+    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, CompetingEvent,
+    Contribution, DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult,
+    ModelResult, Prediction, SubtypeResult,
 };
 pub use extraction::Extraction;
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{
-    CumulativeHazard, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,
+    CumulativeHazard, Incidence, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,
     SurvivalProbability,
 };
 pub use undefined::Undefined;

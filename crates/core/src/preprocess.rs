@@ -419,6 +419,7 @@ mod tests {
             sites: vec![None; patients],
             index_dates: vec![None; patients],
             survival: vec![None; patients],
+            competing: vec![],
             labels: vec![None; patients],
             folds: vec![None; patients],
             columns: columns.iter().map(column).collect(),

@@ -152,14 +152,14 @@ pub(crate) fn check_labels(
 }
 
 /// A score with the weight it has as a case and as a control.
-struct Weighted {
-    score: f64,
-    case: f64,
-    control: f64,
+pub(crate) struct Weighted {
+    pub(crate) score: f64,
+    pub(crate) case: f64,
+    pub(crate) control: f64,
 }
 
 /// The weighted share of case-control pairs in which the case scores higher.
-fn weighted_auc(mut rows: Vec<Weighted>) -> Option<f64> {
+pub(crate) fn weighted_auc(mut rows: Vec<Weighted>) -> Option<f64> {
     rows.sort_unstable_by(|a, b| (a.score + 0.0).total_cmp(&(b.score + 0.0)));
     let (mut right, mut cases, mut controls) = (0.0, 0.0, 0.0);
     for tied in rows.chunk_by(|a, b| a.score >= b.score) {

@@ -74,6 +74,12 @@ pub struct Risk(pub f64);
 #[serde(transparent)]
 pub struct SurvivalProbability(pub f64);
 
+/// The probability of an event of one cause by a time while other causes may come first, from 0 to
+/// 1: higher is worse. Not one less survival: that would take the other causes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Incidence(pub f64);
+
 /// A hazard summed over time, 0 or more; not a probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -74,6 +74,7 @@ fn cohort(imaging_is_rare: bool) -> Result<Cohort, Box<dyn Error>> {
         sites: vec![None; PATIENTS],
         index_dates: vec![None; PATIENTS],
         survival: (0..PATIENTS).map(|row| Some(survival(row))).collect(),
+        competing: vec![],
         labels: (0..PATIENTS)
             .map(|row| Some(["basal", "luminal", "normal"][row % 3].to_owned()))
             .collect(),

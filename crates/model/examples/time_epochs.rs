@@ -88,6 +88,7 @@ fn cohort(patients: usize) -> Result<Cohort, Box<dyn Error>> {
     };
     Ok(Cohort {
         survival: (0..patients).map(|_| Some(survival())).collect(),
+        competing: vec![],
         patients: (0..patients)
             .map(|row| PatientId::new(&format!("P{row}")))
             .collect::<Result<_, _>>()?,

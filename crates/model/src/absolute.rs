@@ -4,13 +4,18 @@
 
 use oncoweave_core::{
     Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Estimate,
-    Risk, Survival, SurvivalProbability, Undefined,
+    Incidence, Risk, Survival, SurvivalProbability, Undefined,
     calibration::{
         CalibrationGroup, calibration_groups, calibration_slope, observed_over_expected,
         smooth_calibration,
     },
+    competing_risks::{CompetingOutcome, EVENT, cause_specific},
     decision::{NetBenefit, net_benefit},
     hazard_ratio::hazard_ratio,
+    incidence::{
+        IncidenceGroup, incidence_groups, net_benefit_of_incidence,
+        observed_over_expected_incidence,
+    },
 };
 
 use crate::held_out::{Candidate, Setting};
@@ -26,8 +31,8 @@ const CLOSEST: f64 = 1e-9;
 
 /// The patients of a model with known follow-up.
 struct Pooled {
-    outcomes: Vec<Survival>,
-    /// Survival at each horizon, (horizons, patients).
+    outcomes: Vec<CompetingOutcome>,
+    /// The probability of no event of this kind by each horizon, (horizons, patients).
     survival: Vec<Vec<SurvivalProbability>>,
     high_risk: Vec<bool>,
 }
@@ -43,20 +48,28 @@ pub(crate) fn absolute(
     let mut say = |what: &str, reason: &Undefined| {
         notes.push(format!("`{}` has no {what}: {reason}", model.name));
     };
+    let own = cause_specific(&pooled.outcomes, EVENT);
     let mut at = vec![];
     let mut decisions = vec![];
     for (&time_days, survival) in setting.horizons_days.iter().zip(&pooled.survival) {
-        match calibration_at(&pooled.outcomes, survival, time_days) {
+        let (found, curve) = if setting.competing {
+            beside_others(&pooled.outcomes, survival, time_days)
+        } else {
+            (calibration_at(&own, survival, time_days), decision_curve(&own, survival, time_days))
+        };
+        match found {
             Ok(found) => at.push(found),
             Err(reason) => say(&format!("calibration at day {time_days}"), &reason),
         }
-        decisions.extend(decision_curve(&pooled.outcomes, survival, time_days).ok());
+        decisions.extend(curve.ok());
     }
-    let slope = pooled.survival.last().map(|survival| slope(&pooled.outcomes, survival));
+    // Beside competing events ln(-ln(1 - F)) is no log-risk of the event's hazard.
+    let last = pooled.survival.last().filter(|_| !setting.competing);
+    let slope = last.map(|survival| slope(&own, survival));
     let slope =
         slope.and_then(|slope| slope.map_err(|reason| say("calibration slope", &reason)).ok());
     let calibration = (!at.is_empty()).then_some(Calibration { slope, at });
-    let ratio = hazard_ratio(&pooled.outcomes, &pooled.high_risk);
+    let ratio = hazard_ratio(&own, &pooled.high_risk);
     let ratio = ratio.map_err(|reason| say("hazard ratio of its risk groups", &reason)).ok();
     (calibration, decisions, ratio)
 }
@@ -73,7 +86,11 @@ fn pooled(setting: &Setting, model: &Candidate) -> Pooled {
             let Some(observed) = observed else { continue };
             pooled.outcomes.push(*observed);
             pooled.high_risk.push(prediction.high_risk);
-            for (column, &survival) in pooled.survival.iter_mut().zip(&prediction.survival) {
+            let own = match prediction.incidence.first() {
+                Some(incidence) => incidence.iter().map(|one| 1.0 - one).collect(),
+                None => prediction.survival.clone(),
+            };
+            for (column, survival) in pooled.survival.iter_mut().zip(own) {
                 column.push(SurvivalProbability(survival));
             }
         }
@@ -112,14 +129,46 @@ fn decision_curve(
     survival: &[SurvivalProbability],
     time_days: f64,
 ) -> Result<DecisionCurve, Undefined> {
-    let thresholds = THRESHOLDS_PERCENT.map(|percent| f64::from(percent) / 100.0);
+    Ok(curve(time_days, net_benefit(outcomes, survival, time_days, &thresholds())?))
+}
+
+fn thresholds() -> Vec<f64> {
+    THRESHOLDS_PERCENT.iter().map(|&percent| f64::from(percent) / 100.0).collect()
+}
+
+fn curve(time_days: f64, points: Vec<NetBenefit>) -> DecisionCurve {
     let point = |NetBenefit { threshold, model, all }: NetBenefit| DecisionPoint {
         threshold,
         model,
         everybody: all,
     };
-    let points = net_benefit(outcomes, survival, time_days, &thresholds)?;
-    Ok(DecisionCurve { time_days, points: points.into_iter().map(point).collect() })
+    DecisionCurve { time_days, points: points.into_iter().map(point).collect() }
+}
+
+/// Calibration and a decision curve by Aalen and Johansen.
+fn beside_others(
+    outcomes: &[CompetingOutcome],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> (Result<CalibrationAt, Undefined>, Result<DecisionCurve, Undefined>) {
+    let incidence: Vec<Incidence> = survival.iter().map(|own| Incidence(1.0 - own.0)).collect();
+    let group = |group: IncidenceGroup| CalibrationGroupResult {
+        patients: group.patients,
+        predicted: 1.0 - group.predicted.0,
+        observed: group.observed.map(|observed| Estimate {
+            value: 1.0 - observed.incidence.0,
+            low: 1.0 - observed.high.0,
+            high: 1.0 - observed.low.0,
+        }),
+    };
+    let groups = incidence_groups(outcomes, &incidence, time_days, GROUPS.min(outcomes.len()));
+    let ratio = observed_over_expected_incidence(outcomes, &incidence, time_days);
+    let calibration = groups.and_then(|groups| {
+        let groups = groups.into_iter().map(group).collect();
+        Ok(CalibrationAt { time_days, observed_over_expected: ratio?, ici: None, groups })
+    });
+    let points = net_benefit_of_incidence(outcomes, &incidence, time_days, &thresholds());
+    (calibration, points.map(|points| curve(time_days, points)))
 }
 
 /// The Cox coefficient of ln(-ln S), which is a log-risk that means the same in every fold.

@@ -20,8 +20,9 @@ pub(crate) struct Checkpoint {
     pub(crate) first: Weights,
     /// The optimizer's running means of squared gradients.
     pub(crate) second: Weights,
-    /// Every training patient's log-risk as last seen, (patients,), under `log_risk`; empty unless
-    /// batches are compared with the whole training part.
+    /// Every training patient's log-risk as last seen, (patients,), under `log_risk`, where batches
+    /// are compared with the whole training part; the log-risks of a stack's held-out patients after
+    /// each epoch, (epochs, patients), under `watched`.
     pub(crate) bank: Weights,
 }
 

@@ -4,17 +4,23 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use oncoweave_core::{Cohort, Evaluation, Prediction, Survival};
+use ndarray::Axis;
+use oncoweave_core::{
+    Cohort, CompetingEvent, Evaluation, Prediction, Survival, SurvivalProbability,
+    competing_risks::EVENT,
+};
 use rayon::prelude::*;
 
 use crate::{
     Dataset, Error, Folds, Model, TrainConfig,
     absolute::absolute,
+    competing::{Attempts, Plans, Rivalry},
     held_out::{
-        Candidate, HeldOut, Scores, Setting, all_classes, brier_times, compare, figures, resampling,
+        Candidate, HeldOut, Scores, Setting, all_classes, all_competing, brier_times, compare,
+        figures, resampling,
     },
-    plan::{Plan, patient_digest},
-    recipe::{Fitted, Group, Recipe},
+    plan::patient_digest,
+    recipe::Group,
     scale::default_horizons,
     train::with_causes,
     worth::{InOneFold, Worth, contribution, modality_worths, score_without, shares},
@@ -70,12 +76,14 @@ pub fn cross_validate(
     }
     let (parts, candidates, worths) = run_folds(data, &config, folds, progress)?;
     let horizons_days = config.horizons_days.clone().unwrap_or_default();
+    let competing = competing(data.cohort, &in_a_fold);
     let setting = Setting {
         parts: &parts,
+        competing: !competing.is_empty(),
         horizons_days: &horizons_days,
         resampling: resampling(known.len(), config.seed),
     };
-    let frame = Frame { data, design: folds.design.clone(), config: &config, notes };
+    let frame = Frame { data, design: folds.design.clone(), config: &config, notes, competing };
     Ok(frame.evaluation(&setting, candidates, &worths))
 }
 
@@ -96,9 +104,11 @@ pub fn evaluate(
     let known: Vec<Survival> = observed.iter().flatten().copied().collect();
     check_known(&known, rows.len())?;
     let times = brier_times(model.horizons_days());
-    let main = (model.name.clone(), model.modalities(), scores(model, data.cohort, rows, &times)?);
+    let own = scores(model, &model.rivals(model), (data.cohort, rows), &times)?;
+    let main = (model.name.clone(), model.modalities(), own);
     let others = model.compared_with().into_iter().map(|other| {
-        let scores = scores(other, data.cohort, rows, &times).map_err(|error| with_causes(&error));
+        let scores = scores(other, &model.rivals(other), (data.cohort, rows), &times)
+            .map_err(|error| with_causes(&error));
         Candidate { name: other.name.clone(), modalities: other.modalities(), scores: vec![scores] }
     });
     let (name, modalities, own) = main;
@@ -109,6 +119,38 @@ pub fn evaluate(
         (modality.to_owned(), share, scores)
     };
     let worths = modality_worths(vec![shares(model).into_iter().map(without).collect()]);
+    let mut notes = what_to_know(model, data, rows)?;
+    if candidates.len() == 1 {
+        notes
+            .push("the model folder holds no baselines, so the model stands alone here".to_owned());
+    }
+    let competing = competing(data.cohort, rows);
+    notes.extend(unmodelled(model, &competing));
+    let outcomes = data.cohort.outcomes();
+    let observed: Vec<_> = rows.iter().map(|&row| outcomes[row]).collect();
+    let reference = observed.iter().flatten().copied().collect();
+    let parts = [HeldOut { fold: 0, reference, observed }];
+    let setting = Setting {
+        parts: &parts,
+        competing: !competing.is_empty(),
+        horizons_days: model.horizons_days(),
+        resampling: resampling(known.len(), model.config.seed),
+    };
+    let training = &model.training;
+    let design = format!(
+        "one model trained on {} patients of cohort `{}`, applied as it is",
+        training.patients, training.cohort
+    );
+    let frame = Frame { data, design, config: &model.config, notes, competing };
+    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
+    for prediction in &mut predictions {
+        prediction.fold = None;
+    }
+    Ok((evaluation, predictions))
+}
+
+/// What the training said, what of the table the model does not know, and whom it has seen before.
+fn what_to_know(model: &Model, data: &Dataset, rows: &[usize]) -> Result<Vec<String>, Error> {
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -127,27 +169,32 @@ pub fn evaluate(
             model.training.cohort
         ));
     }
-    if candidates.len() == 1 {
-        notes
-            .push("the model folder holds no baselines, so the model stands alone here".to_owned());
+    Ok(notes)
+}
+
+/// The competing events of some rows, each with how often it ended their follow-up.
+fn competing(cohort: &Cohort, rows: &[usize]) -> Vec<CompetingEvent> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in rows.iter().filter_map(|&row| cohort.competing.get(row)?.as_deref()) {
+        *counts.entry(name).or_default() += 1;
     }
-    let parts = [HeldOut { fold: 0, reference: known.clone(), observed }];
-    let setting = Setting {
-        parts: &parts,
-        horizons_days: model.horizons_days(),
-        resampling: resampling(known.len(), model.config.seed),
-    };
-    let training = &model.training;
-    let design = format!(
-        "one model trained on {} patients of cohort `{}`, applied as it is",
-        training.patients, training.cohort
-    );
-    let frame = Frame { data, design, config: &model.config, notes };
-    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
-    for prediction in &mut predictions {
-        prediction.fold = None;
-    }
-    Ok((evaluation, predictions))
+    let event = |(name, events): (&str, usize)| CompetingEvent { name: name.to_owned(), events };
+    counts.into_iter().map(event).collect()
+}
+
+/// A sentence where events compete of which the model knows nothing.
+fn unmodelled(model: &Model, competing: &[CompetingEvent]) -> Option<String> {
+    let known = model.competing_events();
+    let names: Vec<&str> = competing.iter().map(|event| event.name.as_str()).collect();
+    let unknown: Vec<&str> =
+        names.into_iter().filter(|name| !known.iter().any(|own| own == name)).collect();
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "the model was trained without the competing events {}: its probabilities of the event \
+             are too high by those whom they end first",
+            unknown.join(", ")
+        )
+    })
 }
 
 /// The number of patients whose id the model has seen in training.
@@ -173,17 +220,17 @@ fn check_known(known: &[Survival], patients: usize) -> Result<(), Error> {
 /// One training part with the patients that it leaves out.
 struct Fold<'a> {
     number: u32,
-    plan: Plan<'a>,
+    plans: Plans<'a>,
     rows: Vec<usize>,
 }
 
-/// What came of the models of a training part.
-type Attempts = Vec<(Recipe, Result<Fitted, Error>)>;
-
-/// One fit: models on one training part.
-struct Task<'a> {
-    fold: &'a Fold<'a>,
-    group: &'a Group,
+/// One fit: models of one event on one training part.
+struct Task {
+    /// The place of the fold.
+    fold: usize,
+    /// The place of the event's plan.
+    event: usize,
+    group: Group,
 }
 
 /// The held-out parts, every model over them, and what each modality is worth.
@@ -199,20 +246,19 @@ fn run_folds(
         (0..folds.of.len()).filter(|&row| folds.of[row].is_some_and(wanted)).collect()
     };
     let fold = |number: u32| {
-        let plan = Plan::new(data, &rows_where(&|other| other != number), config)
+        let plans = Plans::new(data, &rows_where(&|other| other != number), config)
             .map_err(|source| Error::Fold { fold: number, source: Box::new(source) })?;
-        Ok(Fold { number, plan, rows: rows_where(&|other| other == number) })
+        Ok(Fold { number, plans, rows: rows_where(&|other| other == number) })
     };
     let parts = folds.numbers().into_iter().map(fold).collect::<Result<Vec<_>, Error>>()?;
-    let groups = parts[0].plan.groups();
-    let of = |group| parts.iter().map(move |fold| Task { fold, group });
-    let tasks: Vec<Task> = groups.iter().flat_map(of).collect();
+    let tasks = tasks(&parts);
     let done = AtomicUsize::new(0);
     let fit = |task: &Task| {
-        let Task { fold, group } = task;
-        let fitted = fold.plan.fit(group, None, &mut |_| ControlFlow::Continue(()));
+        let fold = &parts[task.fold];
+        let plan = fold.plans.all()[task.event];
+        let fitted = plan.fit(&task.group, None, &mut |_| ControlFlow::Continue(()));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        let model = fold.plan.name(&group.0[0]);
+        let model = plan.name(&task.group.0[0]);
         progress(&CvProgress { fold: fold.number, model, done, total: tasks.len() });
         fitted
     };
@@ -222,10 +268,10 @@ fn run_folds(
         .map_err(std::io::Error::other)?;
     let judged = pool.install(|| {
         let fitted: Vec<_> = tasks.par_iter().with_max_len(1).map(fit).collect();
-        let mut by_fold: Vec<Attempts> = vec![];
-        by_fold.resize_with(parts.len(), Vec::new);
-        for (index, models) in fitted.into_iter().enumerate() {
-            by_fold[index % parts.len()].extend(models);
+        let empty = |fold: &Fold| fold.plans.all().iter().map(|_| vec![]).collect();
+        let mut by_fold: Vec<Vec<Attempts>> = parts.iter().map(empty).collect();
+        for (task, models) in tasks.iter().zip(fitted) {
+            by_fold[task.fold][task.event].extend(models);
         }
         let judge = |(fold, fitted): (&Fold, _)| {
             judge_fold(data.cohort, fold, fitted)
@@ -233,35 +279,53 @@ fn run_folds(
         };
         parts.par_iter().zip(by_fold).map(judge).collect::<Result<Vec<_>, Error>>()
     })?;
+    let groups = parts[0].plans.event.groups();
     let recipes = groups.iter().flat_map(|group| &group.0);
-    let names: Vec<String> = recipes.map(|recipe| parts[0].plan.name(recipe)).collect();
+    let names: Vec<String> = recipes.map(|recipe| parts[0].plans.event.name(recipe)).collect();
     let (judged, worths): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
     let worths = modality_worths(worths);
     let mut candidates = transpose(judged);
     // The model asked for is first, whatever it is called.
     candidates[1..].sort_by_key(|one| names.iter().position(|name| name == &one.name));
+    let outcomes = data.cohort.outcomes();
     let held_out = |fold: &Fold| HeldOut {
         fold: fold.number,
-        reference: fold.plan.outcomes().to_vec(),
-        observed: fold.rows.iter().map(|&row| data.cohort.survival[row]).collect(),
+        reference: rows_where(&|other| other != fold.number)
+            .into_iter()
+            .filter_map(|row| outcomes[row])
+            .collect(),
+        observed: fold.rows.iter().map(|&row| outcomes[row]).collect(),
     };
     Ok((parts.iter().map(held_out).collect(), candidates, worths))
+}
+
+/// Every fit, the slowest groups of all folds first.
+fn tasks(parts: &[Fold]) -> Vec<Task> {
+    let mut tasks = vec![];
+    for (fold, part) in parts.iter().enumerate() {
+        for (event, groups) in part.plans.groups().into_iter().enumerate() {
+            let task = |(place, group)| (place, Task { fold, event, group });
+            tasks.extend(groups.into_iter().enumerate().map(task));
+        }
+    }
+    tasks.sort_by_key(|(place, _)| *place);
+    tasks.into_iter().map(|(_, task)| task).collect()
 }
 
 /// Puts a fold's models together and scores the patients that it left out with each of them.
 fn judge_fold(
     cohort: &Cohort,
     fold: &Fold,
-    fitted: Attempts,
+    fitted: Vec<Attempts>,
 ) -> Result<(Vec<Judged>, Vec<InOneFold>), Error> {
-    let (model, failures) = fold.plan.finish(fitted)?;
+    let (model, failures) = fold.plans.finish(fitted)?;
     let times = brier_times(model.horizons_days());
-    let own = with_fold(scores(&model, cohort, &fold.rows, &times)?, fold.number);
+    let score = |other: &Model| scores(other, &model.rivals(other), (cohort, &fold.rows), &times);
+    let own = with_fold(score(&model)?, fold.number);
     let mut judged =
         vec![Judged { name: model.name.clone(), modalities: model.modalities(), scores: Ok(own) }];
     for other in model.compared_with() {
-        let scores = scores(other, cohort, &fold.rows, &times);
-        let scores = scores.map(|scores| with_fold(scores, fold.number));
+        let scores = score(other).map(|scores| with_fold(scores, fold.number));
         judged.push(Judged {
             name: other.name.clone(),
             modalities: other.modalities(),
@@ -317,18 +381,25 @@ fn with_fold(mut scores: Scores, fold: u32) -> Scores {
     scores
 }
 
+/// Scores patients with a model, and with those of the events that compete with its own.
 pub(crate) fn scores(
     model: &Model,
-    cohort: &Cohort,
-    rows: &[usize],
+    rivals: &[Rivalry],
+    (cohort, rows): (&Cohort, &[usize]),
     times: &[f64],
 ) -> Result<Scores, Error> {
-    let predictions = model.score(cohort, rows)?;
-    let survival = model.survival_at(cohort, rows, times)?;
+    let predictions = model.score_beside(rivals, cohort, rows)?;
+    let survival = if rivals.is_empty() {
+        model.survival_at(cohort, rows, times)?
+    } else {
+        let incidence = model.incidence_beside(rivals, (cohort, rows), times)?;
+        incidence.index_axis(Axis(1), 0).mapv(|own| SurvivalProbability(1.0 - own.0))
+    };
     Ok(Scores {
         predictions,
         survival,
         classes: model.classes().to_vec(),
+        competing: rivals.iter().map(|rival| rival.event.to_owned()).collect(),
         notes: model.training.notes.clone(),
     })
 }
@@ -339,6 +410,7 @@ struct Frame<'a> {
     design: String,
     config: &'a TrainConfig,
     notes: Vec<String>,
+    competing: Vec<CompetingEvent>,
 }
 
 impl Frame<'_> {
@@ -360,6 +432,7 @@ impl Frame<'_> {
             self.notes.extend(training_notes(&candidates[0]));
         }
         let classes = all_classes(&candidates);
+        let competing = all_competing(self.competing, &candidates);
         let models =
             candidates.iter().map(|model| figures(setting, model, &mut self.notes)).collect();
         let mut comparisons = vec![];
@@ -383,7 +456,8 @@ impl Frame<'_> {
             data_sha256: self.data.sha256.to_owned(),
             design: self.design,
             patients: known().count(),
-            events: known().filter(|outcome| outcome.event).count(),
+            events: known().filter(|outcome| outcome.cause == Some(EVENT)).count(),
+            competing: competing.clone(),
             horizons_days: setting.horizons_days.to_vec(),
             classes: classes.clone(),
             models,
@@ -397,7 +471,10 @@ impl Frame<'_> {
             config: serde_json::to_value(self.config).expect("settings have only text keys"),
         };
         let scores = candidates.into_iter().flat_map(|model| model.scores.into_iter().flatten());
-        (evaluation, scores.flat_map(|scores| scores.predictions_over(&classes)).collect())
+        (
+            evaluation,
+            scores.flat_map(|scores| scores.predictions_over(&classes, &competing)).collect(),
+        )
     }
 }
 
@@ -416,6 +493,16 @@ fn method_note(setting: &Setting) -> String {
     let last = setting.horizons_days.last().copied().unwrap_or_default();
     let censoring =
         if setting.parts.len() > 1 { "of the training part" } else { "of the evaluated patients" };
+    if setting.competing {
+        return format!(
+            "intervals are 95 % percentile bootstrap intervals over patients within folds, {} \
+             resamples, models as fitted; the C-index is that of the cause-specific hazard, for \
+             which competing events censor; probabilities are cumulative incidences, judged with \
+             competing events as patients who never have the event; the integrated Brier score runs \
+             to day {last}; it and AUC weigh by the censoring {censoring}",
+            setting.resampling.resamples
+        );
+    }
     format!(
         "intervals are 95 % percentile bootstrap intervals over patients within folds, {} \
          resamples, models as fitted; Uno's C counts events before day {last}, and the integrated \

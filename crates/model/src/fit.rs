@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ndarray::Array2;
 use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
@@ -101,6 +102,8 @@ impl Job<'_> {
 pub(crate) struct Fitted {
     pub(crate) weights: Weights,
     pub(crate) record: MemberRecord,
+    /// The log-risks of the rows that [`Job::validation`] names after each epoch.
+    pub(crate) watched: Vec<Vec<f32>>,
 }
 
 /// Makes libtorch use so many threads here, one by default: small networks are quickest so, and
@@ -152,7 +155,7 @@ pub(crate) fn fit(
         best_epoch: state.best_epoch,
         epochs: state.history,
     };
-    Ok(Fitted { weights: run.checkpoint.best, record })
+    Ok(Fitted { weights: run.checkpoint.best, record, watched: run.watched })
 }
 
 /// Takes the validation part out of the training part, stratified by event and time. It is empty
@@ -192,6 +195,8 @@ struct Run<'a> {
     optimizer: AdamW,
     /// Every training patient's log-risk; with a Cox loss in batches alone.
     bank: Option<RiskBank>,
+    /// The log-risks of the rows that the job names for validation after each epoch.
+    watched: Vec<Vec<f32>>,
     /// The flat gradient.
     gradients: Tensor,
     checkpoint: Checkpoint,
@@ -235,6 +240,9 @@ impl<'a> Run<'a> {
         let train = part(train_rows);
         let own = shards.as_ref().map(|(train, _)| train);
         let bank = resume_bank(job, &network, (&train, own, &settings), &checkpoint)?;
+        let watched = checkpoint.bank.get(WATCHED).map_or_else(Vec::new, |epochs| {
+            epochs.outer_iter().map(|risks| risks.iter().copied().collect()).collect()
+        });
         let gradients = network.flat.zeros_like();
         let saved = Instant::now();
         Ok(Self {
@@ -246,6 +254,7 @@ impl<'a> Run<'a> {
             network,
             optimizer,
             bank,
+            watched,
             gradients,
             checkpoint,
             saved,
@@ -260,7 +269,13 @@ impl<'a> Run<'a> {
         self.optimizer.learning_rate = learning_rate;
         let sums = self.train_epoch(epoch)?;
         let (validation_loss, validation_c_index) = match &self.validation {
-            Some(part) => self.judge(part)?,
+            Some(part) => {
+                let (loss, c_index, risks) = self.judge(part)?;
+                if self.job.validation.is_some() {
+                    self.watched.push(risks);
+                }
+                (loss, c_index)
+            }
             None => (None, None),
         };
         if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
@@ -436,18 +451,19 @@ impl<'a> Run<'a> {
         Error::Diverged { model: self.job.name.to_owned(), epoch, loss, cause }
     }
 
-    fn judge(&self, part: &Part) -> Result<(Option<f64>, Option<f64>), Error> {
+    /// The loss and C of some patients, and their log-risks.
+    fn judge(&self, part: &Part) -> Result<(Option<f64>, Option<f64>, Vec<f32>), Error> {
         let _guard = tch::no_grad_guard();
         let outputs = match &self.shards {
             Some((_, validation)) => validation.outputs(&self.network, &self.job.team)?,
             None => self.network.forward(&part.inputs),
         };
         let loss = part.loss(&outputs, &self.settings);
-        let risks: Vec<Risk> =
-            from_tensor(&outputs.log_risk).iter().map(|&risk| Risk(f64::from(risk))).collect();
+        let log_risks: Vec<f32> = from_tensor(&outputs.log_risk).into_iter().collect();
+        let risks: Vec<Risk> = log_risks.iter().map(|&risk| Risk(f64::from(risk))).collect();
         let finite = risks.iter().all(|risk| risk.0.is_finite());
         let c_index = if finite { harrell_c(&part.outcomes, &risks).ok() } else { None };
-        Ok((loss.map(|loss| loss.value), c_index))
+        Ok((loss.map(|loss| loss.value), c_index, log_risks))
     }
 
     /// Writes the checkpoint when it is due.
@@ -472,7 +488,12 @@ impl<'a> Run<'a> {
             #[expect(clippy::cast_possible_truncation, reason = "see above")]
             let risks: Vec<f32> = bank.log_risks().into_iter().map(|risk| risk as f32).collect();
             let risks = ndarray::Array1::from_vec(risks).into_dyn();
-            self.checkpoint.bank = Weights::from([(BANK.to_owned(), risks)]);
+            self.checkpoint.bank.insert(BANK.to_owned(), risks);
+        }
+        if let Some(first) = self.watched.first() {
+            let shape = (self.watched.len(), first.len());
+            let risks = Array2::from_shape_fn(shape, |(epoch, row)| self.watched[epoch][row]);
+            self.checkpoint.bank.insert(WATCHED.to_owned(), risks.into_dyn());
         }
         self.checkpoint.write(path)?;
         self.saved = Instant::now();
@@ -491,6 +512,9 @@ fn backward(network: &Network, loss: &Tensor, flat: &Tensor) {
 
 /// The name of the bank's log-risks in a checkpoint.
 const BANK: &str = "log_risk";
+
+/// The name of the watched patients' log-risks, (epochs, patients).
+const WATCHED: &str = "watched";
 
 /// Whether an epoch is better than the best before.
 fn is_better(stop_on: StopOn, now: &EpochRecord, best: &EpochRecord) -> bool {

@@ -10,8 +10,8 @@ use oncoweave_core::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Architecture, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor, Predictor,
-    Reference, Share, Stack, TrainConfig, Without,
+    Architecture, Competing, DeviceChoice, Error, Linear, Member, Model, NetworkPredictor,
+    Predictor, Reference, Share, Stack, TrainConfig, Without,
     checkpoint::{from_bytes, to_bytes},
 };
 
@@ -32,6 +32,8 @@ const EXTRACTION: &str = "extraction";
 /// In [`EXTRACTION`], beside the files that it names.
 const MANIFEST: &str = "cohort.toml";
 const ABSENT: &str = "absent.json";
+const COMPETING: &str = "competing";
+const COMPETING_EVENTS: &str = "competing.json";
 
 /// The content of `model.toml`.
 #[derive(Serialize, Deserialize)]
@@ -162,6 +164,12 @@ impl Model {
         for (index, baseline) in self.baselines.iter().enumerate() {
             baseline.write_files(&numbered(folder, BASELINES, index))?;
         }
+        for (index, competing) in self.competing.iter().enumerate() {
+            competing.model.write_files(&numbered(folder, COMPETING, index))?;
+        }
+        if !self.competing.is_empty() {
+            write_json(&folder.join(COMPETING_EVENTS), &self.competing_events())?;
+        }
         Ok(())
     }
 
@@ -174,7 +182,7 @@ impl Model {
         Self::load_to_depth(folder, 1)
     }
 
-    /// Models below a model have no models below them.
+    /// Models below a model have no models below them, but for those of competing events.
     fn load_to_depth(folder: &Path, depth: usize) -> Result<Self, Error> {
         let path = folder.join(MODEL);
         let file = read_model_file(&path)?;
@@ -207,6 +215,7 @@ impl Model {
         for baseline in folders.take_while(|folder| depth > 0 && folder.exists()) {
             baselines.push(Self::load_to_depth(&baseline, 0)?);
         }
+        let competing = if depth > 0 { read_competing(folder)? } else { vec![] };
         Ok(Self {
             name: file.name,
             config: file.config,
@@ -217,8 +226,27 @@ impl Model {
             reference,
             extraction: read_extraction(&folder.join(EXTRACTION))?,
             baselines,
+            competing,
         })
     }
+}
+
+/// The models of competing events, where there are any.
+fn read_competing(folder: &Path) -> Result<Vec<Competing>, Error> {
+    let path = folder.join(COMPETING_EVENTS);
+    if !path.exists() {
+        return Ok(vec![]);
+    }
+    let read = |(index, event): (usize, String)| {
+        let own = numbered(folder, COMPETING, index);
+        let model = Model::load_to_depth(&own, 1)?;
+        if model.competing.is_empty() {
+            return Ok(Competing { event, model });
+        }
+        let reason = format!("the model in {} has competing events of its own", own.display());
+        Err(Error::BadFile { path: path.clone(), reason })
+    };
+    read_json::<Vec<String>>(&path)?.into_iter().enumerate().map(read).collect()
 }
 
 /// The models within a model have no reference of their own.

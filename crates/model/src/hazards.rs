@@ -1,7 +1,7 @@
 //! Discrete-time hazards: follow-up cut into intervals, a conditional probability of the event in
 //! each. Gensheimer and Narasimhan, `PeerJ` 2019;7:e6257 (Nnet-survival).
 
-use oncoweave_core::{Survival, SurvivalProbability};
+use oncoweave_core::{CumulativeHazard, Survival, SurvivalProbability};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::network::to_i64;
@@ -35,8 +35,14 @@ pub(crate) fn log_risk(logits: &Tensor) -> Tensor {
 
 impl Intervals<'_> {
     /// The probability to survive past a time, from the logits of one patient's hazards,
-    /// (intervals,). Within an interval the hazard is constant; after the last it is 0.
+    /// (intervals,).
     pub(crate) fn survival(self, logits: &[f32], time_days: f64) -> SurvivalProbability {
+        self.hazard(logits, time_days).survival()
+    }
+
+    /// The cumulative hazard up to a time. Within an interval the hazard is constant; after the last
+    /// it is 0.
+    pub(crate) fn hazard(self, logits: &[f32], time_days: f64) -> CumulativeHazard {
         let (mut start, mut hazard) = (0.0, 0.0);
         for (&end, &logit) in self.0.iter().zip(logits) {
             if time_days <= start {
@@ -46,7 +52,7 @@ impl Intervals<'_> {
             hazard += share * softplus(f64::from(logit));
             start = end;
         }
-        SurvivalProbability((-hazard).exp())
+        CumulativeHazard(hazard)
     }
 }
 

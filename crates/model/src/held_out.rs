@@ -2,12 +2,14 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
-    AucAt, Comparison, Estimate, FoldResult, ModelResult, Prediction, Risk, SubtypeResult,
-    Survival, SurvivalProbability, Undefined,
+    AucAt, Comparison, CompetingEvent, Estimate, FoldResult, Incidence, ModelResult, Prediction,
+    Risk, SubtypeResult, Survival, SurvivalProbability, Undefined,
+    antolini::antolini_c,
     bootstrap::{Resampling, interval, interval_within_folds, mean_over_folds, paired_difference},
-    brier::integrated_brier,
+    competing_risks::{CompetingOutcome, EVENT, at_risk_for_ever, cause_specific},
     concordance::{harrell_c, uno_c},
-    roc::{accuracy, auc_at, macro_auc},
+    incidence::{auc_of_incidence, integrated_brier_of_incidence},
+    roc::{accuracy, macro_auc},
 };
 
 /// Times that the integrated Brier score is summed over, up to the last horizon.
@@ -21,22 +23,40 @@ pub(crate) struct Scores {
     pub(crate) survival: Array2<SurvivalProbability>,
     /// The classes in the order of the predictions' probabilities.
     pub(crate) classes: Vec<String>,
+    /// The competing events in the order of the predictions' incidences, after the event.
+    pub(crate) competing: Vec<String>,
     /// What the training said.
     pub(crate) notes: Vec<String>,
 }
 
 impl Scores {
     /// The predictions with one probability for each of the given classes, which hold all of the
-    /// model's own. A class that the model never saw has probability 0.
-    pub(crate) fn predictions_over(self, classes: &[String]) -> Vec<Prediction> {
+    /// model's own, and an incidence for each of the competing events likewise. A class or an event
+    /// that the model never saw has probability 0.
+    pub(crate) fn predictions_over(
+        self,
+        classes: &[String],
+        competing: &[CompetingEvent],
+    ) -> Vec<Prediction> {
         let place = |class| self.classes.iter().position(|own| own == class);
         let places: Vec<Option<usize>> = classes.iter().map(place).collect();
+        let event =
+            |event: &CompetingEvent| self.competing.iter().position(|own| *own == event.name);
+        let events: Vec<Option<usize>> = competing.iter().map(event).collect();
         let mut predictions = self.predictions;
         for prediction in &mut predictions {
             let own = std::mem::take(&mut prediction.class_probabilities);
             if !own.is_empty() {
                 let probability = |place: &Option<usize>| place.map_or(0.0, |place| own[place]);
                 prediction.class_probabilities = places.iter().map(probability).collect();
+            }
+            let mut incidence = std::mem::take(&mut prediction.incidence);
+            if !incidence.is_empty() {
+                let others = incidence.split_off(1);
+                let none = vec![0.0; prediction.survival.len()];
+                let of = |event: &Option<usize>| event.map_or(&none, |event| &others[event]);
+                incidence.extend(events.iter().map(of).cloned());
+                prediction.incidence = incidence;
             }
         }
         predictions
@@ -52,13 +72,31 @@ pub(crate) fn all_classes(models: &[Candidate]) -> Vec<String> {
     classes
 }
 
+/// The competing events that were observed or that any model knows, sorted, each with how often it
+/// was observed.
+pub(crate) fn all_competing(
+    observed: Vec<CompetingEvent>,
+    models: &[Candidate],
+) -> Vec<CompetingEvent> {
+    let mut events = observed;
+    for name in
+        models.iter().flat_map(|model| model.scores.iter().flatten()).flat_map(|one| &one.competing)
+    {
+        if !events.iter().any(|event| event.name == *name) {
+            events.push(CompetingEvent { name: name.clone(), events: 0 });
+        }
+    }
+    events.sort_by(|a, b| a.name.cmp(&b.name));
+    events
+}
+
 /// One held-out part.
 pub(crate) struct HeldOut {
     pub(crate) fold: u32,
     /// Follow-up that the censoring distribution is learned from.
-    pub(crate) reference: Vec<Survival>,
+    pub(crate) reference: Vec<CompetingOutcome>,
     /// Each held-out patient's own follow-up.
-    pub(crate) observed: Vec<Option<Survival>>,
+    pub(crate) observed: Vec<Option<CompetingOutcome>>,
 }
 
 /// One model over all held-out parts, or in words why a part has no scores.
@@ -72,6 +110,8 @@ pub(crate) struct Candidate {
 /// What the figures are computed with.
 pub(crate) struct Setting<'a> {
     pub(crate) parts: &'a [HeldOut],
+    /// Whether other events compete.
+    pub(crate) competing: bool,
     pub(crate) horizons_days: &'a [f64],
     pub(crate) resampling: Resampling,
 }
@@ -93,9 +133,11 @@ struct Table<'a> {
     setting: &'a Setting<'a>,
     /// The index of each patient's part, (patients,).
     parts: Vec<u32>,
-    outcomes: Vec<Survival>,
+    outcomes: Vec<CompetingOutcome>,
     risks: Vec<Risk>,
-    /// (patients, times).
+    /// The cumulative incidence at the last horizon beside competing events, else empty.
+    incidence: Vec<Risk>,
+    /// The probability of no event of this kind yet, (patients, times).
     survival: Array2<SurvivalProbability>,
 }
 
@@ -104,6 +146,7 @@ impl<'a> Table<'a> {
     fn new(setting: &'a Setting, model: &Candidate, beside: &Candidate) -> Self {
         let times = brier_times(setting.horizons_days).len();
         let (mut parts, mut outcomes, mut risks, mut survival) = (vec![], vec![], vec![], vec![]);
+        let mut incidence = vec![];
         for (index, (part, number)) in setting.parts.iter().zip(0..).enumerate() {
             let (Ok(scores), Ok(_)) = (&model.scores[index], &beside.scores[index]) else {
                 continue;
@@ -114,44 +157,69 @@ impl<'a> Table<'a> {
                 parts.push(number);
                 outcomes.push(*observed);
                 risks.push(prediction.risk);
+                incidence.extend(last_incidence(prediction));
                 survival.extend(curve);
             }
         }
         let survival = Array2::from_shape_vec((risks.len(), times), survival)
             .expect("one probability for each time");
-        Self { setting, parts, outcomes, risks, survival }
+        Self { setting, parts, outcomes, risks, incidence, survival }
     }
 
-    fn pick(&self, rows: &[usize]) -> (Vec<Survival>, Vec<Risk>) {
+    fn pick(&self, rows: &[usize]) -> (Vec<CompetingOutcome>, Vec<Risk>) {
         rows.iter().map(|&row| (self.outcomes[row], self.risks[row])).unzip()
     }
 
+    /// Follow-up in which all but the event censor.
+    fn own(&self, rows: &[usize]) -> (Vec<Survival>, Vec<Risk>) {
+        let (outcomes, risks) = self.pick(rows);
+        (cause_specific(&outcomes, EVENT), risks)
+    }
+
     /// The follow-up that the part of some rows learns censoring from; they are of one part.
-    fn reference(&self, rows: &[usize]) -> &[Survival] {
+    fn reference(&self, rows: &[usize]) -> &[CompetingOutcome] {
         &self.setting.parts[self.parts[rows[0]] as usize].reference
     }
 
     fn c_index(&self, rows: &[usize]) -> Result<f64, Undefined> {
-        let (outcomes, risks) = self.pick(rows);
+        let (outcomes, risks) = self.own(rows);
         harrell_c(&outcomes, &risks)
     }
 
     fn c_index_uno(&self, rows: &[usize]) -> Result<f64, Undefined> {
-        let (outcomes, risks) = self.pick(rows);
+        let (outcomes, risks) = self.own(rows);
         let last = self.setting.horizons_days.last().copied();
-        uno_c(self.reference(rows), &outcomes, &risks, last)
+        uno_c(&cause_specific(self.reference(rows), EVENT), &outcomes, &risks, last)
+    }
+
+    /// Wolbers' C of the cumulative incidence at the last horizon.
+    fn c_index_competing(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, _) = self.pick(rows);
+        let incidence: Vec<Risk> = rows.iter().map(|&row| self.incidence[row]).collect();
+        harrell_c(&at_risk_for_ever(&outcomes, EVENT), &incidence)
+    }
+
+    fn c_index_antolini(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, _) = self.own(rows);
+        let times = brier_times(self.setting.horizons_days);
+        let last = times.last().copied().unwrap_or_default();
+        let until_last = |one: Survival| {
+            if one.time_days > last { Survival { time_days: last, event: false } } else { one }
+        };
+        let outcomes: Vec<Survival> = outcomes.into_iter().map(until_last).collect();
+        antolini_c(&outcomes, &self.survival.select(Axis(0), rows), &times)
     }
 
     fn auc(&self, rows: &[usize], time_days: f64) -> Result<f64, Undefined> {
         let (outcomes, risks) = self.pick(rows);
-        auc_at(self.reference(rows), &outcomes, &risks, time_days)
+        auc_of_incidence(self.reference(rows), &outcomes, &risks, time_days)
     }
 
     fn ibs(&self, rows: &[usize]) -> Result<f64, Undefined> {
         let (outcomes, _) = self.pick(rows);
-        let survival = self.survival.select(Axis(0), rows);
+        let incidence = self.survival.select(Axis(0), rows).mapv(|own| Incidence(1.0 - own.0));
         let times = brier_times(self.setting.horizons_days);
-        integrated_brier(self.reference(rows), &outcomes, &survival, &times)
+        integrated_brier_of_incidence(self.reference(rows), &outcomes, &incidence, &times)
     }
 
     /// A statistic's mean over folds with its interval, and a sentence where some folds or
@@ -188,6 +256,11 @@ impl<'a> Table<'a> {
     }
 }
 
+/// The cumulative incidence of the event at the last horizon, as a risk to rank by.
+fn last_incidence(prediction: &Prediction) -> Option<Risk> {
+    prediction.incidence.first()?.last().copied().map(Risk)
+}
+
 /// All figures of one model. What is undefined is left out and said in `notes`.
 pub(crate) fn figures(
     setting: &Setting,
@@ -206,7 +279,13 @@ pub(crate) fn figures(
         estimate.ok().map(|(estimate, _)| estimate)
     };
     let harrell = estimate("C-index", table.estimate(|rows| table.c_index(rows)));
-    let uno = estimate("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
+    let (mut uno, mut wolbers) = (None, None);
+    if !setting.competing {
+        uno = estimate("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
+    } else if table.incidence.len() == table.risks.len() {
+        let c_index = table.estimate(|rows| table.c_index_competing(rows));
+        wolbers = estimate("C-index for competing risks", c_index);
+    }
     let mut auc = vec![];
     for &time_days in setting.horizons_days {
         let at = table.estimate(|rows| table.auc(rows, time_days));
@@ -222,6 +301,8 @@ pub(crate) fn figures(
         modalities: model.modalities.clone(),
         c_index: harrell,
         c_index_uno: uno,
+        c_index_competing: wolbers,
+        c_index_antolini: mean_over_folds(&table.parts, |rows| table.c_index_antolini(rows)).ok(),
         auc,
         ibs: ibs.ok(),
         subtype: subtype(setting, model, notes),
@@ -230,7 +311,8 @@ pub(crate) fn figures(
 }
 
 fn fold_result((part, scores): (&HeldOut, &Result<Scores, String>)) -> FoldResult {
-    let outcomes: Vec<Survival> = part.observed.iter().flatten().copied().collect();
+    let own = |outcome: &CompetingOutcome| outcome.of_cause(EVENT);
+    let outcomes: Vec<Survival> = part.observed.iter().flatten().map(own).collect();
     let c_index = scores.as_ref().map_err(Clone::clone).and_then(|scores| {
         let known = scores.predictions.iter().zip(&part.observed);
         let known = known.filter(|(_, observed)| observed.is_some());

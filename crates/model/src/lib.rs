@@ -11,6 +11,7 @@
 mod absolute;
 mod card;
 mod checkpoint;
+mod competing;
 mod config;
 mod device;
 mod embedding;
@@ -54,6 +55,7 @@ mod training_part;
 mod worth;
 
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
+pub use competing::Competing;
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,

@@ -62,6 +62,12 @@ impl Linear {
         Self::of(&fitted.coefficients, &fitted.penalties, fitted.log_likelihood, design)
     }
 
+    /// Reads nothing.
+    pub(crate) fn constant(design: &Design) -> Self {
+        let zeros = vec![0.0; design.names().len()];
+        Self::of(&zeros, &vec![0.0; design.blocks.len()], 0.0, design)
+    }
+
     fn of(coefficients: &[f64], penalties: &[f64], log_likelihood: f64, design: &Design) -> Self {
         let column = |(name, &log_hazard_ratio): (&str, &f64)| Coefficient {
             column: name.to_owned(),

@@ -5,8 +5,8 @@ use oncoweave_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Architecture, CohortDescription, DeviceChoice, EpochRecord, Linear, Reference, RiskScale,
-    Stack, TrainConfig, network::Weights,
+    Architecture, CohortDescription, Competing, DeviceChoice, EpochRecord, Linear, Reference,
+    RiskScale, Stack, TrainConfig, network::Weights,
 };
 
 /// The name of the model that is trained; the others are its parts and what it is compared with.
@@ -34,6 +34,9 @@ pub struct Model {
     /// Models fitted on the same patients that this one is compared with. A stack has none: it is
     /// compared with its members.
     pub(crate) baselines: Vec<Model>,
+    /// The events that compete with this model's, each with the model of its own hazard, fitted in
+    /// the same way; empty in a model that is part of another.
+    pub(crate) competing: Vec<Competing>,
 }
 
 /// What turns prepared columns into a log-risk.

@@ -35,7 +35,7 @@ use crate::{
 /// Everything that the models of one training part share.
 pub(crate) struct Plan<'a> {
     data: &'a Dataset<'a>,
-    config: &'a TrainConfig,
+    config: TrainConfig,
     /// The rows with follow-up, in the order given.
     rows: Vec<usize>,
     outcomes: Vec<Survival>,
@@ -64,13 +64,29 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(
         data: &'a Dataset<'a>,
         rows: &[usize],
-        config: &'a TrainConfig,
+        config: &TrainConfig,
+    ) -> Result<Self, Error> {
+        Self::of_event(data, rows, config, None)
+    }
+
+    /// The models of a competing event's hazard, or of the event's.
+    pub(crate) fn of_event(
+        data: &'a Dataset<'a>,
+        rows: &[usize],
+        config: &TrainConfig,
+        competing: Option<&str>,
     ) -> Result<Self, Error> {
         config.validate()?;
         let cohort = data.cohort;
         let modalities = choose_modalities(cohort, config)?;
+        let follow_up = |row: usize| {
+            let Survival { time_days, event } = cohort.survival[row]?;
+            let is_this =
+                |name| cohort.competing.get(row).is_some_and(|own| own.as_deref() == Some(name));
+            Some(Survival { time_days, event: competing.map_or(event, is_this) })
+        };
         let with_outcome: Vec<(usize, Survival)> =
-            rows.iter().filter_map(|&row| Some((row, cohort.survival[row]?))).collect();
+            rows.iter().filter_map(|&row| Some((row, follow_up(row)?))).collect();
         let (rows_used, outcomes): (Vec<usize>, Vec<Survival>) = with_outcome.into_iter().unzip();
         check_outcomes(&outcomes, rows.len())?;
         let mut notes = vec![];
@@ -87,7 +103,7 @@ impl<'a> Plan<'a> {
         };
         Ok(Self {
             data,
-            config,
+            config: config.clone(),
             inner,
             rows: rows_used,
             outcomes,
@@ -230,6 +246,14 @@ impl<'a> Plan<'a> {
         Ok(Fitted { model, out_of_fold: vec![] })
     }
 
+    /// A model that gives everybody the same hazard: Nelson and Aalen's.
+    pub(crate) fn constant(&self) -> Result<Model, Error> {
+        let recipe = Recipe::new(Method::Ridge, Reads::All);
+        let (preprocessing, design) = self.all_columns()?;
+        let predictor = Predictor::Linear(Linear::constant(&design));
+        self.model(&recipe, (preprocessing, predictor), &design, vec![])
+    }
+
     /// Fits the networks of an ensemble and merges them. A stack's ensembles have one network for
     /// each inner fold, which early stopping watches.
     fn network(
@@ -278,10 +302,9 @@ impl<'a> Plan<'a> {
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
-        let (name, device) = (self.name(recipe), self.config.training.device);
+        let name = self.name(recipe);
         let (mut weights, mut members) = (vec![], vec![]);
-        let mut out_of_fold = vec![0.0; self.inner.len()];
-        let own_blocks: Vec<&Block> = design.blocks.iter().collect();
+        let mut held_out = vec![];
         for member in 1..=self.networks() {
             let path = checkpoints.map(|prefix| member_checkpoint(prefix, member));
             let watched: Vec<usize> = (0..self.inner.len())
@@ -290,7 +313,7 @@ impl<'a> Plan<'a> {
             let job = Job {
                 name: &name,
                 architecture: &architecture,
-                config: self.config,
+                config: &self.config,
                 member,
                 members: self.networks(),
                 validation: (!self.inner.is_empty()).then_some(&watched),
@@ -303,21 +326,37 @@ impl<'a> Plan<'a> {
                 let weight = fitted.weights.get_mut(&format!("{}.weight", input.layer));
                 *weight.expect("every input has a layer") *= factor;
             }
-            if !watched.is_empty() && self.team.leads() {
-                let own = NetworkPredictor {
-                    architecture: architecture.clone(),
-                    weights: fitted.weights.clone(),
-                    device,
-                };
-                let log_risks = Predictor::Network(own).log_risks(&own_blocks);
-                for &row in &watched {
-                    out_of_fold[row] = log_risks[row];
-                }
-            }
+            held_out.push((watched, fitted.watched));
             members.push(fitted.record);
             weights.push(fitted.weights);
         }
+        let out_of_fold = self.out_of_fold(&held_out, &members);
         Ok(Ensemble { architecture, weights, members, out_of_fold })
+    }
+
+    /// What the networks of a stack say of the patients of their fold, (patients,). Each network
+    /// kept the epoch that was best for its own fold; that choice would flatter it here, so that the
+    /// risks are those after the median of the epochs that were best for the other folds.
+    fn out_of_fold(
+        &self,
+        held_out: &[(Vec<usize>, Vec<Vec<f32>>)],
+        members: &[MemberRecord],
+    ) -> Vec<f64> {
+        let mut out_of_fold = vec![0.0; self.inner.len()];
+        for (member, (rows, epochs)) in held_out.iter().enumerate() {
+            let others = members.iter().enumerate().filter(|(other, _)| *other != member);
+            let mut best: Vec<usize> = others.map(|(_, record)| record.best_epoch).collect();
+            best.sort_unstable();
+            let median = best.get(best.len() / 2).copied().unwrap_or(1);
+            // A network that was stopped before is taken as it stopped.
+            let Some(log_risks) = epochs.get(median.min(epochs.len()).saturating_sub(1)) else {
+                continue;
+            };
+            for (&row, &log_risk) in rows.iter().zip(log_risks) {
+                out_of_fold[row] = f64::from(log_risk);
+            }
+        }
+        out_of_fold
     }
 
     /// The networks of an ensemble.
@@ -346,6 +385,7 @@ impl<'a> Plan<'a> {
             reference: Reference::default(),
             extraction: None,
             baselines: vec![],
+            competing: vec![],
         })
     }
 
@@ -373,6 +413,10 @@ impl<'a> Plan<'a> {
         RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)
     }
 
+    pub(crate) fn horizons_days(&self) -> &[f64] {
+        &self.horizons_days
+    }
+
     pub(crate) fn stack_config(&self) -> &StackConfig {
         &self.config.stack
     }
@@ -398,6 +442,7 @@ impl<'a> Plan<'a> {
             reference: Reference::default(),
             extraction: None,
             baselines: vec![],
+            competing: vec![],
         }
     }
 

@@ -70,9 +70,11 @@ impl RiskScale {
             risk,
             high_risk: risk > self.median_risk,
             survival: times_days.iter().map(survival).collect(),
+            incidence: vec![],
             class_probabilities: vec![],
             missing_modalities: vec![],
             observed: None,
+            competing: None,
             label: None,
         }
     }

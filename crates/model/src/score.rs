@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, s};
 use oncoweave_core::{
-    Cohort, PatientId, Prediction, Risk, SurvivalProbability,
+    Cohort, CumulativeHazard, PatientId, Prediction, Risk, SurvivalProbability,
     preprocess::{Block, Design, RowPreprocessing},
 };
 use tch::Kind;
 
 use crate::{
     Error, Member, Model, NetworkPredictor, Predictor, Stack,
+    competing::{Rivalry, compete},
     device::scoring_device,
     fit::use_one_thread,
     hazards::Intervals,
@@ -34,13 +35,35 @@ impl Model {
     /// # Panics
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
+        self.score_beside(&self.rivals(self), cohort, rows)
+    }
+
+    /// The same with given models of the competing events' hazards.
+    pub(crate) fn score_beside(
+        &self,
+        rivals: &[Rivalry],
+        cohort: &Cohort,
+        rows: &[usize],
+    ) -> Result<Vec<Prediction>, Error> {
+        let mut predictions = self.score_alone(cohort, rows)?;
+        if !rivals.is_empty() {
+            let incidence = self.incidence_beside(rivals, (cohort, rows), self.horizons_days())?;
+            for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
+                compete(prediction, &own);
+            }
+        }
+        Ok(predictions)
+    }
+
+    fn score_alone(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
         let design = self.design(cohort, rows)?;
         let ready = Ready::new(&self.predictor);
         let patients: Vec<&PatientId> = rows.iter().map(|&row| &cohort.patients[row]).collect();
         let predictions = self.predictions(&ready, &design.blocks, &patients, self.horizons_days());
         let observed = |(prediction, &row): (Result<Prediction, Error>, &usize)| {
             let (observed, label) = (cohort.survival[row], cohort.labels[row].clone());
-            Ok(Prediction { observed, label, ..prediction? })
+            let competing = cohort.competing.get(row).cloned().flatten();
+            Ok(Prediction { observed, competing, label, ..prediction? })
         };
         predictions.into_iter().zip(rows).map(observed).collect()
     }
@@ -85,6 +108,7 @@ impl Model {
 
     /// The probability of each row's patient to survive past each time, (patients, times): from
     /// the network's own hazards where it has a discrete-time head, else from the baseline hazard.
+    /// As if nothing competed with the event; see [`Model::incidence_at`].
     ///
     /// # Errors
     /// As for [`Model::score`].
@@ -97,14 +121,25 @@ impl Model {
         rows: &[usize],
         times_days: &[f64],
     ) -> Result<Array2<SurvivalProbability>, Error> {
+        Ok(self.hazards_at(cohort, rows, times_days)?.mapv(CumulativeHazard::survival))
+    }
+
+    /// The cumulative hazard of each row's patient at each time, (patients, times): of the event
+    /// that the model is of, whatever others compete with it.
+    pub(crate) fn hazards_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Array2<CumulativeHazard>, Error> {
         let design = self.design(cohort, rows)?;
         let blocks: Vec<&Block> = design.blocks.iter().collect();
         let outputs = Ready::new(&self.predictor).outputs(&self.predictor, &blocks);
         Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
             let time = times_days[time];
             match self.own_hazards(&outputs, place) {
-                Some((hazards, intervals)) => intervals.survival(hazards, time),
-                None => self.scale.baseline.survival(Risk(outputs.log_risks[place]), time),
+                Some((hazards, intervals)) => intervals.hazard(hazards, time),
+                None => self.scale.baseline.hazard_of(Risk(outputs.log_risks[place]), time),
             }
         }))
     }

@@ -44,8 +44,8 @@ pub struct Share {
     /// The modality.
     pub modality: String,
     /// The standard deviation, over the training patients, of what the log-risk changes by when the
-    /// modality is taken as its mean; as a share of the sum over modalities. 0 where no member with
-    /// a weight reads it.
+    /// modality is taken as never measured; as a share of the sum over modalities. 0 where no member
+    /// with a weight reads it.
     pub share: f64,
 }
 
@@ -155,6 +155,7 @@ impl Model {
             reference: self.reference.clone(),
             extraction: None,
             baselines: vec![],
+            competing: vec![],
         })
     }
 }

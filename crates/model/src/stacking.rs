@@ -7,7 +7,7 @@ use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
     concordance_interval::harrell_c_difference,
-    preprocess::Block,
+    preprocess::{Block, Preprocessing},
     stack::{StackPenalty, fit_stack},
 };
 
@@ -23,6 +23,10 @@ const NOISE: f64 = 1.0;
 /// A modality stays in the stack when the C with it is higher than without it by so many standard
 /// errors of the difference.
 const GAIN: f64 = 0.25;
+
+/// With fewer events weights are not chosen: ten in each of five inner folds. On simulated cohorts of
+/// 60 patients every way of choosing lost to the plain models of all modalities.
+const FEWEST_EVENTS: usize = 50;
 
 /// Patients with the columns that weights are chosen by.
 struct Problem<'a> {
@@ -48,6 +52,8 @@ struct Chosen {
     c_index: Option<f64>,
     /// The best member, where it is taken alone.
     alone: Option<usize>,
+    /// The number of events, where it is too small for a choice.
+    few_events: Option<usize>,
 }
 
 /// Stacks fitted models.
@@ -95,7 +101,7 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
     }
     let choice = sentence(&chosen, &members);
     let mut stack = Stack { members, shares: vec![], choice, c_index: chosen.c_index, without };
-    stack.shares = shares(&stack, &design.blocks);
+    stack.shares = shares(&stack, (&preprocessing, &design.blocks));
     let scale = plan.scale(&chosen.log_risks)?;
     Ok(plan.combined(preprocessing, (Predictor::Stack(stack), scale)))
 }
@@ -129,6 +135,9 @@ impl Problem<'_> {
     fn worthy(&self) -> Result<(Chosen, Vec<usize>), Error> {
         let mut kept: Vec<usize> = (0..self.reads.len()).collect();
         let mut chosen = self.choose(&kept)?;
+        if self.has_few_events() {
+            return Ok((chosen, kept));
+        }
         loop {
             let mut best: Option<(f64, Chosen, Vec<usize>)> = None;
             for modality in self.modalities {
@@ -175,6 +184,9 @@ impl Problem<'_> {
 
     /// Chooses weights among some of the members: 0 for all others.
     fn choose(&self, members: &[usize]) -> Result<Chosen, Error> {
+        if self.has_few_events() {
+            return Ok(self.widest(members));
+        }
         let own = self.x.select(Axis(1), members);
         let mut log_risks = vec![0.0; self.outcomes.len()];
         for rows in self.by_fold() {
@@ -204,7 +216,38 @@ impl Problem<'_> {
             all[member] = weight * slope;
         }
         let c_index = self.c_of(&log_risks);
-        Ok(Chosen { weights: all, log_risks, c_index, alone: alone.map(|best| members[best]) })
+        let alone = alone.map(|best| members[best]);
+        Ok(Chosen { weights: all, log_risks, c_index, alone, few_events: None })
+    }
+
+    fn events(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.event).count()
+    }
+
+    fn has_few_events(&self) -> bool {
+        self.events() < FEWEST_EVENTS
+    }
+
+    /// The same weight for each of those members that read the most modalities; nothing is chosen.
+    fn widest(&self, members: &[usize]) -> Chosen {
+        let width = |member: usize| self.reads[member].len();
+        let most = members.iter().map(|&member| width(member)).max().unwrap_or(0);
+        // A member that tells nobody apart is 0 throughout.
+        let tells = |member: usize| self.x.column(member).iter().any(|risk| *risk != 0.0);
+        let widest = members.iter().copied().filter(|&member| width(member) == most);
+        let (mut own, rest): (Vec<usize>, Vec<usize>) = widest.partition(|&member| tells(member));
+        if own.is_empty() {
+            own = rest;
+        }
+        let mean = self.x.select(Axis(1), &own).mean_axis(Axis(1)).expect("there is a member");
+        let slope = self.slope(&mean.to_vec());
+        let log_risks: Vec<f64> = mean.iter().map(|risk| risk * slope).collect();
+        let mut weights = vec![0.0; self.x.ncols()];
+        for &member in &own {
+            weights[member] = slope / own.len() as f64;
+        }
+        let c_index = self.c_of(&log_risks);
+        Chosen { weights, log_risks, c_index, alone: None, few_events: Some(self.events()) }
     }
 
     fn fit(&self, x: &ArrayRef2<f64>, rows: &[usize]) -> Result<Vec<f64>, Error> {
@@ -276,12 +319,13 @@ fn without(plan: &Plan, problem: &Problem, kept: &[usize]) -> Result<Vec<Without
     Ok(found)
 }
 
-/// How far the training patients' risk moves when each modality is taken as its mean.
-fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
+/// How far the training patients' risk moves when each modality is taken as never measured, the way
+/// explanations hide it.
+fn shares(stack: &Stack, (columns, blocks): (&Preprocessing, &[Block])) -> Vec<Share> {
     let as_they_are = stack.log_risks(&blocks.iter().collect::<Vec<_>>());
     let moved = |hidden: &Block| {
         let absent = Block {
-            x: Array2::zeros(hidden.x.raw_dim()),
+            x: hidden_rows(columns, hidden),
             present: vec![false; hidden.present.len()],
             ..hidden.clone()
         };
@@ -298,6 +342,13 @@ fn shares(stack: &Stack, blocks: &[Block]) -> Vec<Share> {
     blocks.iter().zip(each).map(share).collect()
 }
 
+/// A block's rows as those of patients without the modality, (patients, columns).
+fn hidden_rows(columns: &Preprocessing, block: &Block) -> Array2<f32> {
+    let own = columns.modalities.iter().find(|own| own.name == block.modality);
+    let row = own.expect("a block of these columns").absent_row();
+    row.broadcast(block.x.raw_dim()).expect("one value a column").to_owned()
+}
+
 fn deviation(values: &[f64]) -> f64 {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
@@ -307,6 +358,17 @@ fn deviation(values: &[f64]) -> f64 {
 fn sentence(chosen: &Chosen, members: &[Member]) -> String {
     let c_index = |value: Option<f64>| value.map_or("undefined".to_owned(), |c| format!("{c:.3}"));
     let weighted = members.iter().filter(|member| member.weight > 0.0);
+    if let Some(events) = chosen.few_events {
+        return format!(
+            "{events} events are too few to choose weights by (it takes {FEWEST_EVENTS}): {} share the \
+             weight, with a C of {} out of fold",
+            weighted
+                .map(|member| format!("`{}`", member.model.name))
+                .collect::<Vec<_>>()
+                .join(", "),
+            c_index(chosen.c_index)
+        );
+    }
     match chosen.alone {
         Some(best) => format!(
             "`{}` is taken alone: out of fold it has a C of {}, and no weights over {} models did \
@@ -333,6 +395,42 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     use super::*;
+
+    #[test]
+    fn with_few_events_the_members_on_all_modalities_share_the_weight() {
+        let config = StackConfig::default();
+        let modalities = ["first", "second"].map(str::to_owned);
+        let patients = 60;
+        // The first member alone would win any choice: it orders all events.
+        let x = Array2::from_shape_fn((patients, 4), |(row, member)| match member {
+            0 => -(row as f64) / 20.0,
+            3 => 0.0,
+            member => ((row * 7 + member) % 11) as f64 / 5.0 - 1.0,
+        });
+        let outcomes: Vec<Survival> = (0..patients)
+            .map(|row| Survival { time_days: row as f64 + 1.0, event: row < FEWEST_EVENTS - 1 })
+            .collect();
+        let folds: Vec<u32> = (0..5).cycle().take(patients).collect();
+        let problem = Problem {
+            config: &config,
+            x,
+            outcomes: &outcomes,
+            folds: &folds,
+            modalities: &modalities,
+            reads: [&modalities[..1], &modalities, &modalities, &modalities]
+                .map(<[String]>::to_vec)
+                .into(),
+            c_index: vec![None; 4],
+        };
+        let (chosen, kept) = problem.worthy().unwrap();
+        assert_eq!((chosen.few_events, kept.len()), (Some(FEWEST_EVENTS - 1), 4));
+        let weights = &chosen.weights;
+        assert!(weights[1] > 0.0 && (weights[1] - weights[2]).abs() < 1e-12, "{weights:?}");
+        assert!(weights[0] <= 0.0 && weights[3] <= 0.0, "{weights:?}");
+        // Without the second modality the first member is all there is.
+        let without = problem.choose(&problem.not_reading(&modalities[1], &kept)).unwrap();
+        assert!(without.weights[0] > 0.0);
+    }
 
     /// How often, over many draws, a modality that says something and one of noise have a weight.
     #[test]

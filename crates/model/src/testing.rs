@@ -40,9 +40,6 @@ impl Simulated {
 pub(crate) fn simulate(shape: Shape) -> Simulated {
     let mut random = ChaCha12Rng::seed_from_u64(shape.seed);
     let n = shape.patients;
-    let normals = |random: &mut ChaCha12Rng, count: usize| -> Vec<f64> {
-        (0..count).map(|_| normal(random)).collect()
-    };
     let mut columns: Vec<CohortColumn> = vec![];
     let genes: Vec<Vec<f64>> = (0..shape.genes)
         .map(|gene| {
@@ -94,10 +91,15 @@ pub(crate) fn simulate(shape: Shape) -> Simulated {
         sites: vec![None; n],
         index_dates: vec![None; n],
         survival,
+        competing: vec![],
         folds: (0..n).map(|row| Some(u32::try_from(row % 5).unwrap())).collect(),
         columns,
     };
     Simulated { cohort, oracle }
+}
+
+fn normals(random: &mut ChaCha12Rng, count: usize) -> Vec<f64> {
+    (0..count).map(|_| normal(random)).collect()
 }
 
 fn normal(random: &mut ChaCha12Rng) -> f64 {

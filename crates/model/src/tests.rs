@@ -1,6 +1,7 @@
 //! Promises of the whole crate, on a simulated cohort.
 
 mod card;
+mod competing;
 mod networks;
 
 use std::{

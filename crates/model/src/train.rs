@@ -3,7 +3,12 @@ use std::{ops::ControlFlow, path::Path};
 use oncoweave_collectives::Group;
 use oncoweave_core::Cohort;
 
-use crate::{EpochReport, Error, Model, TrainConfig, card::describe, plan::Plan, team::Team};
+use crate::{
+    EpochReport, Error, Model, TrainConfig,
+    card::describe,
+    competing::{Plans, fit_all},
+    team::Team,
+};
 
 /// An aligned table with its provenance.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +22,8 @@ pub struct Dataset<'a> {
 }
 
 /// Trains the fusion network and the baselines that it is always compared with, on the given rows
-/// of a cohort and on nothing else. Rows without follow-up are left out.
+/// of a cohort and on nothing else. Rows without follow-up are left out. Where events compete with
+/// the cohort's own, the same is fitted to the hazard of each of them.
 ///
 /// `checkpoints` is a folder; a run that finds its own checkpoint there goes on from it and ends
 /// with the same model, bit for bit, as one that was never cut off. `on_epoch` hears of every epoch
@@ -63,33 +69,18 @@ pub fn train_together(
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Option<Model>, Error> {
     let config = &cut(config, group.map_or(1, Group::size))?;
-    let mut plan = Plan::new(data, rows, config)?;
-    plan.statistics = true;
-    plan.team = Team::new(group, config.training.shards);
-    if !plan.team.leads() {
-        for group in plan.groups() {
-            if let Err(error) = plan.assist(&group, on_epoch)
-                && ends_the_run(&error)
-            {
-                return Err(error);
-            }
-        }
+    let mut plans = Plans::new(data, rows, config)?;
+    plans.event.statistics = true;
+    plans.train_by(Team::new(group, config.training.shards));
+    if !plans.event.team.leads() {
+        plans.assist(on_epoch)?;
         return Ok(None);
     }
     if let Some(folder) = checkpoints {
         fs_err::create_dir_all(folder)?;
     }
-    let mut fitted = vec![];
-    for (index, group) in plan.groups().iter().enumerate() {
-        let checkpoint = checkpoints.map(|folder| folder.join(format!("model_{index}")));
-        for (recipe, result) in plan.fit(group, checkpoint.as_deref(), on_epoch) {
-            match result {
-                Err(error) if ends_the_run(&error) => return Err(error),
-                result => fitted.push((recipe, result)),
-            }
-        }
-    }
-    let mut model = plan.finish(fitted)?.0;
+    let fitted = fit_all(&plans, checkpoints, on_epoch)?;
+    let mut model = plans.finish(fitted)?.0;
     model.training.description = Some(describe(data.cohort, rows));
     Ok(Some(model))
 }
@@ -111,7 +102,7 @@ fn cut(config: &TrainConfig, processes: usize) -> Result<TrainConfig, Error> {
 }
 
 /// Whether no other model is worth trying after an error.
-fn ends_the_run(error: &Error) -> bool {
+pub(crate) fn ends_the_run(error: &Error) -> bool {
     matches!(
         error,
         Error::Stopped { .. }

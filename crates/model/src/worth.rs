@@ -38,7 +38,7 @@ pub(crate) fn score_without(
 ) -> Result<Scores, String> {
     let without = model.without(modality);
     let without = without.ok_or_else(|| format!("no model is left without {modality}"))?;
-    scores(&without, cohort, rows, times).map_err(|error| with_causes(&error))
+    scores(&without, &[], (cohort, rows), times).map_err(|error| with_causes(&error))
 }
 
 /// Turns the modalities of each fold into the folds of each modality. A fold whose training part

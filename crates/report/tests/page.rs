@@ -2,7 +2,9 @@
 
 mod synthetic;
 
-use oncoweave_core::{Estimate, Evaluation, Exclusion, FoldResult, Prediction, Survival};
+use oncoweave_core::{
+    CompetingEvent, Estimate, Evaluation, Exclusion, FoldResult, Prediction, Survival,
+};
 use oncoweave_report::{Error, figures, report_html};
 
 #[test]
@@ -35,8 +37,30 @@ fn a_full_evaluation_has_every_part() {
     ] {
         assert!(page.contains(part), "the page lacks `{part}`");
     }
-    assert_eq!(page.matches("<svg").count(), 5);
+    assert_eq!(page.matches("<svg").count(), 7);
     assert_eq!(page.matches("<h1").count(), 1);
+}
+
+#[test]
+fn competing_events_turn_survival_into_incidence() {
+    let (mut evaluation, mut predictions) = synthetic::cohort(240);
+    evaluation.competing = vec![CompetingEvent { name: "other <death>".to_owned(), events: 31 }];
+    let mut free = predictions.iter_mut().filter(|one| one.observed.is_some_and(|one| !one.event));
+    for prediction in free.by_ref().take(31) {
+        prediction.competing = Some("other <death>".to_owned());
+    }
+    let page = report_html(&evaluation, &predictions).unwrap();
+    for part in [
+        "Cumulative incidence by predicted risk group",
+        "Without the event by Aalen and Johansen",
+        "<td>other &#60;death&#62;</td>",
+        "compete with this one: other &#60;death&#62; (31)",
+        "Wolbers\u{2019} C",
+        "free of the event",
+    ] {
+        assert!(page.contains(part), "the page lacks `{part}`");
+    }
+    assert!(!page.contains("Log-rank") && !page.contains("Kaplan-Meier survival"));
 }
 
 #[test]
@@ -55,7 +79,15 @@ fn figures_are_whole_files_named_once() {
     let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["risk-groups.svg", "modalities.svg", "c-index.svg", "comparisons.svg", "auc.svg"]
+        [
+            "risk-groups.svg",
+            "modalities.svg",
+            "c-index.svg",
+            "comparisons.svg",
+            "auc.svg",
+            "calibration.svg",
+            "decisions-1.svg"
+        ]
     );
     for (name, svg) in &figures {
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{name}");

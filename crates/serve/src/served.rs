@@ -167,6 +167,7 @@ impl Served {
             sites: vec![None; count],
             index_dates: vec![None; count],
             survival: vec![None; count],
+            competing: vec![],
             labels: vec![None; count],
             folds: vec![None; count],
             columns: self.rows.columns().iter().enumerate().map(column).collect(),

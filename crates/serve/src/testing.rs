@@ -31,6 +31,7 @@ pub(crate) fn cohort(patients: usize) -> Cohort {
         sites: vec![None; patients],
         index_dates: vec![None; patients],
         survival: (0..patients).map(|row| Some(outcome(row))).collect(),
+        competing: vec![],
         labels: (0..patients).map(|row| Some(["a", "b"][row % 2].to_owned())).collect(),
         folds: vec![None; patients],
         columns: vec![

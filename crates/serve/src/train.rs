@@ -204,6 +204,7 @@ fn evaluate(
     let layout = PredictionLayout {
         horizons_days: evaluation.horizons_days.clone(),
         classes: model.classes().to_vec(),
+        competing: evaluation.competing.iter().map(|event| event.name.clone()).collect(),
     };
     write_predictions(&folder.join("predictions.parquet"), &predictions, &layout)?;
     let text = serde_json::to_string_pretty(&evaluation).expect("an evaluation has only text keys");

@@ -4,7 +4,7 @@ use crate::SimulateSettings;
 use crate::genes::DRIVERS;
 use crate::hazard;
 use crate::mess::FEWEST_PATIENTS;
-use crate::tables::{MISSING, Row};
+use crate::tables::{MISSING, OTHER_DEATH, Row};
 
 /// The text of `cohort.toml`.
 pub(crate) fn manifest(settings: &SimulateSettings) -> String {
@@ -18,6 +18,16 @@ pub(crate) fn manifest(settings: &SimulateSettings) -> String {
         .replace("@PATIENTS@", &settings.patients.to_string())
         .replace("@MISSING@", &list(&MISSING))
         .replace("@GENES@", &list(&genes))
+        .replace("@COMPETING@", &competing(settings))
+}
+
+/// The line of `[outcome]` that names the other death.
+fn competing(settings: &SimulateSettings) -> String {
+    if settings.competing {
+        format!("competing = {{ \"other death\" = [\"{OTHER_DEATH}\"] }}\n")
+    } else {
+        String::new()
+    }
 }
 
 /// The text of `README.md`.
@@ -28,7 +38,21 @@ pub(crate) fn readme(settings: &SimulateSettings, rows: &[Row]) -> String {
         .replace("@FORMULA@", hazard::FORMULA)
         .replace("@SHAPE@", &hazard::SHAPE.to_string())
         .replace("@SCALE@", &hazard::SCALE_DAYS.to_string())
+        .replace("@COMPETING@", &other_death(settings))
         .replace("@MESS@", &mess_list(rows))
+}
+
+/// What the README says of the other death.
+fn other_death(settings: &SimulateSettings) -> String {
+    if !settings.competing {
+        return String::new();
+    }
+    format!(
+        "Another death competes: exponential with a mean of {} days at log-hazard 0, its log-hazard\n\
+         `0.8 (age - 64) / 9 + 0.5 (ecog - 0.75)` in `other_death_log_hazard` of `oracle.csv`. Who\n\
+         died of it is `{OTHER_DEATH}` in `vital_status`.\n\n",
+        hazard::OTHER_DEATH_DAYS
+    )
 }
 
 fn mess_list(rows: &[Row]) -> String {

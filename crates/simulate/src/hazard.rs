@@ -23,6 +23,14 @@ pub(crate) const HEMOGLOBIN_SD: f64 = 1.5;
 pub(crate) const SHAPE: f64 = 1.3;
 pub(crate) const SCALE_DAYS: f64 = 1100.0;
 
+/// The mean time to another death at log-hazard 0, in days.
+pub(crate) const OTHER_DEATH_DAYS: f64 = 2500.0;
+
+/// The true log-hazard of another death.
+pub(crate) fn other_death(clinical: &Clinical) -> f64 {
+    0.8 * (f64::from(clinical.age_years) - AGE_MEAN) / AGE_SD + 0.5 * (clinical.ecog as f64 - 0.75)
+}
+
 /// The formula in words, as the cohort's README states it; [`LogHazard::of`] computes it.
 pub(crate) const FORMULA: &str = "\
 genomics    = 0.8 (TP53 - 0.46) + 1.0 (STK11 - 0.25) - 0.7 (EGFR - 0.18)

@@ -35,7 +35,7 @@ use examination::{Place, Written, write_patient};
 pub use genes::Driver;
 pub use hazard::LogHazard;
 use tables::Row;
-pub use truth::{Clinical, Genome, Measured, Patient, Subtype, Tumor, draw_patient};
+pub use truth::{Clinical, Genome, Measured, Patient, Subtype, Tumor, compete, draw_patient};
 
 /// Stands in the folder until the cohort is whole, and shows that its files are ours to replace.
 const UNFINISHED: &str = ".simulate-unfinished";
@@ -49,11 +49,13 @@ pub struct SimulateSettings {
     pub seed: u64,
     /// Whether to make the mess that real cohorts have; it takes at least 30 patients.
     pub mess: bool,
+    /// Whether patients can die of something else first, as `other death`.
+    pub competing: bool,
 }
 
 impl Default for SimulateSettings {
     fn default() -> Self {
-        Self { patients: 60, seed: 7, mess: true }
+        Self { patients: 60, seed: 7, mess: true, competing: false }
     }
 }
 
@@ -99,7 +101,10 @@ pub fn simulate(
     prepare(out)?;
     let patients: Vec<Patient> = (0..settings.patients)
         .into_par_iter()
-        .map(|index| draw_patient(settings.seed, index))
+        .map(|index| {
+            let patient = draw_patient(settings.seed, index);
+            if settings.competing { compete(patient, settings.seed, index) } else { patient }
+        })
         .collect();
     let plan = if settings.mess {
         mess::plan(settings.seed, &patients)
@@ -129,7 +134,7 @@ pub fn simulate(
         .collect();
     tables::write_clinical(&out.join("clinical.csv"), settings.seed, &rows)?;
     tables::write_files(&out.join("files.csv"), &rows)?;
-    tables::write_oracle(&out.join("oracle.csv"), &rows)?;
+    tables::write_oracle(&out.join("oracle.csv"), &rows, settings.competing)?;
     tables::write_mess(&out.join("mess.csv"), &rows)?;
     fs_err::write(out.join("README.md"), documents::readme(settings, &rows))?;
     finish(out, &documents::manifest(settings))?;

@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     Table = 7,
     Mess = 8,
     Dates = 9,
+    OtherDeath = 10,
 }
 
 /// The stream of one patient for one purpose; it does not depend on threads or other patients.

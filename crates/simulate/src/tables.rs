@@ -95,9 +95,20 @@ fn clinical_line(seed: u64, row: &Row) -> Vec<String> {
         or_missing(&mut random, 0.08, &hemoglobin),
         or_missing(&mut random, 0.10, &clinical.ldh.to_string()),
         format!("{days:.0}"),
-        if patient.survival.event { "dead" } else { "alive" }.to_owned(),
+        ending(patient).to_owned(),
         patient.subtype.name().to_owned(),
     ]
+}
+
+/// How the clinical table spells another death.
+pub(crate) const OTHER_DEATH: &str = "dead, other cause";
+
+fn ending(patient: &Patient) -> &'static str {
+    match (patient.survival.event, patient.other_death) {
+        (true, _) => "dead",
+        (false, Some(other)) if other.observed => OTHER_DEATH,
+        (false, _) => "alive",
+    }
 }
 
 fn or_missing(random: &mut ChaCha12Rng, chance: f64, cell: &str) -> String {
@@ -139,8 +150,8 @@ pub(crate) fn write_mess(path: &Path, rows: &[Row]) -> Result<(), Error> {
     write_table(path, &header, lines)
 }
 
-pub(crate) fn write_oracle(path: &Path, rows: &[Row]) -> Result<(), Error> {
-    let header = [
+pub(crate) fn write_oracle(path: &Path, rows: &[Row], competing: bool) -> Result<(), Error> {
+    let mut header = vec![
         "patient_id",
         "log_hazard",
         "genomics",
@@ -159,6 +170,9 @@ pub(crate) fn write_oracle(path: &Path, rows: &[Row]) -> Result<(), Error> {
         "necrotic_fraction",
         "segmentation",
     ];
+    if competing {
+        header.push("other_death_log_hazard");
+    }
     write_table(path, &header, rows.iter().map(oracle_line))
 }
 
@@ -173,7 +187,7 @@ fn oracle_line(row: &Row) -> Vec<String> {
         (true, true) => "RTSTRUCT",
         (true, false) => "SEG",
     };
-    vec![
+    let mut line = vec![
         patient.id.clone(),
         six(hazard.total()),
         six(hazard.genomics),
@@ -191,5 +205,7 @@ fn oracle_line(row: &Row) -> Vec<String> {
         six(tumor.texture_hu),
         six(tumor.necrotic_fraction),
         segmentation.to_owned(),
-    ]
+    ];
+    line.extend(patient.other_death.map(|other| six(other.log_hazard)));
+    line
 }

@@ -44,7 +44,7 @@ fn table(path: &Path) -> Vec<HashMap<String, String>> {
 
 #[test]
 fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
-    let settings = SimulateSettings { patients: 32, seed: SEED, mess: true };
+    let settings = SimulateSettings { patients: 32, seed: SEED, mess: true, competing: false };
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let one = pool(1).install(|| tree(write(settings).path()));
     let three = pool(3).install(|| tree(write(settings).path()));
@@ -53,6 +53,14 @@ fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
     for (name, bytes) in &one {
         assert!(bytes == &three[name], "{} differs", name.display());
     }
+    let competing = tree(write(SimulateSettings { competing: true, ..settings }).path());
+    let changed: Vec<&Path> = one
+        .iter()
+        .filter(|(name, bytes)| competing[*name] != **bytes)
+        .map(|(name, _)| name.as_path())
+        .collect();
+    let expected = ["README.md", "clinical.csv", "cohort.toml", "oracle.csv"].map(Path::new);
+    assert_eq!(changed, expected, "another death changes no file of a patient");
     let other = tree(write(SimulateSettings { seed: 12, ..settings }).path());
     assert_ne!(one[Path::new("oracle.csv")], other[Path::new("oracle.csv")]);
 }
@@ -60,7 +68,7 @@ fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn the_summary_counts_what_lies_there() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = SimulateSettings { patients: 30, seed: SEED, mess: true };
+    let settings = SimulateSettings { patients: 30, seed: SEED, mess: true, competing: false };
     let seen = std::sync::Mutex::new(Vec::new());
     let simulated =
         simulate(folder.path(), &settings, &|done| seen.lock().unwrap().push(done)).unwrap();
@@ -86,7 +94,8 @@ fn the_summary_counts_what_lies_there() {
 
 #[test]
 fn without_mess_every_named_file_is_there() {
-    let folder = write(SimulateSettings { patients: 30, seed: SEED, mess: false });
+    let folder =
+        write(SimulateSettings { patients: 30, seed: SEED, mess: false, competing: false });
     assert!(table(&folder.path().join("mess.csv")).is_empty());
     let clinical = table(&folder.path().join("clinical.csv"));
     let ids: Vec<&String> = clinical.iter().map(|row| &row["patient_id"]).collect();
@@ -101,7 +110,7 @@ fn without_mess_every_named_file_is_there() {
 
 #[test]
 fn a_folder_in_use_is_refused_and_an_unfinished_one_begun_anew() {
-    let settings = SimulateSettings { patients: 2, seed: SEED, mess: false };
+    let settings = SimulateSettings { patients: 2, seed: SEED, mess: false, competing: false };
     let folder = write(settings);
     let before = tree(folder.path());
     let refused = simulate(folder.path(), &settings, &|_| {}).unwrap_err();
@@ -119,7 +128,7 @@ fn a_folder_in_use_is_refused_and_an_unfinished_one_begun_anew() {
 
 #[test]
 fn noodles_reads_the_variants_and_finds_them_through_the_index() {
-    let folder = write(SimulateSettings { patients: 4, seed: SEED, mess: false });
+    let folder = write(SimulateSettings { patients: 4, seed: SEED, mess: false, competing: false });
     let path = folder.path().join("genomics/SIM-0001.vcf.gz");
     let mut reader = vcf::io::indexed_reader::Builder::default().build_from_path(path).unwrap();
     let header = reader.read_header().unwrap();
@@ -139,7 +148,7 @@ fn noodles_reads_the_variants_and_finds_them_through_the_index() {
 
 #[test]
 fn dicom_rs_reads_a_series_whose_tumor_is_the_truth() {
-    let settings = SimulateSettings { patients: 12, seed: SEED, mess: false };
+    let settings = SimulateSettings { patients: 12, seed: SEED, mess: false, competing: false };
     let folder = write(settings);
     let mut kinds = Vec::new();
     for index in 0..12 {
@@ -174,7 +183,8 @@ fn dicom_rs_reads_a_series_whose_tumor_is_the_truth() {
 
 #[test]
 fn nifti_rs_reads_a_mask_of_the_true_volume() {
-    let folder = write(SimulateSettings { patients: 12, seed: SEED, mess: false });
+    let folder =
+        write(SimulateSettings { patients: 12, seed: SEED, mess: false, competing: false });
     let mut images = 0;
     for patient in (0..12).map(|index| draw_patient(SEED, index)).filter(|p| p.measured.mr) {
         let path = folder.path().join(format!("mr/{}_mask.nii.gz", patient.id));

@@ -22,10 +22,21 @@ pub struct Patient {
     pub log_hazard: LogHazard,
     /// The observed follow-up.
     pub survival: Survival,
+    /// The true log-hazard of another death, and whether that ended follow-up; see [`compete`].
+    pub other_death: Option<OtherDeath>,
     /// The true class.
     pub subtype: Subtype,
     /// Which examinations the patient had.
     pub measured: Measured,
+}
+
+/// A death that has nothing to do with the tumor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OtherDeath {
+    /// Its true log-hazard; 0 is about the average patient.
+    pub log_hazard: f64,
+    /// Whether it came before all else.
+    pub observed: bool,
 }
 
 /// What a perfect caller would find.
@@ -139,7 +150,22 @@ pub fn draw_patient(seed: u64, index: usize) -> Patient {
     let subtype = draw_subtype(&mut random, &genome, &tumor);
     let measured = draw_measured(&mut random);
     let id = format!("SIM-{:04}", index + 1);
-    Patient { id, genome, tumor, clinical, log_hazard, survival, subtype, measured }
+    let other_death = None;
+    Patient { id, genome, tumor, clinical, log_hazard, survival, other_death, subtype, measured }
+}
+
+/// Lets another death compete for the patient number `index` of a seed: exponential, its hazard
+/// rising with age and performance status alone. All else stays as it was drawn.
+#[must_use]
+pub fn compete(patient: Patient, seed: u64, index: usize) -> Patient {
+    let mut random = random::stream(seed, index, Purpose::OtherDeath);
+    let log_hazard = hazard::other_death(&patient.clinical);
+    let exponential = -(1.0 - random.random::<f64>()).ln();
+    let death = (hazard::OTHER_DEATH_DAYS * exponential * (-log_hazard).exp()).ceil().max(1.0);
+    let observed = death < patient.survival.time_days;
+    let survival =
+        if observed { Survival { time_days: death, event: false } } else { patient.survival };
+    Patient { survival, other_death: Some(OtherDeath { log_hazard, observed }), ..patient }
 }
 
 fn draw_genome(random: &mut ChaCha12Rng) -> Genome {
@@ -297,6 +323,28 @@ mod tests {
         ] {
             assert!(share(&patients, |p| p.subtype == class) > 0.2, "{class:?}");
         }
+    }
+
+    #[test]
+    fn another_death_ends_follow_up_and_changes_nothing_else() {
+        let patients = patients(4000);
+        let competed: Vec<Patient> =
+            (0..4000).map(|index| compete(patients[index].clone(), 7, index)).collect();
+        let observed = |patient: &Patient| patient.other_death.is_some_and(|other| other.observed);
+        let others = share(&competed, observed);
+        assert!((0.2..=0.4).contains(&others), "{others}");
+        for (before, after) in patients.iter().zip(&competed) {
+            assert!(after.survival.time_days <= before.survival.time_days);
+            assert!(!(observed(after) && after.survival.event));
+            let back = Patient { survival: before.survival, other_death: None, ..after.clone() };
+            assert_eq!(&back, before);
+        }
+        let outcome = |patient: &Patient| Survival { event: observed(patient), ..patient.survival };
+        let outcomes: Vec<Survival> = competed.iter().map(outcome).collect();
+        let risks: Vec<Risk> =
+            competed.iter().map(|patient| Risk(patient.other_death.unwrap().log_hazard)).collect();
+        let c_index = harrell_c(&outcomes, &risks).unwrap();
+        assert!((0.68..=0.78).contains(&c_index), "{c_index}");
     }
 
     const NOTHING: Measured = Measured { genome: false, ct: false, follow_up_ct: false, mr: false };

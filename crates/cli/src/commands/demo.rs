@@ -57,6 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         patients: args.patients,
         seed: args.seed,
         no_mess: false,
+        competing: false,
     })?;
     step("extract: raw files to features")?;
     extract::run(&extract::Args {

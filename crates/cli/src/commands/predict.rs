@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let layout = PredictionLayout {
         horizons_days: model.horizons_days().to_vec(),
         classes: model.classes().to_vec(),
+        competing: model.competing_events(),
     };
     write_predictions(&args.out, &predictions, &layout)?;
     let high = predictions.iter().filter(|prediction| prediction.high_risk).count();

@@ -20,11 +20,18 @@ pub(crate) struct Args {
     /// Leave out the broken files and slips that real cohorts have
     #[arg(long)]
     pub(crate) no_mess: bool,
+    /// Let another death compete: `competing` of `[outcome]`
+    #[arg(long)]
+    pub(crate) competing: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let settings =
-        SimulateSettings { patients: args.patients, seed: args.seed, mess: !args.no_mess };
+    let settings = SimulateSettings {
+        patients: args.patients,
+        seed: args.seed,
+        mess: !args.no_mess,
+        competing: args.competing,
+    };
     let bar = progress("simulating patients", args.patients);
     let simulated = simulate(&args.out, &settings, &|done| bar.set_position(done as u64))
         .with_context(|| format!("could not simulate a cohort in {}", args.out.display()))?;

@@ -42,6 +42,7 @@ pub(crate) fn cohort() -> Cohort {
         sites: vec![None; 80],
         index_dates: vec![None; 80],
         survival: rows.clone().map(|row| Some(outcome(row))).collect(),
+        competing: vec![],
         labels: vec![None; 80],
         folds: vec![None; 80],
         columns: vec![

@@ -138,6 +138,7 @@ mod tests {
             sites: vec![None; 60],
             index_dates: vec![None; 60],
             survival: vec![None; 60],
+            competing: vec![],
             labels: vec![None; 60],
             folds: vec![None; 60],
             columns: names.iter().enumerate().map(column).collect(),

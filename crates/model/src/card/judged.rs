@@ -65,6 +65,8 @@ struct Rows {
     /// Their rows in the table.
     table: Vec<usize>,
     outcomes: Vec<Survival>,
+    /// The same with competing events as events.
+    endings: Vec<Survival>,
     risks: Vec<Risk>,
     survival: Vec<Vec<f64>>,
     folds: Vec<u32>,
@@ -208,6 +210,11 @@ fn check_risks(
     Ok(())
 }
 
+/// Follow-up in which competing events are events too, as in the survival that was predicted.
+fn ending(prediction: &Prediction, observed: Survival) -> Survival {
+    Survival { event: observed.event || prediction.competing.is_some(), ..observed }
+}
+
 impl Rows {
     fn new(predictions: &[&Prediction], rows: &[usize], seed: u64) -> Self {
         let known: Vec<(&Prediction, usize, Survival)> = predictions
@@ -218,6 +225,7 @@ impl Rows {
         Self {
             table: known.iter().map(|known| known.1).collect(),
             outcomes: known.iter().map(|known| known.2).collect(),
+            endings: known.iter().map(|known| ending(known.0, known.2)).collect(),
             risks: known.iter().map(|known| known.0.risk).collect(),
             survival: known.iter().map(|known| known.0.survival.clone()).collect(),
             folds: known.iter().map(|known| known.0.fold.unwrap_or(0)).collect(),
@@ -274,7 +282,8 @@ impl Rows {
 
     fn observed_over_expected(&self, some: &[usize], place: usize, days: f64) -> Option<Estimate> {
         self.estimate_pooled(some, |rows, some| {
-            observed_over_expected(&rows.pick(some).0, &rows.survival(some, place), days)
+            let endings: Vec<Survival> = some.iter().map(|&row| rows.endings[row]).collect();
+            observed_over_expected(&endings, &rows.survival(some, place), days)
         })
     }
 
@@ -282,7 +291,7 @@ impl Rows {
     fn calibration(&self, place: usize, time_days: f64) -> Option<CalibrationAt> {
         let everyone: Vec<usize> = (0..self.table.len()).collect();
         let survival = self.survival(&everyone, place);
-        let whole = calibration_groups(&self.outcomes, &survival, time_days, 1).ok()?.pop()?;
+        let whole = calibration_groups(&self.endings, &survival, time_days, 1).ok()?.pop()?;
         Some(CalibrationAt {
             time_days,
             predicted: whole.predicted.0,

@@ -10,7 +10,8 @@
 //! times the distance from the mean. A modality that the patient lacks has attributions of 0 here:
 //! its absence shows in the Shapley values.
 //!
-//! Both are given for the log-risk and for survival at each horizon. They say what the model used:
+//! Both are given for the log-risk and for survival at each horizon, beside competing events for the
+//! log-risk alone. They say what the model used:
 //! association, not cause.
 
 mod gradients;
@@ -144,9 +145,11 @@ impl Model {
     }
 
     /// The times at which survival is explained: all horizons, where survival follows from the
-    /// log-risk; none for a discrete-time network, which says its hazards itself.
+    /// log-risk; none for a discrete-time network, which says its hazards itself, nor beside
+    /// competing events, whose hazards move survival too.
     fn explained_days(&self) -> &[f64] {
         match &self.predictor {
+            _ if !self.competing.is_empty() => &[],
             Predictor::Network(network) if network.architecture.intervals().is_some() => &[],
             _ => self.horizons_days(),
         }

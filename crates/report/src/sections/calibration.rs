@@ -12,13 +12,16 @@ use crate::words;
 pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
     let model = first_model(evaluation)?;
     let calibration = evaluation.calibration.as_ref()?;
+    let alone = evaluation.competing.is_empty();
     let mut section = Section {
         id: "calibration",
         heading: "Whether predicted survival is what was observed",
         text: vec![format!(
-            "Patients in groups by the survival that the {model} model predicted, beside what \
-             became of them by Kaplan and Meier. {}",
-            slope(calibration)
+            "Patients in groups by the {} that the {model} model predicted, beside what became of \
+             them by {}. {}",
+            if alone { "survival" } else { "probability of being free of the event" },
+            if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
+            slope(calibration, alone)
         )],
         ..Section::default()
     };
@@ -78,9 +81,9 @@ fn plot(calibration: &Calibration) -> Option<Figure> {
     let axis = |name| Axis { name, range: SHARE, percent: true };
     drawn.then(|| {
         lines(
-            ("calibration", "Predicted and observed survival by group, with 95\u{a0}% intervals"),
+            ("calibration", "Predicted and observed probability of no event by group, with 95\u{a0}% intervals"),
             &series,
-            (axis("Predicted survival"), axis("Observed survival (Kaplan-Meier)")),
+            (axis("Predicted probability of no event"), axis("Observed")),
             Some("predicted is observed"),
         )
     })
@@ -123,7 +126,10 @@ fn net_benefit(curve: &DecisionCurve) -> Figure {
     )
 }
 
-fn slope(calibration: &Calibration) -> String {
+fn slope(calibration: &Calibration, alone: bool) -> String {
+    if !alone {
+        return "There is no calibration slope beside competing events.".to_owned();
+    }
     let Some(slope) = words::finite(calibration.slope) else {
         return "The calibration slope is not defined here.".to_owned();
     };
@@ -135,7 +141,8 @@ fn slope(calibration: &Calibration) -> String {
         "the interval includes 1, which is right"
     };
     format!(
-        "The calibration slope is {:.2} ({:.2} to {:.2}): {verdict}.",
+        "The calibration slope is {:.2} ({:.2} to {:.2}): {verdict}. A risk recalibrated to these \
+         patients would be multiplied by it.",
         slope.value, slope.low, slope.high
     )
 }

@@ -42,23 +42,46 @@ pub(super) fn concordance(evaluation: &Evaluation) -> Section {
         limits: (0.0, 1.0),
     };
     section.figures.push(chart::forest("c-index", "C of every model", &rows, scale));
+    let second = if evaluation.competing.is_empty() {
+        "Uno\u{2019}s C (95\u{a0}%)"
+    } else {
+        section.text.push(competing(evaluation));
+        "Wolbers\u{2019} C (95\u{a0}%)"
+    };
     let mut table = Table::new("Discrimination and accuracy of every model")
         .words("Model")
         .words("Reads")
         .figures("Harrell\u{2019}s C (95\u{a0}%)")
-        .figures("Uno\u{2019}s C (95\u{a0}%)")
+        .figures(second)
+        .figures("Antolini\u{2019}s C")
         .figures("Integrated Brier score");
     for model in &evaluation.models {
         table.rows.push(vec![
             model.name.clone(),
             model.modalities.join(", "),
             words::with_interval(model.c_index),
-            words::with_interval(model.c_index_uno),
+            words::with_interval(model.c_index_uno.or(model.c_index_competing)),
+            words::optional(model.c_index_antolini),
             words::optional(model.ibs),
         ]);
     }
     section.tables.push(table);
     section
+}
+
+/// What the figures mean beside competing events.
+fn competing(evaluation: &Evaluation) -> String {
+    let named = evaluation
+        .competing
+        .iter()
+        .map(|event| format!("{} ({})", event.name, words::thousands(event.events)));
+    format!(
+        "Other events compete with this one: {}. Harrell\u{2019}s C is that of the event\u{2019}s own \
+         hazard, for which they end follow-up. Wolbers\u{2019} C ranks by the cumulative incidence at \
+         the last horizon, and takes who had another event for one who never has this one; so does \
+         the Brier score.",
+        named.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The first model against the others on the same patients.

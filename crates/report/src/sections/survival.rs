@@ -1,5 +1,8 @@
 use std::collections::HashSet;
 
+use oncoweave_core::competing_risks::{
+    CompetingOutcome, CumulativeIncidence, EVENT, IncidenceStep,
+};
 use oncoweave_core::kaplan_meier::{KaplanMeier, Median};
 use oncoweave_core::log_rank::log_rank;
 use oncoweave_core::{Evaluation, Prediction, Survival};
@@ -38,6 +41,9 @@ pub(super) fn risk_groups(
          above the median risk of the patients it was trained on. The bands are pointwise 95\u{a0}% \
          intervals (log-minus-log)."
     ));
+    if !evaluation.competing.is_empty() {
+        return Ok(beside_others(section, evaluation, (model, predictions)));
+    }
     section.text.push(separation(&groups));
     section.text.extend(words::finite(evaluation.hazard_ratio).map(|ratio| {
         format!(
@@ -64,6 +70,131 @@ pub(super) fn risk_groups(
         section.notes.push(format!("Nobody fell into the group \u{201c}{}\u{201d}.", group.label));
     }
     Ok(section)
+}
+
+/// The risk groups' cumulative incidence of the event and of those that compete with it.
+fn beside_others(
+    mut section: Section,
+    evaluation: &Evaluation,
+    (model, predictions): (&str, &[Prediction]),
+) -> Section {
+    section.heading = "Cumulative incidence by predicted risk group";
+    section.text.push(
+        "Other events compete with this one, so that the curves are of Aalen and Johansen: who had \
+         another event stays without this one. One less Kaplan and Meier would promise more events \
+         than happen."
+            .to_owned(),
+    );
+    let names: Vec<&str> = evaluation.competing.iter().map(|event| event.name.as_str()).collect();
+    let outcome = |prediction: &Prediction| {
+        let Survival { time_days, event } = prediction.observed?;
+        let other = prediction.competing.as_deref();
+        let place = names.iter().position(|name| Some(*name) == other);
+        let competing =
+            place.and_then(|place| u32::try_from(place).ok()).map(|place| EVENT + 1 + place);
+        Some(CompetingOutcome { time_days, cause: if event { Some(EVENT) } else { competing } })
+    };
+    let of = |high: bool| -> Vec<CompetingOutcome> {
+        let own = predictions.iter().filter(|one| one.model == model && one.high_risk == high);
+        own.filter_map(outcome).collect()
+    };
+    let groups = [("High risk", of(true)), ("Low risk", of(false))];
+    let ends = groups.iter().flat_map(|(_, outcomes)| outcomes).map(|one| one.time_days);
+    let last_days = ends.fold(0.0, f64::max);
+    let unit = TimeUnit::for_span(last_days);
+    let ticks = unit.ticks(last_days);
+    let known = groups.iter().filter(|(_, outcomes)| !outcomes.is_empty());
+    let curves: Vec<Curve> = known
+        .filter_map(|(label, outcomes)| incidence_curve((label, outcomes), unit, &ticks))
+        .collect();
+    let time_name = format!("{} since the index date", capital(unit.name()));
+    let mut figure = chart::survival_curves(&curves, &ticks, &time_name);
+    "risk-groups".clone_into(&mut figure.name);
+    "Without the event by Aalen and Johansen, with the number at risk"
+        .clone_into(&mut figure.title);
+    section.figures.push(figure);
+    section.tables.push(incidence_table(&groups, &names, &evaluation.horizons_days));
+    section
+}
+
+/// What is left when the incidence is taken off.
+fn incidence_curve(
+    (label, outcomes): (&str, &[CompetingOutcome]),
+    unit: TimeUnit,
+    ticks: &[f64],
+) -> Option<Curve> {
+    let curve = CumulativeIncidence::fit(outcomes, EVENT).ok()?;
+    let days = unit.days();
+    let at_risk = |tick: &f64| outcomes.iter().filter(|one| one.time_days >= tick * days).count();
+    let events = curve.steps.iter().filter(|step| step.events > 0);
+    Some(Curve {
+        label: label.to_owned(),
+        steps: events
+            .map(|step| Step {
+                time: step.time_days / days,
+                survival: 1.0 - step.incidence,
+                low: 1.0 - step.high,
+                high: 1.0 - step.low,
+            })
+            .collect(),
+        censored: outcomes
+            .iter()
+            .filter(|one| one.cause.is_none())
+            .map(|one| one.time_days / days)
+            .collect(),
+        end: curve.steps.last()?.time_days / days,
+        at_risk: ticks.iter().map(at_risk).collect(),
+    })
+}
+
+fn incidence_table(
+    groups: &[(&str, Vec<CompetingOutcome>); 2],
+    names: &[&str],
+    horizons_days: &[f64],
+) -> Table {
+    let mut table = Table::new("Cumulative incidence in the risk groups with 95\u{a0}% intervals")
+        .words("Group")
+        .words("Event")
+        .figures("Patients")
+        .figures("Events");
+    for &horizon in horizons_days {
+        table = table.figures(&format!("By {}", words::horizon(horizon)));
+    }
+    for (label, outcomes) in groups {
+        let last_days = outcomes.iter().map(|one| one.time_days).fold(0.0, f64::max);
+        let events = std::iter::once("the event").chain(names.iter().copied());
+        for (name, cause) in events.zip(EVENT..) {
+            let count = outcomes.iter().filter(|one| one.cause == Some(cause)).count();
+            let mut row = vec![
+                (*label).to_owned(),
+                name.to_owned(),
+                words::thousands(outcomes.len()),
+                words::thousands(count),
+            ];
+            let curve = CumulativeIncidence::fit(outcomes, cause).ok();
+            for &horizon in horizons_days {
+                let curve = curve.as_ref().filter(|_| horizon <= last_days);
+                row.push(curve.map_or_else(
+                    || words::NONE.to_owned(),
+                    |curve| {
+                        let passed = curve.steps.partition_point(|step| step.time_days <= horizon);
+                        let step = passed.checked_sub(1).map(|last| curve.steps[last]);
+                        let percent = |pick: fn(&IncidenceStep) -> f64| {
+                            100.0 * step.as_ref().map_or(0.0, pick)
+                        };
+                        format!(
+                            "{:.0}\u{a0}% ({:.0} to {:.0})",
+                            percent(|step| step.incidence),
+                            percent(|step| step.low),
+                            percent(|step| step.high)
+                        )
+                    },
+                ));
+            }
+            table.rows.push(row);
+        }
+    }
+    table
 }
 
 struct Group {

@@ -37,6 +37,7 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         design: "5-fold cross-validation, stratified by event and time, seed 7".to_owned(),
         patients,
         events,
+        competing: vec![],
         horizons_days: vec![365.25, 730.5, 1826.25],
         classes: CLASSES.map(str::to_owned).to_vec(),
         models: models.collect(),
@@ -121,6 +122,7 @@ fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {
         survival_low: vec![0.7, 0.5, 0.2],
         survival_high: vec![0.9, 0.7, 0.4],
         flags: vec![],
+        incidence: vec![],
         class_probabilities: probabilities.to_vec(),
         missing_modalities: if index.is_multiple_of(17) {
             vec!["genomics".to_owned()]
@@ -128,6 +130,7 @@ fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {
             vec![]
         },
         observed: Some(observed),
+        competing: None,
         label: Some(CLASSES[class].to_owned()),
     }
 }
@@ -154,6 +157,8 @@ fn result(index: usize, (name, modalities, c): (&str, &[&str], f64), width: f64)
         modalities: modalities.iter().map(|&name| name.to_owned()).collect(),
         c_index: Some(around(c, width)),
         c_index_uno: Some(around(c - 0.012, width * 1.1)),
+        c_index_competing: None,
+        c_index_antolini: Some(c + 0.002),
         auc: auc.to_vec(),
         ibs: Some(0.31 - c / 5.0),
         subtype: (index == 0).then(|| SubtypeResult {

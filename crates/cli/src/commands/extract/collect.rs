@@ -108,7 +108,10 @@ fn warn_if_empty(name: &str, table: &FeatureTable, done: &[(&Task, &Part)], plan
 fn outcomes(plan: &Plan) -> Cohort {
     let mut patients: Vec<_> = plan.clinical.table.patients.iter().collect();
     patients.sort_by(|a, b| a.patient_id.cmp(&b.patient_id));
+    let competing: Vec<_> = patients.iter().map(|patient| patient.competing.clone()).collect();
+    let any = competing.iter().any(Option::is_some);
     Cohort {
+        competing: if any { competing } else { Vec::new() },
         patients: patients.iter().map(|patient| patient.patient_id.clone()).collect(),
         sites: patients.iter().map(|patient| patient.site.clone()).collect(),
         index_dates: patients.iter().map(|patient| patient.index_date).collect(),

@@ -77,6 +77,7 @@ fn align_one(plan: &Plan, tables: Vec<(String, FeatureTable)>) -> Result<Cohort>
         sites: vec![None],
         index_dates: vec![patient.index_date],
         survival: vec![None],
+        competing: vec![],
         labels: vec![None],
         folds: vec![None],
         columns: vec![],

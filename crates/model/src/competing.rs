@@ -1,0 +1,297 @@
+//! Competing events: each has a model of its own hazard, fitted as the event's is, and all hazards
+//! together give the cumulative incidence of each. Prentice et al., Biometrics 1978;34:541.
+
+use std::{ops::ControlFlow, path::Path};
+
+use ndarray::{Array2, Array3, ArrayRef2, ArrayView1, Axis, s};
+use oncoweave_core::{Cohort, Incidence, Prediction, competing_risks::incidence_of_hazards};
+
+use crate::{
+    Dataset, EpochReport, Error, Model, ModelKind, Predictor, SubtypeHead, TrainConfig,
+    plan::Plan,
+    recipe::{Fitted, Group, Recipe},
+    team::Team,
+    train::{ends_the_run, with_causes},
+};
+
+/// Fewer events of a competing kind tell nobody apart: all patients get the same hazard of it.
+const FEWEST_EVENTS: usize = 10;
+
+/// Steps of the hazards between which their ratio is taken as constant, at most.
+const MOST_STEPS: usize = 1000;
+
+/// Patients whose hazards are held at once.
+const BLOCK: usize = 2048;
+
+/// An event that keeps a model's own from happening, with the model of its hazard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Competing {
+    /// The event's name.
+    pub event: String,
+    /// The model of its cause-specific hazard, for which all other events are censored.
+    pub model: Model,
+}
+
+/// The models of a training part: those of the event, and of each event that competes with it.
+pub(crate) struct Plans<'a> {
+    pub(crate) event: Plan<'a>,
+    pub(crate) rivals: Vec<Rival<'a>>,
+}
+
+/// The models of a competing event.
+pub(crate) struct Rival<'a> {
+    pub(crate) event: String,
+    pub(crate) plan: Plan<'a>,
+}
+
+/// A model of a competing event's hazard, as it goes with one of several models of the event's.
+#[derive(Clone, Copy)]
+pub(crate) struct Rivalry<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) model: &'a Model,
+}
+
+/// What came of the models of one plan.
+pub(crate) type Attempts = Vec<(Recipe, Result<Fitted, Error>)>;
+
+impl<'a> Plans<'a> {
+    pub(crate) fn new(
+        data: &'a Dataset<'a>,
+        rows: &[usize],
+        config: &TrainConfig,
+    ) -> Result<Self, Error> {
+        let event = Plan::new(data, rows, config)?;
+        let mut names: Vec<&str> =
+            rows.iter().filter_map(|&row| data.cohort.competing.get(row)?.as_deref()).collect();
+        names.sort_unstable();
+        let rival = |own: &[&str]| {
+            let mut config = config.clone();
+            config.horizons_days = Some(event.horizons_days().to_vec());
+            config.heads.subtype = SubtypeHead::Off;
+            if own.len() < FEWEST_EVENTS {
+                config.model = ModelKind::RidgeCox;
+            }
+            let plan = Plan::of_event(data, rows, &config, Some(own[0]))?;
+            Ok(Rival { event: own[0].to_owned(), plan })
+        };
+        let rivals = names.chunk_by(|a, b| a == b).map(rival).collect::<Result<_, Error>>()?;
+        Ok(Self { event, rivals })
+    }
+
+    /// The plans, the event's first.
+    pub(crate) fn all(&self) -> Vec<&Plan<'a>> {
+        std::iter::once(&self.event).chain(self.rivals.iter().map(|rival| &rival.plan)).collect()
+    }
+
+    /// The models to fit of each plan; none of an event that is too rare.
+    pub(crate) fn groups(&self) -> Vec<Vec<Group>> {
+        let rivals = self
+            .rivals
+            .iter()
+            .map(|rival| if rival.is_rare() { vec![] } else { rival.plan.groups() });
+        std::iter::once(self.event.groups()).chain(rivals).collect()
+    }
+
+    /// Trains all networks by the processes of a team.
+    pub(crate) fn train_by(&mut self, team: Team<'a>) {
+        self.event.team = team;
+        for rival in &mut self.rivals {
+            rival.plan.team = team;
+        }
+    }
+
+    /// Helps the first process of the team with every network, and keeps nothing.
+    pub(crate) fn assist(
+        &self,
+        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        for (plan, groups) in self.all().into_iter().zip(self.groups()) {
+            for group in groups {
+                if let Err(error) = plan.assist(&group, on_epoch)
+                    && ends_the_run(&error)
+                {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the fitted models of each plan together. Gives also the names of the event's models
+    /// that could not be fitted, with the reasons.
+    pub(crate) fn finish(
+        &self,
+        mut fitted: Vec<Attempts>,
+    ) -> Result<(Model, Vec<(String, String)>), Error> {
+        let rivals = fitted.split_off(1);
+        let own = fitted.pop().expect("the event's models come first");
+        let (mut model, failures) = self.event.finish(own)?;
+        for (rival, attempts) in self.rivals.iter().zip(rivals) {
+            let (competing, note) = rival.finish(attempts)?;
+            model.competing.push(Competing { event: rival.event.clone(), model: competing });
+            model.training.notes.extend(note);
+        }
+        Ok((model, failures))
+    }
+}
+
+impl Rival<'_> {
+    fn events(&self) -> usize {
+        self.plan.outcomes().iter().filter(|outcome| outcome.event).count()
+    }
+
+    fn is_rare(&self) -> bool {
+        self.events() < FEWEST_EVENTS
+    }
+
+    /// The model of the event's hazard, with a sentence where that is the same for everybody.
+    fn finish(&self, attempts: Attempts) -> Result<(Model, Option<String>), Error> {
+        let reason = if self.is_rare() {
+            format!("it was observed {} times", self.events())
+        } else {
+            match self.plan.finish(attempts) {
+                Ok((mut model, _)) => {
+                    model.reference = crate::Reference::default();
+                    model.training.patient_digests.clear();
+                    return Ok((model, None));
+                }
+                Err(error) => with_causes(&error),
+            }
+        };
+        let note = format!("everybody has the same hazard of `{}`: {reason}", self.event);
+        Ok((self.plan.constant()?, Some(note)))
+    }
+}
+
+/// Fits the models of one group; where it is asked to, it stops with the first failure that is not
+/// the model's own.
+pub(crate) fn fit_all(
+    plans: &Plans,
+    checkpoints: Option<&Path>,
+    on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<Vec<Attempts>, Error> {
+    let mut all = vec![];
+    for (number, (plan, groups)) in plans.all().into_iter().zip(plans.groups()).enumerate() {
+        let mut attempts = vec![];
+        for (index, group) in groups.iter().enumerate() {
+            let name = match number {
+                0 => format!("model_{index}"),
+                rival => format!("competing_{rival}_model_{index}"),
+            };
+            let checkpoint = checkpoints.map(|folder| folder.join(name));
+            for (recipe, result) in plan.fit(group, checkpoint.as_deref(), on_epoch) {
+                match result {
+                    Err(error) if ends_the_run(&error) => return Err(error),
+                    result => attempts.push((recipe, result)),
+                }
+            }
+        }
+        all.push(attempts);
+    }
+    Ok(all)
+}
+
+impl Model {
+    /// The events that compete with the model's, in the order of [`Prediction::incidence`] after
+    /// the event itself.
+    #[must_use]
+    pub fn competing_events(&self) -> Vec<String> {
+        self.competing.iter().map(|one| one.event.clone()).collect()
+    }
+
+    /// The events that compete with the model's, each with the model of its hazard.
+    #[must_use]
+    pub fn competing(&self) -> &[Competing] {
+        &self.competing
+    }
+
+    /// The models of competing events that go with another of the models that this one is compared
+    /// with, or with itself: those that were fitted as it was.
+    pub(crate) fn rivals<'a>(&'a self, other: &Self) -> Vec<Rivalry<'a>> {
+        let counterpart = |competing: &'a Competing| {
+            let mut alike = competing.model.compared_with().into_iter();
+            let model = alike.find(|model| model.name == other.name).unwrap_or(&competing.model);
+            Rivalry { event: &competing.event, model }
+        };
+        self.competing.iter().map(counterpart).collect()
+    }
+
+    /// The cumulative incidence by each time of the event and then of each competing one,
+    /// (patients, events, times); without competing events that is one less the survival.
+    ///
+    /// # Errors
+    /// As for [`Model::score`].
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    pub fn incidence_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Array3<Incidence>, Error> {
+        self.incidence_beside(&self.rivals(self), (cohort, rows), times_days)
+    }
+
+    pub(crate) fn incidence_beside(
+        &self,
+        rivals: &[Rivalry],
+        (cohort, rows): (&Cohort, &[usize]),
+        times_days: &[f64],
+    ) -> Result<Array3<Incidence>, Error> {
+        let models: Vec<&Self> =
+            std::iter::once(self).chain(rivals.iter().map(|rival| rival.model)).collect();
+        let grid = grid(&models, times_days);
+        let place = |time: &f64| grid.partition_point(|other| other < time);
+        let places: Vec<usize> = times_days.iter().map(place).collect();
+        let mut found = Array3::default((rows.len(), models.len(), times_days.len()));
+        for (number, block) in rows.chunks(BLOCK).enumerate() {
+            let hazards = models.iter().map(|model| model.hazards_at(cohort, block, &grid));
+            let hazards = hazards.collect::<Result<Vec<_>, Error>>()?;
+            for patient in 0..block.len() {
+                let own = Array2::from_shape_fn((models.len(), grid.len()), |(event, time)| {
+                    hazards[event][[patient, time]]
+                });
+                let incidence = incidence_of_hazards(&own).select(Axis(1), &places);
+                found.slice_mut(s![number * BLOCK + patient, .., ..]).assign(&incidence);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The times at which the cumulative hazard has a step or a bend.
+    fn hazard_times(&self) -> &[f64] {
+        match &self.predictor {
+            Predictor::Network(network) if network.architecture.intervals().is_some() => {
+                &network.architecture.cut_points_days
+            }
+            _ => &self.scale.baseline.times_days,
+        }
+    }
+}
+
+/// The times between which hazards are followed, rising, with all those that are asked for.
+fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
+    let last = times_days.iter().copied().fold(0.0, f64::max);
+    let steps = models.iter().flat_map(|model| model.hazard_times());
+    let mut steps: Vec<f64> = steps.copied().filter(|&time| time < last).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.dedup();
+    let every = steps.len().div_ceil(MOST_STEPS).max(1);
+    let mut grid: Vec<f64> = steps.into_iter().step_by(every).chain(times_days.to_vec()).collect();
+    grid.sort_by(f64::total_cmp);
+    grid.dedup();
+    grid
+}
+
+/// Puts a patient's incidences, (events, horizons), into a prediction. Survival is then that of no
+/// event at all, and has no interval.
+pub(crate) fn compete(prediction: &mut Prediction, incidence: &ArrayRef2<Incidence>) {
+    let values = |event: ArrayView1<Incidence>| event.iter().map(|one| one.0).collect();
+    prediction.incidence = incidence.outer_iter().map(values).collect();
+    let free =
+        |event: ArrayView1<Incidence>| (1.0 - event.iter().map(|one| one.0).sum::<f64>()).max(0.0);
+    prediction.survival = incidence.axis_iter(Axis(1)).map(free).collect();
+    prediction.survival_low.clear();
+    prediction.survival_high.clear();
+}

@@ -1,0 +1,171 @@
+//! Competing events, on a simulated cohort whose hazards are known.
+
+use oncoweave_core::{Cohort, Incidence, Survival};
+use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
+
+use super::{all_rows, dataset, network_config, quick_config, saved, train_on};
+use crate::{
+    Folds, Model, ModelKind, SurvivalHead, TrainConfig, cross_validate, evaluate,
+    testing::{Shape, simulate},
+};
+
+/// A cohort in which another death competes, with each patient's two hazards a day.
+struct Competed {
+    cohort: Cohort,
+    hazards: Vec<[f64; 2]>,
+}
+
+/// The other death's hazard follows the laboratory column alone.
+fn competed(patients: usize, other_per_day: f64) -> Competed {
+    let shape = Shape { patients, ..Shape::SMALL };
+    let simulated = simulate(shape);
+    let mut cohort = simulated.cohort;
+    let lab = cohort.columns.iter().find(|column| column.info.name == "lab").unwrap();
+    let mut random = ChaCha12Rng::seed_from_u64(5);
+    let hazards: Vec<[f64; 2]> = (0..patients)
+        .map(|row| {
+            let lab = f64::from(lab.values.get(row).unwrap());
+            [simulated.oracle[row].0.exp() / 900.0, other_per_day * (0.8 * lab).exp()]
+        })
+        .collect();
+    cohort.competing = vec![None; patients];
+    for (row, [_, other]) in hazards.iter().enumerate() {
+        let time_days = (-random.random::<f64>().ln() / other).ceil();
+        if time_days < cohort.survival[row].unwrap().time_days {
+            cohort.survival[row] = Some(Survival { time_days, event: false });
+            cohort.competing[row] = Some("other death".to_owned());
+        }
+    }
+    Competed { cohort, hazards }
+}
+
+impl Competed {
+    /// The true incidence of the event by a day.
+    fn truth(&self, row: usize, day: f64) -> f64 {
+        let [own, other] = self.hazards[row];
+        own / (own + other) * (1.0 - (-(own + other) * day).exp())
+    }
+}
+
+fn ridge_config() -> TrainConfig {
+    TrainConfig { model: ModelKind::RidgeCox, ..quick_config() }
+}
+
+#[test]
+fn incidence_is_near_the_truth_and_one_less_survival_is_not() {
+    let competed = competed(1200, 1.0 / 700.0);
+    let (train_rows, test_rows): (Vec<usize>, Vec<usize>) = (0..1200).partition(|row| *row < 900);
+    let model = train_on(&competed.cohort, &train_rows, &ridge_config());
+    let days = [300.0, 900.0];
+    let incidence = model.incidence_at(&competed.cohort, &test_rows, &days).unwrap();
+    let alone = model.survival_at(&competed.cohort, &test_rows, &days).unwrap();
+    let count = test_rows.len() as f64;
+    for (place, day) in days.into_iter().enumerate() {
+        let mean = test_rows.iter().map(|&row| competed.truth(row, day)).sum::<f64>() / count;
+        let (mut truth, mut found, mut naive) = (0.0, 0.0, 0.0);
+        let (mut apart, mut spread) = (0.0, 0.0);
+        for (at, &row) in test_rows.iter().enumerate() {
+            let own = incidence[[at, 0, place]].0;
+            let expected = competed.truth(row, day);
+            truth += expected / count;
+            found += own / count;
+            naive += (1.0 - alone[[at, place]].0) / count;
+            apart += (own - expected).abs() / count;
+            spread += (mean - expected).abs() / count;
+        }
+        assert!((found - truth).abs() < 0.03, "day {day}: {found} for {truth}");
+        assert!(naive - truth > 0.05, "day {day}: {naive} for {truth}");
+        // The columns show the truth with noise, and ridge Cox no product: half is what they tell.
+        assert!(apart < 0.7 * spread, "day {day}: {apart} of {spread}");
+    }
+}
+
+/// Each patient's incidences and survival, whatever the kind of the model, sum to 1 and rise.
+fn check_incidence(model: &Model, cohort: &Cohort) {
+    let rows = all_rows(cohort);
+    for prediction in model.score(cohort, &rows).unwrap() {
+        assert_eq!(prediction.incidence.len(), 2);
+        for (place, survival) in prediction.survival.iter().enumerate() {
+            let ended: f64 = prediction.incidence.iter().map(|event| event[place]).sum();
+            assert!((ended + survival - 1.0).abs() < 1e-9, "{ended} and {survival}");
+        }
+        assert!(prediction.incidence.iter().all(|event| event.is_sorted()));
+        assert!(prediction.survival_low.is_empty());
+    }
+}
+
+#[test]
+fn every_kind_of_model_gives_incidences_and_keeps_them_in_its_folder() {
+    let cohort = competed(150, 1.0 / 900.0).cohort;
+    let mut discrete = network_config();
+    discrete.heads.survival = SurvivalHead::DiscreteTime;
+    for config in [quick_config(), network_config(), discrete, ridge_config()] {
+        let model = train_on(&cohort, &all_rows(&cohort), &config);
+        assert_eq!(model.competing_events(), ["other death"]);
+        check_incidence(&model, &cohort);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        model.save(&path).unwrap();
+        let read = Model::load(&path).unwrap();
+        assert_eq!(read, model);
+        assert_eq!(saved(&read), saved(&model));
+    }
+}
+
+#[test]
+fn evaluation_judges_incidence_and_says_what_competes() {
+    let cohort = competed(150, 1.0 / 900.0).cohort;
+    let folds = Folds::stratified(&cohort, 3, 1).unwrap();
+    let (evaluation, predictions) =
+        cross_validate(&dataset(&cohort), &quick_config(), &folds, &|_| {}).unwrap();
+    let observed = cohort.competing.iter().flatten().count();
+    assert_eq!(evaluation.competing.len(), 1);
+    assert_eq!(evaluation.competing[0].events, observed);
+    for model in &evaluation.models {
+        assert!(model.c_index_competing.is_some() && model.ibs.is_some(), "{}", model.name);
+        assert!(model.c_index_uno.is_none() && model.c_index_antolini.is_some());
+    }
+    assert!(evaluation.calibration.unwrap().slope.is_none());
+    assert!(!evaluation.decisions.is_empty());
+    assert!(predictions.iter().all(|one| one.incidence.len() == 2));
+    assert!(predictions.iter().any(|one| one.competing.is_some()));
+}
+
+#[test]
+fn a_rare_event_has_one_hazard_for_all_and_an_unknown_one_is_said() {
+    let mut cohort = competed(150, 1.0 / 900.0).cohort;
+    let mut left = 4;
+    for competing in cohort.competing.iter_mut().filter(|one| one.is_some()) {
+        if left == 0 {
+            *competing = None;
+        } else {
+            left -= 1;
+        }
+    }
+    let rows = all_rows(&cohort);
+    let model = train_on(&cohort, &rows, &ridge_config());
+    let note = "everybody has the same hazard of `other death`: it was observed 4 times";
+    assert!(model.training().notes.iter().any(|one| one == note), "{:?}", model.training().notes);
+    check_incidence(&model, &cohort);
+    let days = [model.horizons_days()[0]];
+    let other = model.incidence_at(&cohort, &rows, &days).unwrap();
+    assert!(other.iter().all(|one| *one >= Incidence(0.0)));
+
+    let plain = Cohort { competing: vec![], ..cohort.clone() };
+    let model = train_on(&plain, &rows, &ridge_config());
+    assert!(model.competing_events().is_empty());
+    let (evaluation, _) = evaluate(&model, &dataset(&cohort), &rows).unwrap();
+    let said = |note: &String| note.contains("trained without the competing events other death");
+    assert!(evaluation.notes.iter().any(said), "{:?}", evaluation.notes);
+}
+
+#[test]
+fn held_out_competing_events_do_not_move_the_model() {
+    let mut cohort = competed(120, 1.0 / 900.0).cohort;
+    let rows: Vec<usize> = (0..80).collect();
+    let before = saved(&train_on(&cohort, &rows, &ridge_config()));
+    for row in 80..120 {
+        cohort.competing[row] = None;
+    }
+    assert_eq!(saved(&train_on(&cohort, &rows, &ridge_config())), before);
+}
