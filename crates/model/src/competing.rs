@@ -286,7 +286,7 @@ fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
 
 /// Puts a patient's incidences, (events, horizons), into a prediction. Survival is then that of no
 /// event at all, and has no interval.
-pub(crate) fn compete(prediction: &mut Prediction, incidence: &ArrayRef2<Incidence>) {
+pub fn compete(prediction: &mut Prediction, incidence: &ArrayRef2<Incidence>) {
     let values = |event: ArrayView1<Incidence>| event.iter().map(|one| one.0).collect();
     prediction.incidence = incidence.outer_iter().map(values).collect();
     let free =

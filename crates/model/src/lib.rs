@@ -55,7 +55,7 @@ mod training_part;
 mod worth;
 
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
-pub use competing::Competing;
+pub use competing::{Competing, compete};
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,

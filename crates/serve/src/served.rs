@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use oncoweave_core::{
     Cohort, CohortColumn, Column, FeatureInfo, PatientId, Prediction, preprocess::RowPreprocessing,
 };
-use oncoweave_model::{Explanation, Model, Scorer};
+use oncoweave_model::{Explanation, Model, Scorer, compete};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -51,6 +51,11 @@ impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Served").field("model", &self.model.name()).finish_non_exhaustive()
     }
+}
+
+/// No risk depends on a patient's name.
+fn nobody() -> PatientId {
+    PatientId::new("patient").expect("printable and not empty")
 }
 
 impl Served {
@@ -112,13 +117,13 @@ impl Served {
             many => many.iter().flat_map(|chunk| chunk.values.iter().copied()).collect(),
         };
         let count = values.len() / width;
-        // Its risk does not depend on a patient's name.
-        let nobody = PatientId::new("patient").expect("printable and not empty");
+        let nobody = nobody();
         let rows = ArrayView2::from_shape((count, width), &values).expect("whole rows");
-        let predictions =
+        let mut predictions =
             self.with_scorer(|scorer| scorer.score(rows, &vec![&nobody; count], self.times(asked)));
+        let failure = self.compete(rows, self.times(asked), &mut predictions);
         let mut explanations =
-            if asked.explain { self.explain(rows, &nobody) } else { vec![] }.into_iter();
+            if asked.explain { self.explain(rows) } else { vec![] }.into_iter();
         let mut predictions = predictions.into_iter();
         let of_chunk = |chunk: Chunk| {
             let answer = |(number, record): (usize, crate::records::Record)| {
@@ -126,8 +131,12 @@ impl Served {
                     Some(fault) => (Err(fault), None),
                     None => {
                         let prediction = predictions.next().expect("one for each good record");
-                        let error = |error| RecordError::new("not_scored", of_model(&error));
-                        (prediction.map_err(error), explanations.next().flatten())
+                        let error = |reason| RecordError::new("not_scored", reason);
+                        let prediction = match &failure {
+                            Some(reason) => Err(error(reason.clone())),
+                            None => prediction.map_err(|fault| error(of_model(&fault))),
+                        };
+                        (prediction, explanations.next().flatten())
                     }
                 };
                 let patient_id = record.patient_id;
@@ -148,8 +157,44 @@ impl Served {
         done
     }
 
+    /// Puts the incidences of the event and its competitors into the rows' predictions. Gives the
+    /// reason where that cannot be done.
+    fn compete(
+        &self,
+        rows: ArrayView2<f32>,
+        times_days: &[f64],
+        predictions: &mut [Result<Prediction, oncoweave_model::Error>],
+    ) -> Option<String> {
+        if self.model.competing().is_empty() {
+            return None;
+        }
+        let (cohort, all): (_, Vec<usize>) = (self.cohort(rows), (0..rows.nrows()).collect());
+        let incidence = match self.model.incidence_at(&cohort, &all, times_days) {
+            Ok(incidence) => incidence,
+            Err(error) => return Some(of_model(&error)),
+        };
+        for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
+            if let Ok(prediction) = prediction {
+                compete(prediction, &own);
+            }
+        }
+        None
+    }
+
     /// What drove each row's prediction; none for a row that has no finite risk.
-    fn explain(&self, rows: ArrayView2<f32>, nobody: &PatientId) -> Vec<Option<Explanation>> {
+    fn explain(&self, rows: ArrayView2<f32>) -> Vec<Option<Explanation>> {
+        let all: Vec<usize> = (0..rows.nrows()).collect();
+        match self.model.explain(&self.cohort(rows), &all) {
+            Ok(explanations) => explanations.into_iter().map(Some).collect(),
+            Err(error) => {
+                tracing::warn!("could not explain: {}", of_model(&error));
+                vec![None; rows.nrows()]
+            }
+        }
+    }
+
+    /// Rows of numbers as a table of patients.
+    fn cohort(&self, rows: ArrayView2<f32>) -> Cohort {
         let count = rows.nrows();
         let column = |(place, name): (usize, &String)| {
             let (modality, feature) = name.split_once('.').unwrap_or(("", name));
@@ -162,8 +207,8 @@ impl Served {
                 values: known.collect::<Column>(),
             }
         };
-        let cohort = Cohort {
-            patients: vec![nobody.clone(); count],
+        Cohort {
+            patients: vec![nobody(); count],
             sites: vec![None; count],
             index_dates: vec![None; count],
             survival: vec![None; count],
@@ -171,14 +216,6 @@ impl Served {
             labels: vec![None; count],
             folds: vec![None; count],
             columns: self.rows.columns().iter().enumerate().map(column).collect(),
-        };
-        let all: Vec<usize> = (0..count).collect();
-        match self.model.explain(&cohort, &all) {
-            Ok(explanations) => explanations.into_iter().map(Some).collect(),
-            Err(error) => {
-                tracing::warn!("could not explain: {}", of_model(&error));
-                vec![None; count]
-            }
         }
     }
 }

@@ -5,7 +5,7 @@ use oncoweave_core::Prediction;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::Layout;
+use super::{Layout, event_probabilities};
 use crate::asked::AnswerKind;
 use crate::records::{RecordError, Shape};
 use crate::served::Answer;
@@ -83,14 +83,16 @@ impl Serialize for Object<'_> {
             }
         };
         if layout.kind == AnswerKind::Probabilities {
-            let event: Vec<f64> =
-                prediction.survival.iter().map(|survival| 1.0 - survival).collect();
-            map.serialize_entry("probabilities", &event)?;
+            map.serialize_entry("probabilities", &event_probabilities(prediction))?;
             return map.end();
         }
         map.serialize_entry("risk", &prediction.risk.0)?;
         map.serialize_entry("high_risk", &prediction.high_risk)?;
         map.serialize_entry("survival", &survival(layout, prediction))?;
+        if !layout.events.is_empty() {
+            let pairs = layout.events.iter().zip(&prediction.incidence);
+            map.serialize_entry("incidence", &Pairs(pairs.collect()))?;
+        }
         if !layout.classes().is_empty() {
             let pairs = layout.classes().iter().zip(&prediction.class_probabilities);
             map.serialize_entry("class_probabilities", &Pairs(pairs.collect()))?;

@@ -5,6 +5,7 @@ mod table;
 
 use std::sync::Arc;
 
+use oncoweave_core::Prediction;
 use oncoweave_model::ExplanationLayout;
 
 use crate::asked::{AnswerKind, Asked};
@@ -19,11 +20,20 @@ pub(crate) struct Layout {
     times_days: Vec<f64>,
     kind: AnswerKind,
     explanation: Option<ExplanationLayout>,
+    /// What has a cumulative incidence: `event` and the events that compete with it, if any do.
+    events: Vec<String>,
 }
 
 impl Layout {
     pub(crate) fn new(served: &Arc<Served>, asked: &Asked) -> Self {
+        let competing = served.model.competing_events();
+        let events = if competing.is_empty() {
+            vec![]
+        } else {
+            ["event".to_owned()].into_iter().chain(competing).collect()
+        };
         Self {
+            events,
             times_days: served.times(asked).to_vec(),
             kind: asked.answer,
             explanation: asked.explain.then(|| served.model.explanation_layout()),
@@ -33,6 +43,14 @@ impl Layout {
 
     fn classes(&self) -> &[String] {
         self.served.model.classes()
+    }
+}
+
+/// The probability of the event by each time, whatever competes with it.
+fn event_probabilities(prediction: &Prediction) -> Vec<f64> {
+    match prediction.incidence.first() {
+        Some(incidence) => incidence.clone(),
+        None => prediction.survival.iter().map(|survival| 1.0 - survival).collect(),
     }
 }
 
