@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -58,6 +59,13 @@ def check_image(engine):
     expect(config["Entrypoint"] == ["oncoweave", "container"], f"entry point {config['Entrypoint']}")
     for name in ["multi-models", "accept-bind-to-port"]:
         expect(config["Labels"].get(f"com.amazonaws.sagemaker.capabilities.{name}") == "true", f"label {name}")
+    container = engine.call("create", engine.image, "train", check=True).stdout.strip()
+    exported = subprocess.Popen([*engine.command, "export", container], stdout=subprocess.PIPE)
+    with tarfile.open(fileobj=exported.stdout, mode="r|") as files:
+        shipped = [file.name for file in files if file.name.startswith("opt/ml/")]
+    exported.wait()
+    engine.call("rm", container, check=True)
+    expect(exported.returncode == 0 and not shipped, f"below /opt/ml is {shipped}")
     print(f"image: {image['Size'] / 1e6:.0f} MB")
 
 

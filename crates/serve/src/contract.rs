@@ -65,13 +65,13 @@ fn proofs(text: &str, is_rust: bool) -> Vec<(String, String)> {
             .strip_prefix(comment)
             .and_then(|line| line.trim_start().strip_prefix(MARK));
         let Some(rules) = rules else { continue };
-        let test = if is_rust {
+        let function = if is_rust {
             lines[place..].iter().find_map(|line| name(line))
         } else {
             lines[..place].iter().rev().find_map(|line| name(line))
         };
-        let test = test.expect("a mark belongs to a test");
-        found.extend(rules.split_whitespace().map(|rule| (rule.to_owned(), test.clone())));
+        let function = function.expect("a mark belongs to a test");
+        found.extend(rules.split_whitespace().map(|rule| (rule.to_owned(), function.clone())));
     }
     found
 }

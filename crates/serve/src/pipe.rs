@@ -1,11 +1,11 @@
 //! Channels in Pipe mode: a FIFO through which the platform sends all objects of a channel, one
 //! after the other. An aligned table is read from its end, so it goes to disk first.
 
-use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use fs_err::File;
 use tempfile::NamedTempFile;
 
 use crate::{Error, Root};

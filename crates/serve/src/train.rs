@@ -417,8 +417,8 @@ mod tests {
                 let folder = root.channel(name);
                 let table = fs_err::read(folder.join("cohort.parquet")).unwrap();
                 fs_err::remove_dir_all(folder).unwrap();
-                let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-                assert!(made.success());
+                let status = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+                assert!(status.success());
                 std::thread::spawn(move || fs_err::write(&fifo, table).unwrap())
             })
             .collect();
