@@ -138,8 +138,9 @@ def violations(shape, value, place="", skip=None):
         if shape.enum and value not in shape.enum:
             found.append(f"{place} is none of the values: {value}")
         pattern = shape.metadata.get("pattern")
-        # Python knows no \p{…}; those patterns are of free text.
-        if pattern and r"\p" not in pattern and not re.fullmatch(pattern, value, re.DOTALL):
+        # Python knows neither \p{…} nor surrogates; those patterns are of free text.
+        free = pattern and (r"\p" in pattern or r"\uD800" in pattern)
+        if pattern and not free and not re.fullmatch(pattern, value, re.DOTALL):
             found.append(f"{place} does not match {pattern}: {value}")
     elif shape.type_name in ("integer", "long", "float", "double"):
         low, high = shape.metadata.get("min"), shape.metadata.get("max")

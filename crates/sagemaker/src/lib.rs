@@ -11,7 +11,7 @@ pub mod lambda;
 pub mod pipeline;
 pub mod policy;
 pub mod quicksight;
-pub mod request;
+mod request;
 pub mod requests;
 pub mod service;
 pub mod settings;
