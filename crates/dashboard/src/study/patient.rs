@@ -69,14 +69,15 @@ pub(crate) fn horizon_risks(horizons_days: &[f64], patient: &Prediction) -> Vec<
 /// Patients that a patient is set against.
 const SIMILAR: usize = 50;
 
-/// The 50 other patients whose predicted risk within a horizon is nearest.
+/// The 50 other patients whose predicted risk within a horizon is nearest, or a fifth of a cohort
+/// where that is fewer: half of all patients are not alike.
 pub(crate) fn similar(study: &Study, place: usize, horizon: usize) -> Vec<usize> {
     let Some(own) = study.risk(place, horizon) else { return Vec::new() };
     let mut others: Vec<(f64, usize)> = (0..study.patients.len())
         .filter(|&other| other != place && study.patients[other].observed.is_some())
         .filter_map(|other| Some(((study.risk(other, horizon)? - own).abs(), other)))
         .collect();
-    let nearest = SIMILAR.min(others.len());
+    let nearest = SIMILAR.min(others.len().div_ceil(5));
     if nearest < others.len() {
         others.select_nth_unstable_by(nearest, |a, b| a.0.total_cmp(&b.0));
     }
