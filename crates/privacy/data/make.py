@@ -176,7 +176,7 @@ perspective force edge flash naeotom iqon ict united uih mct horizon vision mi d
 study scan acquisition protocol routine low dose high resolution hr hrct screening follow up baseline research
 trial image images original derived primary secondary average sum difference ratio map parametric percent phantom
 quality calibration test mm cm kv ma mas kvp ms sec min iterative fbp asir admire safire idose veo aidr
-oncoweave simulated synthetic clinical genomics genomic imaging dicom nifti vcf maf cnv expression genotype table
+hu od us mgml eff ed edw mod pct oncoweave simulated synthetic clinical genomics genomic imaging dicom nifti vcf maf cnv expression genotype table
 tables files cohort dermatology pathology region regions features results""".split()
 
 

@@ -46,7 +46,8 @@ impl Audit {
     /// Appends a line, on the disk when this returns.
     pub(crate) fn append(&self, entry: Entry) -> Result<(), Error> {
         let chain = self.link(&self.last_chain()?, &entry);
-        let mut file = private(fs::OpenOptions::new().append(true).create(true)).open(&self.path)?;
+        let mut file =
+            private(fs::OpenOptions::new().append(true).create(true)).open(&self.path)?;
         let line = serde_json::to_string(&Line { entry, chain }).expect("texts are JSON");
         file.write_all(format!("{line}\n").as_bytes())?;
         file.sync_all()?;
@@ -92,7 +93,12 @@ mod tests {
     fn entry(reason: &str) -> Entry {
         let text = |text: &str| text.to_owned();
         let pseudonyms = vec![text("OW-A")];
-        Entry { time: text("2026-01-02T03:04:05Z"), user: text("u"), reason: text(reason), pseudonyms }
+        Entry {
+            time: text("2026-01-02T03:04:05Z"),
+            user: text("u"),
+            reason: text(reason),
+            pseudonyms,
+        }
     }
 
     #[test]
@@ -105,7 +111,8 @@ mod tests {
         }
         let text = fs::read_to_string(&audit.path).unwrap();
         assert_eq!(text.lines().count(), 3);
-        for changed in [text.replace("two", "too"), text.replacen(text.lines().next().unwrap(), "", 1)]
+        for changed in
+            [text.replace("two", "too"), text.replacen(text.lines().next().unwrap(), "", 1)]
         {
             fs::write(&audit.path, changed).unwrap();
             assert!(audit.append(entry("four")).is_err());

@@ -115,7 +115,8 @@ impl Jobs<'_> {
             }
             Kind::Table => {}
             _ => {
-                let name = file.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+                let name =
+                    file.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
                 let work = match is_variants(&name) {
                     true => Work::Variants { prefix },
                     false => Work::Genomic { prefix },
@@ -201,7 +202,8 @@ fn clinical_plan(manifest: &Manifest, profile: &Profile) -> TablePlan {
 }
 
 fn column_use(name: &str, column: &Table) -> Use {
-    let is_age = name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word == "age");
+    let is_age =
+        name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word == "age");
     match text_of(column, "type") {
         Some("number") if is_age => Use::Role(Role::Age),
         Some("number") => {

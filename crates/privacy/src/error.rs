@@ -9,7 +9,9 @@ pub enum Error {
     Io(#[from] io::Error),
     /// A CSV table could not be read or written. The reader's own message is not kept: it may quote a
     /// cell.
-    #[error("the table is no well-formed CSV: every row needs as many cells as the header has columns")]
+    #[error(
+        "the table is no well-formed CSV: every row needs as many cells as the header has columns"
+    )]
     Csv,
     /// The cohort's manifest or files list cannot be read.
     #[error(transparent)]

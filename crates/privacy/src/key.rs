@@ -79,19 +79,19 @@ impl Key {
         check_private(path)?;
         let text = Zeroizing::new(fs::read_to_string(path)?);
         // The parser's own message is not kept: it quotes the line, which may be the secret.
-        let broken = || refuse(path, "this is no key file of oncoweave; restore it from its backup");
+        let broken =
+            || refuse(path, "this is no key file of oncoweave; restore it from its backup");
         let stored: Stored = toml::from_str(&text).map_err(|_| broken())?;
         if stored.schema != SCHEMA || stored.generation.is_empty() {
             return Err(broken());
         }
-        let read = |one: &StoredGeneration| {
-            let secret = Zeroizing::new(unhex(&one.secret)?);
-            (secret.len() == SECRET_BYTES && fingerprint(&secret) == one.id).then(|| Generation {
-                id: one.id.clone(),
-                created: one.created.clone(),
-                secret,
-            })
-        };
+        let read =
+            |one: &StoredGeneration| {
+                let secret = Zeroizing::new(unhex(&one.secret)?);
+                (secret.len() == SECRET_BYTES && fingerprint(&secret) == one.id).then(|| {
+                    Generation { id: one.id.clone(), created: one.created.clone(), secret }
+                })
+            };
         let generations: Option<Vec<Generation>> = stored.generation.iter().map(read).collect();
         Ok(Self { path: path.to_owned(), generations: generations.ok_or_else(broken)? })
     }

@@ -35,7 +35,9 @@ pub use error::{Aside, Error};
 pub use identifier::Identifier;
 pub use job::FileKind;
 pub use key::Key;
-pub use profile::{Dates, DicomProfile, Face, NiftiProfile, Profile, Role, TableProfile, VariantProfile};
+pub use profile::{
+    Dates, DicomProfile, Face, NiftiProfile, Profile, Role, TableProfile, VariantProfile,
+};
 pub use reidentify::{Request, reidentify};
 pub use report::Report;
 pub use run::{REPORT, Settings, deidentify, set_aside_list};

@@ -52,7 +52,8 @@ impl Linkage {
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
             .expect("an identifier is shorter than the cipher's limit");
-        let mut file = private(fs::OpenOptions::new().append(true).create(true)).open(&self.path)?;
+        let mut file =
+            private(fs::OpenOptions::new().append(true).create(true)).open(&self.path)?;
         file.write_all(format!("{pseudonym}\t{}{}\n", hex(&nonce), hex(&sealed)).as_bytes())?;
         known.insert(pseudonym.to_owned());
         Ok(())
@@ -63,7 +64,10 @@ impl Linkage {
         let entries = entries(&self.path)?;
         let Some(sealed) = entries.get(pseudonym) else { return Ok(None) };
         let broken = || {
-            refuse(&self.path, "an entry does not belong to this key or was changed; restore the file")
+            refuse(
+                &self.path,
+                "an entry does not belong to this key or was changed; restore the file",
+            )
         };
         let bytes = unhex(sealed).filter(|bytes| bytes.len() > NONCE_BYTES).ok_or_else(broken)?;
         let (nonce, sealed) = bytes.split_at(NONCE_BYTES);

@@ -6,9 +6,9 @@ use crate::{Identifier, key::Key, words::is_known_word};
 
 /// Ends of names that say what a file is, longest first.
 const ENDS: [&str; 24] = [
-    ".vcf.bgz", ".vcf.gz", ".nii.gz", ".maf.txt", ".maf.gz", ".csv.gz", ".tsv.gz", ".txt.gz", ".seg.gz", ".vcf",
-    ".bcf", ".nii", ".maf", ".csv", ".tsv", ".txt", ".seg", ".dcm", ".bedpe", ".gct", ".tab", ".cns", ".parquet",
-    ".cnr",
+    ".vcf.bgz", ".vcf.gz", ".nii.gz", ".maf.txt", ".maf.gz", ".csv.gz", ".tsv.gz", ".txt.gz",
+    ".seg.gz", ".vcf", ".bcf", ".nii", ".maf", ".csv", ".tsv", ".txt", ".seg", ".dcm", ".bedpe",
+    ".gct", ".tab", ".cns", ".parquet", ".cnr",
 ];
 
 /// A relative path of which every part that is no word of ours is replaced by a pseudonym: a folder
@@ -26,7 +26,8 @@ pub(crate) fn renamed(path: &Path, key: &Key) -> PathBuf {
     for (index, part) in parts.iter().enumerate() {
         let part = part.to_string_lossy();
         let (stem, end) = if index == last { split_end(&part) } else { (part.as_ref(), "") };
-        let renamed = if is_plain(stem) { stem.to_owned() } else { key.pseudonym(&Identifier::of(stem)) };
+        let renamed =
+            if is_plain(stem) { stem.to_owned() } else { key.pseudonym(&Identifier::of(stem)) };
         out.push(format!("{renamed}{end}"));
     }
     out

@@ -116,11 +116,13 @@ impl Header {
     }
 
     fn voxel_bytes(&self) -> Result<u64, Error> {
-        let product = self.shape()?.iter().try_fold(self.bits_per_voxel(), |product, &length| {
-            product.checked_mul(length)
-        });
+        let product = self
+            .shape()?
+            .iter()
+            .try_fold(self.bits_per_voxel(), |product, &length| product.checked_mul(length));
         let bits = product.filter(|&bits| bits > 0);
-        bits.map(|bits| bits.div_ceil(8)).ok_or_else(|| aside("broken", "the header's dimensions cannot be"))
+        bits.map(|bits| bits.div_ceil(8))
+            .ok_or_else(|| aside("broken", "the header's dimensions cannot be"))
     }
 
     /// How many bytes of extensions stand before the voxels.
@@ -130,7 +132,11 @@ impl Header {
         if !(offset.is_finite() && offset >= least && offset < 4e9) {
             return Err(aside("broken", "the header says that the voxels begin within it"));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above"
+        )]
         Ok((offset - least) as u64)
     }
 
@@ -199,8 +205,13 @@ pub(crate) fn deidentify(
     })?;
     let extension = u64::from(skipped > 4);
     let face = u64::from(masked.is_some());
-    let actions = [("header text emptied", texts), ("extensions removed", extension), ("face masked", face)];
-    Ok(actions.iter().map(|&(name, count)| (name.to_owned(), count)).filter(|(_, n)| *n > 0).collect())
+    let actions =
+        [("header text emptied", texts), ("extensions removed", extension), ("face masked", face)];
+    Ok(actions
+        .iter()
+        .map(|&(name, count)| (name.to_owned(), count))
+        .filter(|(_, n)| *n > 0)
+        .collect())
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
@@ -228,7 +239,10 @@ fn masked_voxels(
             ));
         }
         Face::Refuse => {
-            return Err(aside("face", "the profile refuses images that may show a face; deface them"));
+            return Err(aside(
+                "face",
+                "the profile refuses images that may show a face; deface them",
+            ));
         }
         Face::Mask => {}
     }
@@ -264,7 +278,10 @@ fn dilated_region(region: &Path, image: &Header, margin_mm: f64) -> Result<Vec<b
     };
     let shape = grid(image)?;
     if grid(&header)? != shape || header.bits_per_voxel() % 8 != 0 {
-        return Err(aside("face", "the region is not on the image's grid, so it cannot mask it; deface it"));
+        return Err(aside(
+            "face",
+            "the region is not on the image's grid, so it cannot mask it; deface it",
+        ));
     }
     let skipped = header.extension_bytes()?;
     io::copy(&mut reader.by_ref().take(skipped), &mut io::sink())?;
@@ -281,7 +298,11 @@ fn dilated_region(region: &Path, image: &Header, margin_mm: f64) -> Result<Vec<b
     for axis in 0..3 {
         let spacing = (image.format.spacing)(image, axis + 1).abs();
         let steps = if spacing > 0.0 { (margin_mm / spacing).ceil() } else { 0.0 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "casts saturate"
+        )]
         dilate(&mut keep, shape[axis], stride, steps as usize);
         stride *= shape[axis];
     }
@@ -349,13 +370,22 @@ mod tests {
         bytes
     }
 
-    fn cleaned(bytes: &[u8], profile: &NiftiProfile, region: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+    fn cleaned(
+        bytes: &[u8],
+        profile: &NiftiProfile,
+        region: Option<&[u8]>,
+    ) -> Result<Vec<u8>, Error> {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs_err::write(at("a.nii"), bytes).unwrap();
         let mask = at("mask.nii");
         fs_err::write(&mask, region.unwrap_or_default()).unwrap();
-        deidentify(&at("a.nii"), &at("b.nii"), profile, Part::Image(region.map(|_| mask.as_path())))?;
+        deidentify(
+            &at("a.nii"),
+            &at("b.nii"),
+            profile,
+            Part::Image(region.map(|_| mask.as_path())),
+        )?;
         Ok(fs_err::read(at("b.nii")).unwrap())
     }
 
@@ -380,7 +410,9 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let profile = NiftiProfile { face: Face::Mask, margin_mm: 2.0 };
-        assert!(cleaned(&image(1, false), &profile, None).unwrap_err().to_string().contains("has none"));
+        assert!(
+            cleaned(&image(1, false), &profile, None).unwrap_err().to_string().contains("has none")
+        );
     }
 
     #[test]

@@ -192,7 +192,10 @@ mod tests {
         };
         assert_eq!(read(""), Ok(Profile::default()));
         assert_eq!(
-            read("[dicom]\ndates = 'full'\n[table.columns]\nmrn = 'identifier'").unwrap().dicom.dates,
+            read("[dicom]\ndates = 'full'\n[table.columns]\nmrn = 'identifier'")
+                .unwrap()
+                .dicom
+                .dates,
             Dates::Full
         );
         for (text, expected) in [

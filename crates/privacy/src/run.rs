@@ -60,7 +60,11 @@ pub fn deidentify(
         profile: settings.profile,
         linkage: &linkage,
         out: settings.out,
-        patients: plan.cohort.as_ref().map(|cohort| cohort.pseudonyms(settings.key)).unwrap_or_default(),
+        patients: plan
+            .cohort
+            .as_ref()
+            .map(|cohort| cohort.pseudonyms(settings.key))
+            .unwrap_or_default(),
         samples: plan.cohort.as_ref().map(|cohort| cohort.samples.clone()).unwrap_or_default(),
     };
     let done = AtomicUsize::new(0);
@@ -94,16 +98,23 @@ fn check_folders(settings: &Settings) -> Result<(), Error> {
         return refuse(settings.input, "there is no such folder or manifest");
     }
     let input = fs::canonicalize(settings.input)?;
-    let folder = if input.is_dir() { input } else { input.parent().unwrap_or(Path::new("/")).into() };
+    let folder =
+        if input.is_dir() { input } else { input.parent().unwrap_or(Path::new("/")).into() };
     let Ok(out) = fs::canonicalize(settings.out) else { return Ok(()) };
     if out.starts_with(&folder) || folder.starts_with(&out) {
-        return refuse(settings.out, "the folder to write must not lie in the one that is read, nor hold it");
+        return refuse(
+            settings.out,
+            "the folder to write must not lie in the one that is read, nor hold it",
+        );
     }
     let is_empty = out.is_dir() && fs::read_dir(&out)?.next().is_none();
     if is_empty || Journal::is_there(&out) {
         return Ok(());
     }
-    refuse(settings.out, "the folder is not empty and holds no run that was cut off; name a new one")
+    refuse(
+        settings.out,
+        "the folder is not empty and holds no run that was cut off; name a new one",
+    )
 }
 
 /// The files and what they are. Links are not followed.
@@ -168,7 +179,8 @@ fn fingerprint(settings: &Settings) -> String {
 /// Cleans a file, or takes from the journal what was done.
 fn one(job: &Job, shared: &Shared, journal: &Journal) -> Result<Entry, Error> {
     let metadata = fs::metadata(&job.source)?;
-    let changed = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let changed =
+        metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let state = format!(
         "{}\n{}\n{}",
         job.relative.display(),
@@ -223,7 +235,8 @@ fn report(settings: &Settings, entries: &[Entry], mut warnings: BTreeSet<String>
         for (action, count) in &entry.actions {
             *report.actions.entry(action.clone()).or_default() += count;
         }
-        let place = entry.out.as_ref().map(|out| format!("{}: ", out.display())).unwrap_or_default();
+        let place =
+            entry.out.as_ref().map(|out| format!("{}: ", out.display())).unwrap_or_default();
         warnings.extend(entry.warnings.iter().map(|warning| format!("{place}{warning}")));
     }
     report.patients = patients.len();
@@ -240,8 +253,10 @@ fn write_report(settings: &Settings, report: &Report, entries: &[Entry]) -> Resu
         for entry in entries {
             let kind = serde_json::to_value(entry.kind).expect("a word is JSON");
             let path = entry.out.as_ref().map(|out| out.display().to_string()).unwrap_or_default();
-            let (code, reason) =
-                entry.aside.as_ref().map_or(("", ""), |(code, reason)| (code.as_str(), reason.as_str()));
+            let (code, reason) = entry
+                .aside
+                .as_ref()
+                .map_or(("", ""), |(code, reason)| (code.as_str(), reason.as_str()));
             let patient = entry.patient.as_deref().unwrap_or_default();
             let kind = kind.as_str().unwrap_or_default();
             writer.write_record([&entry.source, kind, patient, &path, code, reason])?;

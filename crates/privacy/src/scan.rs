@@ -80,7 +80,8 @@ pub(crate) fn is_nhs_number(digits: &str) -> bool {
         return false;
     }
     let digit = |place: usize| u32::from(digits.as_bytes()[place] - b'0');
-    let sum: u32 = (0..9).map(|place| digit(place) * (10 - u32::try_from(place).unwrap_or(0))).sum();
+    let sum: u32 =
+        (0..9).map(|place| digit(place) * (10 - u32::try_from(place).unwrap_or(0))).sum();
     let check = (11 - sum % 11) % 11;
     check != 10 && check == digit(9)
 }
@@ -149,7 +150,8 @@ fn has_date(text: &str) -> bool {
 }
 
 fn is_compact_date(word: &str) -> bool {
-    let part = |range: std::ops::Range<usize>| word.get(range).and_then(|part| part.parse::<u32>().ok());
+    let part =
+        |range: std::ops::Range<usize>| word.get(range).and_then(|part| part.parse::<u32>().ok());
     let year = part(0..4).is_some_and(|year| (1900..2100).contains(&year));
     let month = part(4..6).is_some_and(|month| (1..=12).contains(&month));
     let day = part(6..8).is_some_and(|day| (1..=31).contains(&day));
@@ -174,9 +176,9 @@ fn has_name(text: &str) -> bool {
             && word.chars().all(|c| c.is_alphabetic() || c == '\'' || c == '-')
             && word.chars().count() > 1
     };
-    let titled = words.windows(2).any(|pair| {
-        TITLES.contains(&pair[0].to_lowercase().as_str()) && capital(pair[1])
-    });
+    let titled = words
+        .windows(2)
+        .any(|pair| TITLES.contains(&pair[0].to_lowercase().as_str()) && capital(pair[1]));
     let unknown = |word: &str| capital(word) && !crate::words::is_known_word(word);
     titled || words.windows(2).any(|pair| unknown(pair[0]) && unknown(pair[1]))
 }
@@ -218,7 +220,9 @@ pub(crate) fn area(text: &str) -> Option<(&str, bool)> {
             && part[0].is_ascii_digit()
             && part[1..].iter().all(u8::is_ascii_alphanumeric)
     };
-    let whole = rest.len() > 3 && is_district(&rest[..rest.len() - 3]) && is_inward(&rest[rest.len() - 3..]);
+    let whole = rest.len() > 3
+        && is_district(&rest[..rest.len() - 3])
+        && is_inward(&rest[rest.len() - 3..]);
     (whole || is_district(&rest)).then_some((&text[..letters], whole))
 }
 

@@ -92,7 +92,8 @@ fn copy(
     plan: &TablePlan,
 ) -> Result<Done, Error> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
-    let start = reader.fill_buf().map_err(|_| aside("broken", "the table is damaged; copy it again"))?;
+    let start =
+        reader.fill_buf().map_err(|_| aside("broken", "the table is damaged; copy it again"))?;
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let count = |byte: u8| header.iter().filter(|&&one| one == byte).count();
@@ -189,7 +190,9 @@ impl<'a> Columns<'a> {
         count("rows", self.rows);
         count("columns left out", dropped as u64);
         count("cells emptied", self.changed.iter().sum());
-        for (place, name) in self.names.iter().enumerate().filter(|(place, _)| !self.declared[*place]) {
+        for (place, name) in
+            self.names.iter().enumerate().filter(|(place, _)| !self.declared[*place])
+        {
             let most = self.found[place].iter().max_by_key(|(_, count)| **count);
             let seems = most.map_or(String::new(), |(finding, cells)| {
                 format!("; {cells} of {} cells look like {}", self.rows, finding.words())
@@ -287,9 +290,8 @@ fn is_category(cell: &str) -> bool {
 
 /// A number, or a number with a unit.
 fn measure(cell: &str, units: &[String]) -> String {
-    let number_end = cell
-        .find(|c: char| !(c.is_ascii_digit() || "+-.eE,".contains(c)))
-        .unwrap_or(cell.len());
+    let number_end =
+        cell.find(|c: char| !(c.is_ascii_digit() || "+-.eE,".contains(c))).unwrap_or(cell.len());
     let (number, unit) = cell.split_at(number_end);
     let unit = unit.trim();
     let known = unit.is_empty() || units.iter().any(|one| one == unit);
@@ -307,7 +309,10 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs_err::write(at("a.csv"), text).unwrap();
         let plan = TablePlan {
-            columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect(),
+            columns: columns
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
+                .collect(),
             undeclared,
             missing: BTreeSet::from(["".to_owned(), "unknown".to_owned()]),
             max_shift_days: Some(30),
@@ -320,7 +325,8 @@ mod tests {
     #[test]
     fn every_role_does_its_part() {
         let role = |role| Use::Role(role);
-        let levels = |levels: &[&str]| Use::Levels(levels.iter().map(|&one| one.to_owned()).collect());
+        let levels =
+            |levels: &[&str]| Use::Levels(levels.iter().map(|&one| one.to_owned()).collect());
         let (text, warnings) = cleaned(
             "id,born,age,post,notes,sex,hb,site,centre,xqz,score\n\
              Smith,1961-04-03,93,SW1A 2AA,seen by Dr Jones,female,135 g/L,Guy's,A,9434765919,7\n\
@@ -364,7 +370,10 @@ mod tests {
             &[("id", Use::Role(Role::Patient))],
             Role::Number,
         );
-        assert!(text.starts_with("id\tTP53_rnaseq\tnote\nOW-") && text.ends_with("\t1.5\t\n"), "{text}");
+        assert!(
+            text.starts_with("id\tTP53_rnaseq\tnote\nOW-") && text.ends_with("\t1.5\t\n"),
+            "{text}"
+        );
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].contains("look like names"), "{warnings:?}");
     }

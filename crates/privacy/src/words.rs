@@ -46,7 +46,9 @@ impl Words {
         let mut all_stay = true;
         for piece in &pieces {
             let stays = match piece {
-                Piece::Between(between) => between.chars().all(|c| c.is_ascii_punctuation() || c == ' '),
+                Piece::Between(between) => {
+                    between.chars().all(|c| c.is_ascii_punctuation() || c == ' ')
+                }
                 Piece::Word(word) => !escapes && self.may_stay(word, long_number),
             };
             all_stay &= stays;
@@ -99,7 +101,9 @@ fn has_long_number(pieces: &[Piece]) -> bool {
     let mut digits = 0;
     for piece in pieces {
         match piece {
-            Piece::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()) => digits += word.len(),
+            Piece::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits += word.len()
+            }
             Piece::Word(_) => digits = 0,
             Piece::Between(_) => {}
         }
@@ -122,8 +126,10 @@ fn is_measure(word: &str) -> bool {
     }
     let letters = word.trim_start_matches(|c: char| c.is_ascii_digit());
     if letters.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return ["mm", "cm", "kv", "kvp", "ma", "mas", "ms", "sec", "s", "min", "d", "t", "hu", "th"]
-            .contains(&letters);
+        return [
+            "mm", "cm", "kv", "kvp", "ma", "mas", "ms", "sec", "s", "min", "d", "t", "hu", "th",
+        ]
+        .contains(&letters);
     }
     let bare: String = word.chars().filter(|c| !c.is_ascii_digit()).collect();
     // Kernels and sequences (B30f, FC13, T2, L5), and words of the vocabulary with a number.
@@ -171,7 +177,10 @@ mod tests {
                     for word in ["smith", "contrast", "müller", "3ed"] {
                         assert!(!lower.contains(word), "{text}: {found}");
                     }
-                    assert!(expected.is_empty() || found.starts_with(expected.split(' ').next().unwrap()));
+                    assert!(
+                        expected.is_empty()
+                            || found.starts_with(expected.split(' ').next().unwrap())
+                    );
                 }
                 None => assert_eq!(found, None, "{text}"),
             }
@@ -180,7 +189,9 @@ mod tests {
 
     #[test]
     fn frequent_names_are_no_words() {
-        for name in ["smith", "jones", "mary", "john", "patel", "khan", "mueller", "garcia", "white"] {
+        for name in
+            ["smith", "jones", "mary", "john", "patel", "khan", "mueller", "garcia", "white"]
+        {
             assert!(!is_known_word(name), "{name}");
         }
         for word in ["head", "thorax", "lung", "axial", "contrast", "tumor", "gtv"] {

@@ -57,7 +57,8 @@ impl Corpus {
 
     fn run(&self) -> Result<Report, Error> {
         let (input, out) = (self.at("in"), self.at("out"));
-        let settings = Settings { input: &input, out: &out, key: &self.key, profile: &self.profile };
+        let settings =
+            Settings { input: &input, out: &out, key: &self.key, profile: &self.profile };
         deidentify(&settings, &|_, _| ())
     }
 }
@@ -71,8 +72,12 @@ fn standard_attributes() -> &'static [(Tag, VR)] {
     static FOUND: OnceLock<Vec<(Tag, VR)>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let low = (0x0008..=0x0088).step_by(2);
-        let high = [0x0100, 0x0400, 0x2000, 0x2010, 0x2020, 0x2030, 0x2040, 0x2050, 0x2100, 0x2110, 0x2120];
-        let higher = [0x2130, 0x2200, 0x3002, 0x3004, 0x3006, 0x3008, 0x300a, 0x300c, 0x300e, 0x3010, 0x4008];
+        let high = [
+            0x0100, 0x0400, 0x2000, 0x2010, 0x2020, 0x2030, 0x2040, 0x2050, 0x2100, 0x2110, 0x2120,
+        ];
+        let higher = [
+            0x2130, 0x2200, 0x3002, 0x3004, 0x3006, 0x3008, 0x300a, 0x300c, 0x300e, 0x3010, 0x4008,
+        ];
         low.chain(high)
             .chain(higher)
             .flat_map(|group| (1..=u16::MAX).map(move |element| Tag(group, element)))
@@ -90,7 +95,9 @@ fn planted_object(depth: usize) -> InMemDicomObject {
         let value = match vr {
             VR::PN => format!("{SURNAME}^{GIVEN}"),
             VR::LO | VR::SH | VR::UC => SURNAME.to_owned(),
-            VR::ST | VR::LT | VR::UT => format!("{GIVEN} {SURNAME}, {NHS}, {BORN_ISO}, {MAIL}, {PATH}"),
+            VR::ST | VR::LT | VR::UT => {
+                format!("{GIVEN} {SURNAME}, {NHS}, {BORN_ISO}, {MAIL}, {PATH}")
+            }
             VR::AE => "ZYXWPATIENT".to_owned(),
             VR::UR => format!("http://{MAIL}"),
             VR::DA => BORN.to_owned(),
@@ -254,7 +261,8 @@ fn unpacked(path: &Path) -> Vec<u8> {
         return bytes;
     }
     let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut noodles::bgzf::io::Reader::new(bytes.as_slice()), &mut text).unwrap();
+    std::io::Read::read_to_end(&mut noodles::bgzf::io::Reader::new(bytes.as_slice()), &mut text)
+        .unwrap();
     text
 }
 
@@ -293,7 +301,9 @@ fn other_readers_open_what_was_written() {
     build(&corpus);
     corpus.run().unwrap();
     let mut read = 0;
-    for path in files(&corpus.at("out")).iter().filter(|path| path.extension().is_some_and(|e| e == "dcm")) {
+    for path in
+        files(&corpus.at("out")).iter().filter(|path| path.extension().is_some_and(|e| e == "dcm"))
+    {
         let object = dicom_object::open_file(path).unwrap();
         let text = |tag| object.element(tag).unwrap().to_str().unwrap().into_owned();
         assert!(text(tags::PATIENT_ID).starts_with("OW-"));
@@ -304,7 +314,9 @@ fn other_readers_open_what_was_written() {
         read += 1;
     }
     assert_eq!(read, 2);
-    let index = files(&corpus.at("out")).into_iter().find(|path| path.extension().is_some_and(|e| e == "tbi"));
+    let index = files(&corpus.at("out"))
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "tbi"));
     noodles::tabix::fs::read(index.unwrap()).unwrap();
 }
 
@@ -336,7 +348,8 @@ fn only_the_key_leads_back() {
     let ask = |reason: &str| {
         let mut out = Vec::new();
         let request = Request { user: "auditor", reason, pseudonyms: &pseudonyms };
-        reidentify(&corpus.key, &request, &mut out).map(|found| (found, String::from_utf8(out).unwrap()))
+        reidentify(&corpus.key, &request, &mut out)
+            .map(|found| (found, String::from_utf8(out).unwrap()))
     };
     assert!(ask(" ").is_err());
     let (found, text) = ask("a test").unwrap();
@@ -367,7 +380,10 @@ fn a_run_that_was_cut_off_goes_on() {
     fs::create_dir_all(corpus.at("out/deidentification.json")).unwrap();
     fs::write(corpus.at("out/.oncoweave-deidentify.jsonl"), "").unwrap();
     assert!(corpus.run().is_err());
-    assert!(fs::read_to_string(corpus.at("out/.oncoweave-deidentify.jsonl")).unwrap().lines().count() > 8);
+    assert!(
+        fs::read_to_string(corpus.at("out/.oncoweave-deidentify.jsonl")).unwrap().lines().count()
+            > 8
+    );
     fs::remove_dir(corpus.at("out/deidentification.json")).unwrap();
     fs::write(corpus.at("out/.oncoweave-part-x"), SURNAME).unwrap();
     let second = corpus.run().unwrap();

@@ -7,7 +7,7 @@ use oncoweave_privacy::{Key, Profile, REPORT, Report, Settings, deidentify, set_
 
 use crate::{Outcome, output, progress::progress};
 
-/// Take identity out of a folder of DICOM, NIfTI, variant files and tables, or of a cohort
+/// Take identity out of a cohort or a folder of DICOM, NIfTI, variants and tables
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A folder, or a cohort: the folder of a `cohort.toml`
@@ -42,8 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     if args.rotate_key {
         key.rotate()?;
     }
-    let settings =
-        Settings { input: &args.input, out: &args.out, key: &key, profile: &profile };
+    let settings = Settings { input: &args.input, out: &args.out, key: &key, profile: &profile };
     let bar = progress("taking identity out", 0);
     let report = deidentify(&settings, &|done, total| {
         bar.set_length(total as u64);

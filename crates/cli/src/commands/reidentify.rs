@@ -7,7 +7,7 @@ use oncoweave_privacy::{Key, Request, reidentify};
 
 use crate::{Outcome, output};
 
-/// Print the patients behind pseudonyms as CSV; needs the key and leaves a line in its audit log
+/// Print the patients behind pseudonyms; needs the key and leaves an audit line
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Pseudonyms of patients or samples
@@ -29,8 +29,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         reason: &args.reason,
         pseudonyms: &args.pseudonyms,
     };
-    let found = reidentify(&key, &request, &mut io::stdout().lock())
-        .context("could not re-identify")?;
+    let found =
+        reidentify(&key, &request, &mut io::stdout().lock()).context("could not re-identify")?;
     if found == args.pseudonyms.len() {
         return Ok(Outcome::Complete);
     }

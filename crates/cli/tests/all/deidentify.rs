@@ -51,8 +51,15 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
     let deidentified = run(
         0,
         &[
-            "deidentify", text(&at("cohort")), "--out", text(&at("released")), "--key", text(&key),
-            "--new-key", "--profile", text(&at("site.toml")),
+            "deidentify",
+            text(&at("cohort")),
+            "--out",
+            text(&at("released")),
+            "--key",
+            text(&key),
+            "--new-key",
+            "--profile",
+            text(&at("site.toml")),
         ],
     );
     for (cohort, out) in [("cohort", "before"), ("released", "after")] {
@@ -69,7 +76,8 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
     }
 
     let list = fs::read_to_string(at("cohort/files.csv")).unwrap();
-    let ids: BTreeSet<&str> = list.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    let ids: BTreeSet<&str> =
+        list.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert!(ids.len() >= 7);
     let mut written = files(&at("released"));
     written.extend(files(&at("after")));
@@ -99,7 +107,9 @@ fn images_that_name_their_patients_are_refused() {
     let manifest = cohort.join("cohort.toml");
     let told = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, told.replace("[privacy]\nstatus = \"synthetic\"\n", "")).unwrap();
-    for path in files(&cohort).iter().filter(|path| path.extension().is_some_and(|end| end == "dcm")) {
+    for path in
+        files(&cohort).iter().filter(|path| path.extension().is_some_and(|end| end == "dcm"))
+    {
         // (0012,0062) CS "YES " becomes "NO  ".
         let mut bytes = fs::read(path).unwrap();
         let mark = b"\x12\0\x62\0CS\x04\0YES ";
@@ -116,7 +126,10 @@ fn images_that_name_their_patients_are_refused() {
     let output = extract(&[]);
     assert_eq!(code(&output), 1);
     let message = stderr(&output);
-    assert!(message.contains("name their patients") && message.contains("oncoweave deidentify"), "{message}");
+    assert!(
+        message.contains("name their patients") && message.contains("oncoweave deidentify"),
+        "{message}"
+    );
     let output = extract(&["--identified"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }

@@ -54,9 +54,8 @@ struct Condition {
     values: Vec<String>,
 }
 
-static RULE_LIST: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    RULES.lines().filter(|line| !line.starts_with('#')).map(rule).collect()
-});
+static RULE_LIST: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| RULES.lines().filter(|line| !line.starts_with('#')).map(rule).collect());
 
 fn rule(line: &str) -> Rule {
     let fields: Vec<&str> = line.split('\t').collect();
@@ -65,10 +64,8 @@ fn rule(line: &str) -> Rule {
         "graylist" => List::Suspect,
         _ => List::Dirty,
     };
-    let conditions = fields[2]
-        .split(" && ")
-        .map(|one| one.split(" || ").map(condition).collect())
-        .collect();
+    let conditions =
+        fields[2].split(" && ").map(|one| one.split(" || ").map(condition).collect()).collect();
     let rectangles = fields[3].split_whitespace().map(rectangle).collect();
     Rule { list, conditions, rectangles }
 }
@@ -279,7 +276,8 @@ mod tests {
     }
 
     fn judged(class: &str, elements: &[(Tag, &str)], profile: &DicomProfile) -> String {
-        let mut found: Vec<Element> = elements.iter().map(|&(tag, text)| element(tag, text)).collect();
+        let mut found: Vec<Element> =
+            elements.iter().map(|&(tag, text)| element(tag, text)).collect();
         for (tag, number) in [(tags::ROWS, 512_u16), (tags::COLUMNS, 512)] {
             found.push(Element::new(tag, VR::US, number.to_le_bytes().to_vec()));
         }
@@ -301,7 +299,8 @@ mod tests {
             (tags::MANUFACTURER_MODEL_NAME, "LightSpeed VCT"),
         ];
         let asked = DicomProfile { clean_pixel_data: true, ..DicomProfile::default() };
-        let looked = DicomProfile { accept: vec!["mg".into(), "CT".into()], ..DicomProfile::default() };
+        let looked =
+            DicomProfile { accept: vec!["mg".into(), "CT".into()], ..DicomProfile::default() };
         let usual = DicomProfile::default();
         for (case, class, elements, profile, expected) in [
             ("a CT slice", "2", [original, ct].as_slice(), &usual, "keep"),
@@ -314,7 +313,13 @@ mod tests {
                 &looked,
                 "burned-in",
             ),
-            ("a secondary capture", "7", &[original, (tags::MODALITY, "OT")], &usual, "secondary-capture"),
+            (
+                "a secondary capture",
+                "7",
+                &[original, (tags::MODALITY, "OT")],
+                &usual,
+                "secondary-capture",
+            ),
             ("of an accepted modality", "7.2", &[original, ct], &looked, "secondary-capture"),
             (
                 "a dose report",
@@ -323,8 +328,20 @@ mod tests {
                 &looked,
                 "dose-report",
             ),
-            ("a derived CT", "2", &[ct, (tags::IMAGE_TYPE, "DERIVED\\SECONDARY")], &usual, "derived"),
-            ("the same, looked at", "2", &[ct, (tags::IMAGE_TYPE, "DERIVED\\SECONDARY")], &looked, "keep"),
+            (
+                "a derived CT",
+                "2",
+                &[ct, (tags::IMAGE_TYPE, "DERIVED\\SECONDARY")],
+                &usual,
+                "derived",
+            ),
+            (
+                "the same, looked at",
+                "2",
+                &[ct, (tags::IMAGE_TYPE, "DERIVED\\SECONDARY")],
+                &looked,
+                "keep",
+            ),
             ("without a type of image", "2", &[ct], &usual, "derived"),
             ("mammography", "1.2", &[original, (tags::MODALITY, "MG")], &usual, "unknown-device"),
             ("the same, looked at", "1.2", &[original, (tags::MODALITY, "MG")], &looked, "keep"),
@@ -353,8 +370,7 @@ mod tests {
 
     #[test]
     fn rectangles_are_blanked_in_every_frame_and_nothing_else() {
-        let layout =
-            Layout { rows: 2, columns: 3, samples: 1, bytes_per_sample: 2, planar: false };
+        let layout = Layout { rows: 2, columns: 3, samples: 1, bytes_per_sample: 2, planar: false };
         let mut pixels = vec![7; 24];
         blank(&mut pixels, layout, &[Rectangle { x: 1, y: 1, width: 9, height: 9 }]);
         let frame = [7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 0];

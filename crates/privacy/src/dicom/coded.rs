@@ -7,9 +7,42 @@ use super::element::Element;
 
 /// Designators of coding schemes of PS3.16 table 8-1 that are met in images and reports of cancer.
 const SCHEMES: [&str; 36] = [
-    "99SDM", "ACR", "ATC", "BI", "C4", "CTCAE", "DCM", "DC", "FMA", "I10", "I10P", "I9C", "I9CP", "ICD10",
-    "ICDO3", "ISO3166_1", "LN", "MA", "MDC", "MSH", "NCIt", "NDC", "NEU", "RADLEX", "RFC5646", "RXNORM",
-    "SCT", "SNM3", "SRT", "TNM", "UBERON", "UCUM", "UMLS", "UNS", "UPC", "RFC3066",
+    "99SDM",
+    "ACR",
+    "ATC",
+    "BI",
+    "C4",
+    "CTCAE",
+    "DCM",
+    "DC",
+    "FMA",
+    "I10",
+    "I10P",
+    "I9C",
+    "I9CP",
+    "ICD10",
+    "ICDO3",
+    "ISO3166_1",
+    "LN",
+    "MA",
+    "MDC",
+    "MSH",
+    "NCIt",
+    "NDC",
+    "NEU",
+    "RADLEX",
+    "RFC5646",
+    "RXNORM",
+    "SCT",
+    "SNM3",
+    "SRT",
+    "TNM",
+    "UBERON",
+    "UCUM",
+    "UMLS",
+    "UNS",
+    "UPC",
+    "RFC3066",
 ];
 
 /// The root of the UIDs of the standard itself.
@@ -53,7 +86,10 @@ pub(super) fn is_standard_uid(uid: &str) -> bool {
 pub(super) fn is_scheme_uid(element: &Element) -> bool {
     let text = element.text();
     element.vr == VR::UI
-        && matches!(element.tag, tags::CODING_SCHEME_UID | tags::CONTEXT_UID | tags::MAPPING_RESOURCE_UID)
+        && matches!(
+            element.tag,
+            tags::CODING_SCHEME_UID | tags::CONTEXT_UID | tags::MAPPING_RESOURCE_UID
+        )
         && text.starts_with(HL7_ROOT)
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }

@@ -306,7 +306,26 @@ fn has_short_length(vr: VR) -> bool {
     use VR::{AE, AS, AT, CS, DA, DS, DT, FD, FL, IS, LO, LT, PN, SH, SL, SS, ST, TM, UI, UL, US};
     matches!(
         vr,
-        AE | AS | AT | CS | DA | DS | DT | FL | FD | IS | LO | LT | PN | SH | SL | SS | ST | TM | UI | UL | US
+        AE | AS
+            | AT
+            | CS
+            | DA
+            | DS
+            | DT
+            | FL
+            | FD
+            | IS
+            | LO
+            | LT
+            | PN
+            | SH
+            | SL
+            | SS
+            | ST
+            | TM
+            | UI
+            | UL
+            | US
     )
 }
 
@@ -417,9 +436,11 @@ mod tests {
 
     #[test]
     fn delimiters_and_unknown_representations_are_followed() {
-        let item = b"\xfe\xff\0\xe0\xff\xff\xff\xff\x08\0\x50\x11UI\x02\x001\0\xfe\xff\x0d\xe0\0\0\0\0";
+        let item =
+            b"\xfe\xff\0\xe0\xff\xff\xff\xff\x08\0\x50\x11UI\x02\x001\0\xfe\xff\x0d\xe0\0\0\0\0";
         let undefined =
-            [b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff".as_slice(), item, b"\xfe\xff\xdd\xe0\0\0\0\0"].concat();
+            [b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff".as_slice(), item, b"\xfe\xff\xdd\xe0\0\0\0\0"]
+                .concat();
         let unknown =
             b"\x08\0\x40\x11UN\0\0\x12\0\0\0\xfe\xff\0\xe0\x0a\0\0\0\x08\0\x50\x11\x02\0\0\x001\0";
         for bytes in [undefined.as_slice(), unknown] {

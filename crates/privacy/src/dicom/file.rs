@@ -77,7 +77,9 @@ pub(crate) fn is_dicom(path: &Path) -> io::Result<bool> {
     let file_length = file.metadata()?.len();
     Read::by_ref(&mut file).take(4096).read_to_end(&mut bytes)?;
     let source = Source { bytes: &bytes, file_length };
-    Ok(bytes.get(128..132) == Some(b"DICM") || bytes.starts_with(b"DICM") || source.sniff(0).is_some())
+    Ok(bytes.get(128..132) == Some(b"DICM")
+        || bytes.starts_with(b"DICM")
+        || source.sniff(0).is_some())
 }
 
 impl Loaded {
@@ -111,7 +113,9 @@ impl Loaded {
         let inflated = DeflateDecoder::new(io::BufReader::new(file))
             .take(MAX_INFLATED)
             .read_to_end(&mut bytes)
-            .map_err(|_| aside("broken", "the deflated data set is damaged; copy the file again"))?;
+            .map_err(|_| {
+                aside("broken", "the deflated data set is damaged; copy the file again")
+            })?;
         if inflated as u64 == MAX_INFLATED {
             return Err(aside("too-large", "the deflated data set is larger than 2 GiB"));
         }
@@ -143,7 +147,8 @@ impl Loaded {
 
     /// Where the pixel data element starts, its tag included.
     fn pixel_start(&self, pixels: &PixelValue) -> usize {
-        let long = self.start.syntax.explicit && pixels.head.vr != VR::US && pixels.head.vr != VR::SS;
+        let long =
+            self.start.syntax.explicit && pixels.head.vr != VR::US && pixels.head.vr != VR::SS;
         pixels.head.value - if long { 12 } else { 8 }
     }
 
@@ -241,7 +246,11 @@ impl Loaded {
     /// The meta information, made anew: what else stood there (who sent the file, private parts) goes.
     fn meta_of(&self, elements: &[Element]) -> Vec<u8> {
         let text = |tag| {
-            elements.iter().find(|element| element.tag == tag).map(Element::text).unwrap_or_default()
+            elements
+                .iter()
+                .find(|element| element.tag == tag)
+                .map(Element::text)
+                .unwrap_or_default()
         };
         let uid = |tag, text: &str| Element::new(tag, VR::UI, text.as_bytes().to_vec());
         let meta = [
@@ -259,8 +268,7 @@ impl Loaded {
         let mut rest = Vec::new();
         write(&meta, Syntax::EXPLICIT, &mut rest);
         let length = u32::try_from(rest.len()).expect("six short elements");
-        let group =
-            Element::new(Tag(0x0002, 0x0000), VR::UL, length.to_le_bytes().to_vec());
+        let group = Element::new(Tag(0x0002, 0x0000), VR::UL, length.to_le_bytes().to_vec());
         let mut bytes = Vec::new();
         write(&[group], Syntax::EXPLICIT, &mut bytes);
         bytes.extend(rest);
@@ -284,7 +292,9 @@ fn follow<T>(
         let read = Read::by_ref(file).take(more as u64).read_to_end(bytes)?;
         match parse(Source { bytes, file_length }) {
             Ok(found) => return Ok(found),
-            Err(Stop::NeedsMore) if read > 0 || more == 0 => more = (3 * bytes.len()).max(FIRST_READ),
+            Err(Stop::NeedsMore) if read > 0 || more == 0 => {
+                more = (3 * bytes.len()).max(FIRST_READ)
+            }
             Err(stop) => return Err(broken(stop)),
         }
     }

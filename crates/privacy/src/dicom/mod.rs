@@ -61,7 +61,10 @@ pub(crate) fn deidentify(source: &Path, out: &Path, cleaning: &Cleaning) -> Resu
     let class = text_of(&data_set, tags::SOP_CLASS_UID);
     check_class(&class, profile)?;
     if text_of(&data_set, tags::SOP_INSTANCE_UID).is_empty() {
-        return Err(aside("broken", "the file has no SOP Instance UID (0008,0018), which names it"));
+        return Err(aside(
+            "broken",
+            "the file has no SOP Instance UID (0008,0018), which names it",
+        ));
     }
     check_hidden_overlays(&data_set)?;
     let (changed, blanked) = pixels(&loaded, source, &attributes, &class, profile)?;
@@ -126,9 +129,8 @@ fn check_class(class: &str, profile: &DicomProfile) -> Result<(), Error> {
 
 /// Overlays in unused bits of the pixels (retired) would outlive their attributes.
 fn check_hidden_overlays(elements: &[Element]) -> Result<(), Error> {
-    let in_group = |group: u16, tag: u16| {
-        elements.iter().any(|element| element.tag == Tag(group, tag))
-    };
+    let in_group =
+        |group: u16, tag: u16| elements.iter().any(|element| element.tag == Tag(group, tag));
     let hidden = (0x6000..=0x601e)
         .step_by(2)
         .any(|group| in_group(group, 0x0010) && !in_group(group, 0x3000));
@@ -269,11 +271,7 @@ fn methods(profile: &DicomProfile, blanked: bool) -> Vec<(&'static str, &'static
             "113107",
             "Retain Longitudinal Temporal Information Modified Dates Option",
         ),
-        (
-            profile.retain_patient_characteristics,
-            "113108",
-            "Retain Patient Characteristics Option",
-        ),
+        (profile.retain_patient_characteristics, "113108", "Retain Patient Characteristics Option"),
         (profile.retain_device, "113109", "Retain Device Identity Option"),
         (profile.retain_uids, "113110", "Retain UIDs Option"),
         (profile.safe_private, "113111", "Retain Safe Private Option"),

@@ -111,7 +111,8 @@ fn row(basic: &str, options: &str) -> Row {
     let basic = Basic { x: has("X"), z: has("Z"), d: has("D"), u: has("U") };
     let mut found = Options::default();
     for (name, action) in options.split(' ').filter_map(|option| option.split_once('=')) {
-        let place = OPTIONS.iter().position(|&known| known == name).expect("the table is made for us");
+        let place =
+            OPTIONS.iter().position(|&known| known == name).expect("the table is made for us");
         let bits = if action == "K" { &mut found.keep } else { &mut found.clean };
         *bits |= 1 << place;
     }
@@ -166,6 +167,11 @@ pub(super) fn basic_action(place: Place) -> Option<Action> {
 /// Table E.1-1a: the least that the type of the attribute allows. Of an unknown class the action that
 /// is valid for every type is taken.
 fn resolve(basic: Basic, place: Place) -> Action {
+    // X/Z/U*: references to images, without which segmentations and derived images are not valid; no
+    // table tells the types within functional groups. With other UIDs they tell nothing.
+    if basic.x && basic.u {
+        return Action::Uid;
+    }
     let kind = required_type(place);
     let by_type = [
         (basic.x && kind == Type::Optional, Action::Remove),

@@ -21,7 +21,8 @@ impl Bench {
     fn new() -> Self {
         // Thousands of files are written and flushed: in memory where there is such a folder.
         let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.unwrap();
         let key = Key::create(&folder.path().join("a.key")).unwrap();
         Self { folder, key }
@@ -38,7 +39,12 @@ impl Bench {
     }
 
     /// Writes a file of these elements as another program would, cleans it, and reads its bytes.
-    fn clean(&self, elements: &[Element], pixels: &[u8], profile: &DicomProfile) -> Result<Vec<u8>, Error> {
+    fn clean(
+        &self,
+        elements: &[Element],
+        pixels: &[u8],
+        profile: &DicomProfile,
+    ) -> Result<Vec<u8>, Error> {
         fs_err::write(self.path("in.dcm"), file(elements, pixels)).unwrap();
         self.run(profile)?;
         Ok(fs_err::read(self.path("out.dcm")).unwrap())
@@ -94,7 +100,8 @@ fn parsed(bytes: &[u8]) -> Vec<Element<'_>> {
     let source = Source { bytes, file_length: bytes.len() as u64 };
     let (mut at, mut elements) = (0, Vec::new());
     while at < bytes.len() {
-        let (element, end) = source.element(at, Syntax::EXPLICIT).expect("what we wrote can be read");
+        let (element, end) =
+            source.element(at, Syntax::EXPLICIT).expect("what we wrote can be read");
         elements.push(element);
         at = end;
     }
@@ -155,7 +162,8 @@ fn rows() -> Vec<Row> {
                     if tag.group() == 0x5000 { Tag(0x5000, 0x3000) } else { tag }
                 }
             };
-            let options = fields[2].split(' ').filter_map(|option| option.split_once('=')).collect();
+            let options =
+                fields[2].split(' ').filter_map(|option| option.split_once('=')).collect();
             Row { tag, basic: fields[1], options }
         })
         .collect()
@@ -181,8 +189,17 @@ fn profile_with(option: &str) -> DicomProfile {
 }
 
 const OPTIONS: [&str; 11] = [
-    "none", "safe_private", "uids", "device", "institution", "patient", "full_dates", "modified_dates",
-    "descriptors", "structured", "graphics",
+    "none",
+    "safe_private",
+    "uids",
+    "device",
+    "institution",
+    "patient",
+    "full_dates",
+    "modified_dates",
+    "descriptors",
+    "structured",
+    "graphics",
 ];
 
 /// Whether an element is as an action leaves it.
@@ -290,7 +307,10 @@ fn combined_actions_give_what_the_type_needs() {
         let elements =
             [text(tags::SOP_CLASS_UID, VR::UI, class), text(tags::SERIES_TIME, VR::TM, "101112")];
         let bytes = bench.clean(&elements, &[], &profile).unwrap();
-        let found = parsed(&bytes).iter().find(|element| element.tag == tags::SERIES_TIME).map(Element::text);
+        let found = parsed(&bytes)
+            .iter()
+            .find(|element| element.tag == tags::SERIES_TIME)
+            .map(Element::text);
         assert_eq!(found.as_deref(), filled.then_some("000000"));
     }
 }
@@ -307,7 +327,8 @@ fn marks_and_meta_information_say_what_was_done() {
     assert!(text(tags::DEIDENTIFICATION_METHOD).starts_with("oncoweave"));
     assert_eq!(text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID), text(tags::SOP_INSTANCE_UID));
     assert!(text(tags::SOP_INSTANCE_UID).starts_with("2.25."));
-    let codes = all.iter().find(|element| element.tag == tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
+    let codes =
+        all.iter().find(|element| element.tag == tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
     let Some(Value::Items(items)) = codes.map(|element| &element.value) else { panic!("no codes") };
     let codes: Vec<String> = items.iter().map(|item| item[0].text()).collect();
     assert_eq!(codes, ["113100", "113105", "113107", "113108"]);
@@ -387,7 +408,12 @@ fn what_nobody_can_clean_is_set_aside() {
         ("a private class", class("1.3.12.2.1107.5.9.1"), vec![], "unknown-class"),
         ("a dose report", class("1.2.840.10008.5.1.4.1.1.88.67"), vec![], "structured-report"),
         ("a PDF", class("1.2.840.10008.5.1.4.1.1.104.1"), vec![], "document"),
-        ("a secondary capture", class("1.2.840.10008.5.1.4.1.1.7"), vec![1, 2], "secondary-capture"),
+        (
+            "a secondary capture",
+            class("1.2.840.10008.5.1.4.1.1.7"),
+            vec![1, 2],
+            "secondary-capture",
+        ),
         ("an overlay in the pixels", vec![us(Tag(0x6000, 0x0010), 4)], vec![1, 2], "overlay"),
     ] {
         let error = bench.clean(&elements, &pixels, &DicomProfile::default()).err().expect(case);
@@ -424,5 +450,8 @@ fn burned_in_text_is_blanked_where_a_rule_says() {
     let blank = 512 * 121 * 2;
     assert!(cleaned[..blank].iter().all(|&byte| byte == 0));
     assert!(cleaned[blank..].iter().all(|&byte| byte == 9));
-    assert!(all.iter().any(|element| element.tag == tags::BURNED_IN_ANNOTATION && element.text() == "NO"));
+    assert!(
+        all.iter()
+            .any(|element| element.tag == tags::BURNED_IN_ANNOTATION && element.text() == "NO")
+    );
 }

@@ -275,7 +275,8 @@ impl<'a> Context<'a> {
         }
         let is_long = matches!(element.vr, VR::ST | VR::LT | VR::UT);
         let parts: Vec<&str> = if is_long { vec![&text] } else { text.split('\\').collect() };
-        let cleaned: Vec<Option<String>> = parts.iter().map(|part| self.words.clean(part)).collect();
+        let cleaned: Vec<Option<String>> =
+            parts.iter().map(|part| self.words.clean(part)).collect();
         if cleaned.iter().all(Option::is_none) {
             return Cleaned::Unchanged;
         }
@@ -324,7 +325,7 @@ impl<'a> Context<'a> {
             VR::CS => {
                 let text = element.text();
                 if self.words.has_forbidden(&text) || !is_code_string(&text) {
-                    self.clean_text_or(&mut element, "");
+                    self.clean_text_or(&mut element, REMOVED);
                 }
                 Action::CleanText
             }

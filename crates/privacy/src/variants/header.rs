@@ -63,7 +63,8 @@ pub(super) fn clean_line(
     let (key, value) = line.strip_prefix("##")?.split_once('=')?;
     match key {
         "fileformat" => {
-            let is_version = value.trim().strip_prefix("VCFv4.").is_some_and(|minor| minor.len() == 1);
+            let is_version =
+                value.trim().strip_prefix("VCFv4.").is_some_and(|minor| minor.len() == 1);
             is_version.then(|| format!("##fileformat={}", value.trim()))
         }
         "INFO" | "FORMAT" => field_line(key, value, kept, more),
@@ -137,7 +138,11 @@ fn annotation_description(text: &str) -> String {
         })
         .map(|part| if part.len() > 48 { String::new() } else { part })
         .collect();
-    let lead = if text.contains("Functional annotations:") { "Functional annotations: '" } else { "Format: " };
+    let lead = if text.contains("Functional annotations:") {
+        "Functional annotations: '"
+    } else {
+        "Format: "
+    };
     let end = if lead.ends_with('\'') { "'" } else { "" };
     let between = if lead.ends_with('\'') { " | " } else { "|" };
     format!("{lead}{}{end}", parts.join(between))
@@ -199,7 +204,10 @@ mod tests {
             ("##GATKCommandLine=<ID=Mutect2,CommandLine=\"-I /data/smith.bam\">", None),
             ("##bcftools_viewCommand=view smith.vcf", None),
             ("##tumor_sample=SMITH_T", Some("##tumor_sample=<7>")),
-            ("##SAMPLE=<ID=SMITH,Description=\"Mr Smith\",Genomes=Germline>", Some("##SAMPLE=<ID=<5>>")),
+            (
+                "##SAMPLE=<ID=SMITH,Description=\"Mr Smith\",Genomes=Germline>",
+                Some("##SAMPLE=<ID=<5>>"),
+            ),
             ("##PEDIGREE=<ID=child,Father=a,Mother=b>", None),
             (
                 "##PEDIGREE=<Derived=SMITH,Original=N>",

@@ -101,11 +101,10 @@ impl Table<'_> {
         let mut sizes = false;
         loop {
             bytes.clear();
-            let read = reader
-                .by_ref()
-                .take(256 << 20)
-                .read_until(b'\n', &mut bytes)
-                .map_err(|_| aside("broken", "the file is damaged or cut off; copy it again"))?;
+            let read =
+                reader.by_ref().take(256 << 20).read_until(b'\n', &mut bytes).map_err(|_| {
+                    aside("broken", "the file is damaged or cut off; copy it again")
+                })?;
             if read == 0 {
                 break;
             }
@@ -139,7 +138,9 @@ impl Table<'_> {
             .map(|(place, cell)| {
                 let lower = cell.to_lowercase();
                 match lower.as_str() {
-                    name if TEXTS.contains(&name) || self.keep.iter().any(|one| one == cell) => Use::Text,
+                    name if TEXTS.contains(&name) || self.keep.iter().any(|one| one == cell) => {
+                        Use::Text
+                    }
                     name if SAMPLES.contains(&name) && !by_column => Use::Sample,
                     _ if by_column && place > 0 => Use::Number,
                     // The first column of a matrix names the genes, or the samples.
@@ -203,17 +204,135 @@ fn is_header(line: &str) -> bool {
 /// Names of columns that are no names of people or samples: of letters, a number at most at the end.
 fn is_plain_name(name: &str) -> bool {
     const PARTS: &[&str] = &[
-        "loc", "start", "end", "num", "mark", "marks", "probes", "seg", "segment", "mean", "median", "log2", "log",
-        "ratio", "copy", "number", "cn", "total", "major", "minor", "nmajor", "nminor", "baf", "depth", "weight",
-        "count", "ref", "alt", "t", "n", "i", "af", "vaf", "tumor", "normal", "tcn", "lcn", "em", "cf", "cnt", "n0",
-        "n1", "n2", "startpos", "endpos", "pos", "pos1", "pos2", "start1", "start2", "end1", "end2", "score",
-        "qual", "tpm", "fpkm", "counts", "position", "positions", "length", "size", "reads", "bp", "site1", "site2",
-        "read", "spanning", "junction", "ffpm", "majorallelecopynumber", "minorallelecopynumber", "bafcount",
-        "observedbaf", "depthwindowcount", "gccontent", "minstart", "maxstart", "a", "b", "a1", "a2", "nmaj1",
-        "nmin1", "frac1", "nmaj2", "nmin2", "frac2", "pval", "logr", "cellularity", "ploidy", "purity", "weight",
-        "effect", "p", "value", "hm", "chr", "af", "gnomad", "exac", "tumorvaf", "wu", "points", "clust", "cnlr",
-        "mafr", "het", "nhet", "maf", "sd", "bf", "llr", "lpp", "split", "split1", "split2", "discordant", "mates",
-        "unstranded", "stranded", "first", "second", "uq", "expected", "effective", "efflength", "numreads", "est",
+        "loc",
+        "start",
+        "end",
+        "num",
+        "mark",
+        "marks",
+        "probes",
+        "seg",
+        "segment",
+        "mean",
+        "median",
+        "log2",
+        "log",
+        "ratio",
+        "copy",
+        "number",
+        "cn",
+        "total",
+        "major",
+        "minor",
+        "nmajor",
+        "nminor",
+        "baf",
+        "depth",
+        "weight",
+        "count",
+        "ref",
+        "alt",
+        "t",
+        "n",
+        "i",
+        "af",
+        "vaf",
+        "tumor",
+        "normal",
+        "tcn",
+        "lcn",
+        "em",
+        "cf",
+        "cnt",
+        "n0",
+        "n1",
+        "n2",
+        "startpos",
+        "endpos",
+        "pos",
+        "pos1",
+        "pos2",
+        "start1",
+        "start2",
+        "end1",
+        "end2",
+        "score",
+        "qual",
+        "tpm",
+        "fpkm",
+        "counts",
+        "position",
+        "positions",
+        "length",
+        "size",
+        "reads",
+        "bp",
+        "site1",
+        "site2",
+        "read",
+        "spanning",
+        "junction",
+        "ffpm",
+        "majorallelecopynumber",
+        "minorallelecopynumber",
+        "bafcount",
+        "observedbaf",
+        "depthwindowcount",
+        "gccontent",
+        "minstart",
+        "maxstart",
+        "a",
+        "b",
+        "a1",
+        "a2",
+        "nmaj1",
+        "nmin1",
+        "frac1",
+        "nmaj2",
+        "nmin2",
+        "frac2",
+        "pval",
+        "logr",
+        "cellularity",
+        "ploidy",
+        "purity",
+        "weight",
+        "effect",
+        "p",
+        "value",
+        "hm",
+        "chr",
+        "af",
+        "gnomad",
+        "exac",
+        "tumorvaf",
+        "wu",
+        "points",
+        "clust",
+        "cnlr",
+        "mafr",
+        "het",
+        "nhet",
+        "maf",
+        "sd",
+        "bf",
+        "llr",
+        "lpp",
+        "split",
+        "split1",
+        "split2",
+        "discordant",
+        "mates",
+        "unstranded",
+        "stranded",
+        "first",
+        "second",
+        "uq",
+        "expected",
+        "effective",
+        "efflength",
+        "numreads",
+        "est",
     ];
     let parts: Vec<&str> =
         name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
@@ -223,7 +342,8 @@ fn is_plain_name(name: &str) -> bool {
 
 /// A text of genomics: one line without what only free text holds.
 fn text_cell(cell: &str, emptied: &mut u64) -> String {
-    let fits = cell.len() < 1 << 16 && cell.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let fits =
+        cell.len() < 1 << 16 && cell.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     *emptied += u64::from(!fits);
     if fits { cell.to_owned() } else { String::new() }
 }
@@ -253,7 +373,9 @@ mod tests {
                     TP53\tSmith\tP7\t30\t/data/smith.bam\nKRAS\tSmith\tSMITH-2\tsmith\t.\n";
         let written = cleaned(text, &[]);
         assert!(!written.to_lowercase().contains("smith"), "{written}");
-        assert!(written.starts_with("Hugo_Symbol\tTumor_Sample_Barcode\tt_depth\nTP53\tOW-P7\t30\n"));
+        assert!(
+            written.starts_with("Hugo_Symbol\tTumor_Sample_Barcode\tt_depth\nTP53\tOW-P7\t30\n")
+        );
         assert_eq!(written.lines().count(), 3);
     }
 
@@ -261,9 +383,13 @@ mod tests {
     fn the_columns_of_a_matrix_are_samples() {
         let text = "gene_name\tdescription\tSMITH1\tJONES2\nTP53\tMr Smith\t1.5\t2\n";
         let written = cleaned(text, &["SMITH1"]);
-        assert!(!written.to_lowercase().contains("smith") && !written.contains("JONES"), "{written}");
+        assert!(
+            !written.to_lowercase().contains("smith") && !written.contains("JONES"),
+            "{written}"
+        );
         assert!(written.ends_with("\t1.5\t2\n"), "{written}");
-        let segments = "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\tSmith\nP7\t1\t5\t9\t3\t-0.5\tx\n";
+        let segments =
+            "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\tSmith\nP7\t1\t5\t9\t3\t-0.5\tx\n";
         assert_eq!(
             cleaned(segments, &[]),
             "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nOW-P7\t1\t5\t9\t3\t-0.5\n"

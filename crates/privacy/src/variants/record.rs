@@ -4,8 +4,32 @@ use super::header::Kept;
 
 /// INFO keys that files use without a header; their values are numbers or of the specification.
 const RESERVED: [&str; 26] = [
-    "AC", "AD", "ADF", "ADR", "AF", "AN", "BQ", "CIEND", "CIPOS", "CIGAR", "CN", "DB", "DP", "END", "H2", "H3",
-    "MQ", "MQ0", "NS", "SB", "SOMATIC", "VALIDATED", "1000G", "IMPRECISE", "SVLEN", "SVTYPE",
+    "AC",
+    "AD",
+    "ADF",
+    "ADR",
+    "AF",
+    "AN",
+    "BQ",
+    "CIEND",
+    "CIPOS",
+    "CIGAR",
+    "CN",
+    "DB",
+    "DP",
+    "END",
+    "H2",
+    "H3",
+    "MQ",
+    "MQ0",
+    "NS",
+    "SB",
+    "SOMATIC",
+    "VALIDATED",
+    "1000G",
+    "IMPRECISE",
+    "SVLEN",
+    "SVTYPE",
 ];
 
 /// Keys whose values are ids of records, which are replaced with them.
@@ -34,7 +58,8 @@ pub(super) fn clean_record(
     }
     let id = record_ids(id, token);
     let info = clean_info(info, kept, token);
-    let mut record = [*chromosome, position, &id, reference, alternate, quality, filter, &info].join("\t");
+    let mut record =
+        [*chromosome, position, &id, reference, alternate, quality, filter, &info].join("\t");
     if let [format, values @ ..] = samples {
         record.push('\t');
         record.push_str(&clean_samples(format, values, kept, token));
@@ -49,7 +74,8 @@ fn record_ids(ids: &str, token: &dyn Fn(&str) -> String) -> String {
             id.strip_prefix(prefix)
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
         };
-        let is_public = ["rs", "ss", "COSM", "COSV", "COSN", "esv", "nsv", "dbVar"].iter().any(|p| digits(p));
+        let is_public =
+            ["rs", "ss", "COSM", "COSV", "COSN", "esv", "nsv", "dbVar"].iter().any(|p| digits(p));
         if id == "." || id.is_empty() || is_public { id.to_owned() } else { token(id) }
     };
     ids.split(';').map(one).collect::<Vec<_>>().join(";")
@@ -103,7 +129,10 @@ fn clean_samples(
         .filter(|&place| keys[place] == "GT" || kept.format.contains_key(keys[place]))
         .collect();
     if places.is_empty() {
-        return std::iter::once(".").chain(values.iter().map(|_| ".")).collect::<Vec<_>>().join("\t");
+        return std::iter::once(".")
+            .chain(values.iter().map(|_| "."))
+            .collect::<Vec<_>>()
+            .join("\t");
     }
     let format: Vec<&str> = places.iter().map(|&place| keys[place]).collect();
     let columns = values.iter().map(|column| {
@@ -136,7 +165,10 @@ mod tests {
                 Some("1\t7\trs5;v5\tC\tT\t9.5\tPASS\tDP=3;DB\tGT:AD\t0/1:3,4"),
             ),
             ("1\t7\t.\tC\tT\tsmith\t.\tDP=smith", Some("1\t7\t.\tC\tT\t.\t.\t.")),
-            ("1\t7\tbnd_U\tC\t]2:5]C\t.\t.\tMATEID=bnd_V", Some("1\t7\tv5\tC\t]2:5]C\t.\t.\tMATEID=v5")),
+            (
+                "1\t7\tbnd_U\tC\t]2:5]C\t.\t.\tMATEID=bnd_V",
+                Some("1\t7\tv5\tC\t]2:5]C\t.\t.\tMATEID=v5"),
+            ),
             ("1\t7\t.\tC\tT\t.\t.\t.\tXX\tsmith", Some("1\t7\t.\tC\tT\t.\t.\t.\t.\t.")),
             ("1\tsmith\t.\tC\tT\t.\t.\t.", None),
             ("1\t7\t.\tMr Smith\tT\t.\t.\t.", None),

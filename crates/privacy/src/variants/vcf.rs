@@ -44,7 +44,8 @@ pub(crate) fn deidentify_vcf(
 ) -> Result<Done, Error> {
     let mut file = BufReader::new(File::open(source)?);
     let compressed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    let mut cleaner = Cleaner { key, profile, names, kept: Kept::default(), counts: Counts::default() };
+    let mut cleaner =
+        Cleaner { key, profile, names, kept: Kept::default(), counts: Counts::default() };
     let end = if compressed { "vcf.gz" } else { "vcf" };
     let mut out = stem.as_os_str().to_owned();
     out.push(format!(".{end}"));
@@ -135,14 +136,18 @@ impl Cleaner<'_> {
         if start.starts_with(b"BCF") {
             return self.binary(reader, out);
         }
-        if !start.starts_with(b"##fileformat") && !start.starts_with(b"#CHROM") && !start.starts_with(b"##") {
+        if !start.starts_with(b"##fileformat")
+            && !start.starts_with(b"#CHROM")
+            && !start.starts_with(b"##")
+        {
             return Err(aside("broken", "the file is no VCF: it begins with no `##fileformat`"));
         }
         let mut bytes = Vec::new();
         let mut seen_columns = false;
         loop {
             bytes.clear();
-            let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(damaged)?;
+            let read =
+                reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(damaged)?;
             if read == 0 {
                 break;
             }
