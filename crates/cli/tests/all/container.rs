@@ -226,8 +226,17 @@ fn a_stop_signal_ends_a_job_that_waits_for_its_channel() {
     fs_err::write(root.path().join("input/config/inputdataconfig.json"), mode).unwrap();
     let mut child =
         container(root.path(), "train").env("ONCOWEAVE_STOP_SECONDS", "1").spawn().unwrap();
-    // The signal must not come before it is listened for.
-    std::thread::sleep(Duration::from_secs(2));
+    // The signal must not come before it is listened for, which the kernel tells: bit 14 is SIGTERM.
+    let listens = || {
+        let status = fs_err::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+    };
+    let start = Instant::now();
+    while !listens() {
+        assert!(start.elapsed() < LONGEST_WAIT, "it listens for no signal");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(child.try_wait().unwrap().is_none(), "it did not wait for its channel");
     terminate(&child);
     assert_eq!(wait(&mut child).code(), Some(0));
