@@ -20,7 +20,7 @@ RECORDS = {"endpoint": "slow", "records": [{"patient_id": "A", "clinical.age": 7
 
 def answer_next(address, body):
     """moto gives an endpoint's answers as it is told to."""
-    text = json.dumps({"results": [{"Body": body, "ContentType": "application/jsonlines"}]})
+    text = json.dumps({"region": "eu-central-1", "results": [{"Body": body, "ContentType": "application/jsonlines"}]})
     request = urllib.request.Request(f"{address}/moto-api/static/sagemaker/endpoint-results", text.encode(),
                                      {"content-type": "application/json"})
     urllib.request.urlopen(request).read()
