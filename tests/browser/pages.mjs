@@ -129,7 +129,7 @@ await check('a clinician finds a patient, understands the number, prints it', as
   assert.match(await page.locator('.lead-line').textContent(), /\d+ of \d+ patients/);
   await page.goto(site.url);
   await page.getByRole('link', { name: 'Predicted risk' }).click();
-  const rows = page.getByRole('region', { name: 'Patients', exact: true }).locator('tbody tr');
+  const rows = page.getByRole('region', { name: 'List of patients' }).locator('tbody tr');
   const whole = rows.filter({ hasNotText: 'none' }).first();
   await whole.getByRole('link').click();
   assert.match(await page.locator('main').textContent(), /Of 100 people/);
@@ -168,7 +168,7 @@ await check('a patient for whom the model does not apply has no number', async (
   const page = await open(site);
   await signIn(page, site, 'dr.grey', OWN);
   await page.goto(`${site.url}/`);
-  const row = page.getByRole('region', { name: 'Patients', exact: true }).locator('tr', { hasText: 'model does not apply' });
+  const row = page.getByRole('region', { name: 'List of patients' }).locator('tr', { hasText: 'model does not apply' });
   if (await row.count()) {
     await row.first().getByRole('link').click();
     assert.match(await page.locator('main').textContent(), /No number is shown/);
@@ -184,7 +184,7 @@ await check('everything works without JavaScript, on a small screen, by keyboard
   await page.getByLabel('Patient id holds').fill('1');
   await page.keyboard.press('Enter');
   assert.match(await page.locator('.lead-line').textContent(), /of \d+ patients/);
-  await page.getByRole('region', { name: 'Patients', exact: true }).getByRole('link').nth(3).click();
+  await page.getByRole('region', { name: 'List of patients' }).getByRole('link').nth(3).click();
   if (pictures) await page.screenshot({ path: join(pictures, 'patient-small.png'), fullPage: true });
 });
 
@@ -192,7 +192,7 @@ await check('a researcher sees groups and no patient', async () => {
   const page = await newAccount(admin, site, 'researcher', ['researcher']);
   await page.goto(site.url);
   await look(page, 'researcher');
-  assert.equal(await page.getByRole('region', { name: 'Patients', exact: true }).count(), 0);
+  assert.equal(await page.getByRole('region', { name: 'List of patients' }).count(), 0);
   const slug = new URL(page.url()).pathname;
   const answer = await page.goto(`${site.url}${slug}/patients/P001`);
   assert.equal(answer.status(), 403);
@@ -213,7 +213,7 @@ await check('a data manager exports; an auditor sees it; a session ends', async 
     await page.getByRole('link', { name: 'All of them as CSV' }).waitFor();
     await look(page, 'batch');
     await page.goto(site.url);
-    await page.getByRole('region', { name: 'Patients', exact: true }).locator('tbody tr').filter({ hasNotText: 'none' }).first().getByRole('link').click();
+    await page.getByRole('region', { name: 'List of patients' }).locator('tbody tr').filter({ hasNotText: 'none' }).first().getByRole('link').click();
     await page.getByRole('link', { name: /What if/ }).click();
     await look(page, 'what-if');
     await page.getByLabel(/^age/).fill('75');
@@ -248,7 +248,7 @@ if (hostile) {
     const answer = await page.goto(`${large.url}/`);
     console.log(`    cohort page of 10,000: ${Date.now() - before} ms in the browser, ${(await answer.body()).length} bytes`);
     await look(page, 'hostile-cohort');
-    await page.getByRole('region', { name: 'Patients', exact: true }).getByRole('link').nth(4).click();
+    await page.getByRole('region', { name: 'List of patients' }).getByRole('link').nth(4).click();
     await look(page, 'hostile-patient');
     await page.getByRole('link', { name: 'Validation' }).click();
     await look(page, 'hostile-validation');

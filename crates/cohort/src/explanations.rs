@@ -125,7 +125,8 @@ mod tests {
             figures: vec![value, 0.25],
             attributions: vec![0.5, -1.0],
         };
-        let rows = [row("P1", "log_risk", 1.0), row("P1", "other", 2.0), row("P2", "log_risk", 3.0)];
+        let rows =
+            [row("P1", "log_risk", 1.0), row("P1", "other", 2.0), row("P2", "log_risk", 3.0)];
         let names = ExplanationNames {
             figures: vec!["value".to_owned(), "gap".to_owned()],
             attributions: vec!["ct.volume".to_owned(), "group:ct.volume (2)".to_owned()],

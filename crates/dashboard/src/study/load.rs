@@ -8,7 +8,7 @@ use oncoweave_cohort::{
 };
 use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction};
 
-use super::{Explanations, Images, ModelFolder, Study, version};
+use super::{Explanations, Filter, Images, ModelFolder, Study, groups, version};
 use crate::{Error, Sources};
 
 /// Reads one evaluation folder. What is known of patients beside it belongs to the study whose data
@@ -32,7 +32,8 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
         let (rows, names) = read_explanations(path, "log_risk")?;
         Ok::<_, Error>(Explanations::new(names, rows))
     });
-    Ok(Study {
+    let study = Study {
+        separations: std::sync::Mutex::default(),
         slug: slug(folder, taken),
         version: version(&evaluation, model_folder.as_ref()),
         evaluation,
@@ -45,7 +46,11 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
         folder: model_folder,
         lineage: sources.lineage.as_deref().map(lineage).transpose()?.unwrap_or_default(),
         images: sources.cohort.as_deref().map(Images::read).transpose()?,
-    })
+    };
+    // The page that everybody opens first.
+    let all: Vec<usize> = (0..study.patients.len()).collect();
+    study.separation(&Filter::default(), None, &groups(&study, &all));
+    Ok(study)
 }
 
 fn read_evaluation(folder: &Path) -> Result<Evaluation, Error> {

@@ -11,6 +11,7 @@ mod protect;
 mod validation;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use oncoweave_cohort::LineageRow;
 use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction};
@@ -49,6 +50,8 @@ pub(crate) struct Study {
     pub(crate) folder: Option<ModelFolder>,
     pub(crate) lineage: HashMap<PatientId, Vec<LineageRow>>,
     pub(crate) images: Option<Images>,
+    /// What was worked out for a selection before, by its filter.
+    separations: Mutex<HashMap<String, Separation>>,
     /// Which model made the numbers, for every page and export.
     pub(crate) version: String,
 }
@@ -57,6 +60,29 @@ impl Study {
     /// The name of the model that the pages are about: the evaluation's first.
     pub(crate) fn model(&self) -> &str {
         self.evaluation.models.first().map_or("", |model| model.name.as_str())
+    }
+
+    /// How far the groups of a selection are apart, worked out once: Cox regression takes a while in
+    /// a large cohort.
+    pub(crate) fn separation(
+        &self,
+        filter: &Filter,
+        protected: Option<Protected>,
+        groups: &[Group; 2],
+    ) -> Separation {
+        const KEPT: usize = 1000;
+        let key = format!("{} {}", protected.is_some(), filter.words());
+        let kept = || self.separations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept().get(&key) {
+            return known.clone();
+        }
+        let found = Separation::of(groups);
+        let mut kept = kept();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(key, found.clone());
+        found
     }
 
     /// The place of a patient in `patients`.

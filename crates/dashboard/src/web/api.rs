@@ -14,9 +14,7 @@ use serde_json::{Value, json};
 use super::cohort::is_allowed;
 use super::{App, Refusal, User};
 use crate::access::Right;
-use crate::study::{
-    Filter, Group, Separation, Study, applicability, groups, horizon_risks, select,
-};
+use crate::study::{Filter, Group, Study, applicability, groups, horizon_risks, select};
 
 /// The document that describes these routes.
 pub(crate) const OPENAPI: &str = include_str!("../../assets/openapi.json");
@@ -131,7 +129,7 @@ async fn risk_groups(
             })
             .collect();
         if allowed {
-            let separation = Separation::of(&groups);
+            let separation = study.separation(&filter, user.protected, &groups);
             let test = separation.log_rank.ok();
             found["log_rank"] = json!(test.map(|test| json!({
                 "statistic": test.statistic,

@@ -162,7 +162,7 @@ pub(crate) async fn page(
         problems: selected.problems.clone(),
         chosen: chosen(study, &selected, user.protected),
         curves: curves.map_or(String::new(), |figure| figure.inline()),
-        figures: figures(study, &groups, user.protected),
+        figures: figures(study, &groups, &filter, user.protected),
         bins: bins.iter().map(bin).collect(),
         distribution: distribution.inline(),
         list: user.protected.is_none().then(|| list(study, &filter, &selected)),
@@ -216,7 +216,12 @@ fn choices(study: &Study, selected: &Selected, user: &User) -> Choices {
 }
 
 /// The groups' figures; what is protected is told in part or not at all.
-pub(super) fn figures(study: &Study, groups: &[Group; 2], protected: Option<Protected>) -> Figures {
+pub(super) fn figures(
+    study: &Study,
+    groups: &[Group; 2],
+    filter: &Filter,
+    protected: Option<Protected>,
+) -> Figures {
     let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
     let unit = TimeUnit::for_span(last_days);
     let least = protected.map_or(0, |protected| protected.least);
@@ -233,7 +238,7 @@ pub(super) fn figures(study: &Study, groups: &[Group; 2], protected: Option<Prot
         survival: horizons.iter().map(|&days| survival_at(group, days, allowed)).collect(),
         ..median(group, unit, allowed)
     });
-    let (separation, ticks) = (Separation::of(groups), unit.ticks(last_days));
+    let (separation, ticks) = (study.separation(filter, protected, groups), unit.ticks(last_days));
     let at_risk = |group: &Group| {
         let days: Vec<f64> = ticks.iter().map(|tick| tick * unit.days()).collect();
         let counts = group.curve.at_risk(&days).into_iter();

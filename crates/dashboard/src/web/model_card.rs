@@ -1,5 +1,6 @@
 //! The model's card, as `train` and `card` wrote it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
@@ -47,14 +48,19 @@ fn card_html(markdown: &str) -> String {
     let mut page = String::new();
     pulldown_cmark::html::push_html(&mut page, events);
     // The page has its own first heading, and a table may be wider than the screen.
-    page.replace("<h1>", "<h2>")
-        .replace("</h1>", "</h2>")
-        .replace(
-            "<table>",
-            "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>",
-        )
-        .replace("</table>", "</table></div>")
-        .replace("<th></th>", "<td></td>")
+    let page =
+        page.replace("<h1>", "<h2>").replace("</h1>", "</h2>").replace("<th></th>", "<td></td>");
+    let mut parts = page.split("<table>");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for (place, part) in parts.enumerate() {
+        let number = place + 1;
+        let _ = write!(
+            whole,
+            "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\"><table>"
+        );
+        whole.push_str(&part.replace("</table>", "</table></div>"));
+    }
+    whole
 }
 
 #[cfg(test)]
