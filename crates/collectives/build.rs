@@ -7,9 +7,9 @@ fn main() {
         println!("cargo:rerun-if-changed={path}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    let libtorch = env::var_os("LIBTORCH").map(PathBuf::from).unwrap_or_else(|| {
-        panic!("LIBTORCH is not set; `.cargo/config.toml` sets it to what scripts/setup installs")
-    });
+    let libtorch = env::var_os("LIBTORCH").map(PathBuf::from);
+    let libtorch = libtorch
+        .expect("LIBTORCH is set by `.cargo/config.toml` to what scripts/setup installs");
     cc::Build::new()
         .cpp(true)
         .std("c++17")

@@ -21,8 +21,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    align, card, concordance, container, cv, dashboard, deidentify, demo, evaluate, extract, import,
-    inspect, predict, reidentify, sagemaker, search, simulate, train,
+    align, card, concordance, container, cv, dashboard, deidentify, demo, evaluate, extract,
+    import, inspect, predict, reidentify, sagemaker, search, simulate, train,
 };
 
 /// Takes a cancer cohort from raw files to risk scores.

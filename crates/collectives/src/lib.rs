@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a collective may take, whatever happens: one member may prepare its columns, score or
 /// write a checkpoint while the others wait.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// How long the store is still served after a failure, so that all members hear who is gone.
 const LINGER: Duration = Duration::from_secs(2);

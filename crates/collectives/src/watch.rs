@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// A member that said nothing for so long is gone. A process that is swapped out or stopped for a
 /// while comes back before.
-const GONE: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_mins(1);
 
 /// The thread that says that this member is there and looks at the others.
 pub(crate) struct Watch {

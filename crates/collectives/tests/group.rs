@@ -19,7 +19,7 @@ fn meeting(rank: usize, size: usize, port: u16) -> Meeting {
         port,
         interface: None,
         own: "127.0.0.1".to_owned(),
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
     }
 }
 

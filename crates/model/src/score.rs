@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayRef2, s};
 use oncoweave_core::{
     Cohort, CumulativeHazard, PatientId, Prediction, Risk, SurvivalProbability,
     preprocess::{Block, Design, RowPreprocessing},
@@ -238,7 +238,7 @@ impl Scorer {
     #[must_use]
     pub fn score(
         &self,
-        rows: ArrayView2<f32>,
+        rows: &ArrayRef2<f32>,
         patients: &[&PatientId],
         times_days: &[f64],
     ) -> Vec<Result<Prediction, Error>> {

@@ -54,6 +54,7 @@ fn cohort(patients: usize) -> Cohort {
     };
     Cohort {
         survival: risks.into_iter().map(|risk| Some(outcome(risk, &mut random))).collect(),
+        competing: vec![],
         patients: (0..patients).map(|row| PatientId::new(&format!("P{row}")).unwrap()).collect(),
         sites: vec![None; patients],
         index_dates: vec![None; patients],

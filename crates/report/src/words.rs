@@ -148,7 +148,7 @@ impl TimeUnit {
             return chart::ticks(0.0, last, 7);
         };
         let mut ticks = vec![0.0];
-        while *ticks.last().expect("the list begins with 0") < last {
+        while ticks[ticks.len() - 1] < last {
             ticks.push(ticks.len() as f64 * step);
         }
         ticks

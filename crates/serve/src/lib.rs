@@ -7,9 +7,9 @@ mod app;
 mod asked;
 mod body;
 mod channels;
+mod columns;
 #[cfg(test)]
 mod contract;
-mod columns;
 mod error;
 mod hyperparameters;
 mod invoke;

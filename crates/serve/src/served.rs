@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayRef2, ArrayView2};
 use oncoweave_core::{
     Cohort, CohortColumn, Column, FeatureInfo, PatientId, Prediction, preprocess::RowPreprocessing,
 };
@@ -120,10 +120,9 @@ impl Served {
         let nobody = nobody();
         let rows = ArrayView2::from_shape((count, width), &values).expect("whole rows");
         let mut predictions =
-            self.with_scorer(|scorer| scorer.score(rows, &vec![&nobody; count], self.times(asked)));
-        let failure = self.compete(rows, self.times(asked), &mut predictions);
-        let mut explanations =
-            if asked.explain { self.explain(rows) } else { vec![] }.into_iter();
+            self.with_scorer(|scorer| scorer.score(&rows, &vec![&nobody; count], self.times(asked)));
+        let failure = self.compete(&rows, self.times(asked), &mut predictions);
+        let mut explanations = if asked.explain { self.explain(&rows) } else { vec![] }.into_iter();
         let mut predictions = predictions.into_iter();
         let of_chunk = |chunk: Chunk| {
             let answer = |(number, record): (usize, crate::records::Record)| {
@@ -161,7 +160,7 @@ impl Served {
     /// reason where that cannot be done.
     fn compete(
         &self,
-        rows: ArrayView2<f32>,
+        rows: &ArrayRef2<f32>,
         times_days: &[f64],
         predictions: &mut [Result<Prediction, oncoweave_model::Error>],
     ) -> Option<String> {
@@ -182,7 +181,7 @@ impl Served {
     }
 
     /// What drove each row's prediction; none for a row that has no finite risk.
-    fn explain(&self, rows: ArrayView2<f32>) -> Vec<Option<Explanation>> {
+    fn explain(&self, rows: &ArrayRef2<f32>) -> Vec<Option<Explanation>> {
         let all: Vec<usize> = (0..rows.nrows()).collect();
         match self.model.explain(&self.cohort(rows), &all) {
             Ok(explanations) => explanations.into_iter().map(Some).collect(),
@@ -194,7 +193,7 @@ impl Served {
     }
 
     /// Rows of numbers as a table of patients.
-    fn cohort(&self, rows: ArrayView2<f32>) -> Cohort {
+    fn cohort(&self, rows: &ArrayRef2<f32>) -> Cohort {
         let count = rows.nrows();
         let column = |(place, name): (usize, &String)| {
             let (modality, feature) = name.split_once('.').unwrap_or(("", name));

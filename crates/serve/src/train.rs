@@ -87,8 +87,8 @@ fn run(root: &Root, stop: &AtomicBool, print: &mut dyn FnMut(&str)) -> Result<Ou
     let input = channels::read(root)?;
     let checkpoints = checkpoints(root, &machines);
     let figures = if leads { Figures::open(root) } else { Figures(None) };
-    let reporter = (&mut *print, figures);
-    let model = match fit(group.as_ref(), &input, checkpoints.as_deref(), stop, reporter) {
+    let folder = checkpoints.as_deref();
+    let model = match fit(group.as_ref(), &input, folder, stop, (print, figures)) {
         Ok(model) => model,
         Err(oncoweave_model::Error::Stopped { epoch, .. }) => {
             group.map_or(Ok(()), Group::leave)?;

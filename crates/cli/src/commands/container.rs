@@ -64,7 +64,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 fn train(root: &Path) -> Result<Outcome> {
     let stop = oncoweave_serve::stop_on_termination()?;
-    let patience = serving::number("ONCOWEAVE_STOP_SECONDS", 0..=3600)?.unwrap_or(LONGEST_STOP_SECONDS);
+    let patience =
+        serving::number("ONCOWEAVE_STOP_SECONDS", 0..=3600)?.unwrap_or(LONGEST_STOP_SECONDS);
     leave_in_time(Arc::clone(&stop), Duration::from_secs(patience as u64));
     // A reader of stdout that went away must not cost a training run.
     let mut print = |line: &str| {

@@ -85,7 +85,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return Err(error).context("could not write the figures of an epoch");
     }
     let model = trained.with_context(|| format!("could not train on {}", args.data.display()))?;
-    let model = model.expect("this is the first process").with_extraction(aligned.extraction.clone());
+    let model =
+        model.expect("this is the first process").with_extraction(aligned.extraction.clone());
     if let Some(together) = together {
         together.finish()?;
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2};
 
 use super::{Block, KeptColumn, ModalityColumns, Preprocessing};
 
@@ -58,7 +58,6 @@ impl RowPreprocessing {
     }
 
     /// The places in a row of the columns in use, modality by modality.
-    #[must_use]
     pub fn used(&self) -> impl Iterator<Item = usize> + '_ {
         self.modalities.iter().flat_map(|one| one.places.clone().take(one.part.kept.len()))
     }
@@ -69,14 +68,14 @@ impl RowPreprocessing {
     /// When a row has not one value for each column, or the rows are not one after the other in
     /// memory.
     #[must_use]
-    pub fn apply(&self, rows: ArrayView2<f32>) -> Vec<Block> {
+    pub fn apply(&self, rows: &ArrayRef2<f32>) -> Vec<Block> {
         assert_eq!(rows.ncols(), self.columns.len(), "a value for each column");
         self.modalities.iter().map(|modality| modality.block(rows)).collect()
     }
 }
 
 impl RowModality {
-    fn block(&self, rows: ArrayView2<f32>) -> Block {
+    fn block(&self, rows: &ArrayRef2<f32>) -> Block {
         let part = &self.part;
         let mut x = Array2::zeros((rows.nrows(), part.width())); // (patients, p_m)
         let mut all_present = Vec::with_capacity(rows.nrows());
@@ -163,8 +162,8 @@ mod tests {
             column(&prepared.columns()[place]).get(row).unwrap_or(f32::NAN)
         });
         let mut expected = fitted.apply(&cohort, &rows).unwrap().blocks;
-        assert_eq!(prepared.apply(matrix.view()), expected);
-        let one = prepared.apply(matrix.slice(s![7..8, ..]));
+        assert_eq!(prepared.apply(&matrix), expected);
+        let one = prepared.apply(&matrix.slice(s![7..8, ..]));
         for (found, expected) in one.iter().zip(&mut expected) {
             assert_eq!(found.x.row(0), expected.x.row(7));
             assert_eq!(found.present[0], expected.present[7]);

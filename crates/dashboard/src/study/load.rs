@@ -15,6 +15,11 @@ use crate::{Error, Sources};
 /// it was made from.
 pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result<Study, Error> {
     let evaluation = read_evaluation(folder)?;
+    if !evaluation.competing.is_empty() {
+        let problem = "has competing events, beside which the Kaplan-Meier curves of these pages \
+                       would say too much; read its report.html";
+        return Err(Error::content(folder, problem));
+    }
     let (predictions, layout) = read_predictions(&folder.join("predictions.parquet"))?;
     if layout.horizons_days != evaluation.horizons_days {
         let problem = "predictions.parquet has other horizons than evaluation.json; run the \

@@ -163,10 +163,12 @@ mod tests {
             survival: vec![0.9, 0.6],
             survival_low: vec![0.85, 0.5],
             survival_high: vec![0.95, 0.7],
+            incidence: vec![],
             class_probabilities: vec![],
             missing_modalities: vec!["mr".to_owned()],
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             observed: None,
+            competing: None,
             label: None,
         }
     }

@@ -14,6 +14,7 @@ pub(crate) fn write_study(folder: &Path, evaluation: &Evaluation, predictions: &
     let layout = PredictionLayout {
         horizons_days: evaluation.horizons_days.clone(),
         classes: evaluation.classes.clone(),
+        competing: vec![],
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout).unwrap();
 }
@@ -26,6 +27,8 @@ pub(crate) fn study(patients: usize) -> (Evaluation, Vec<Prediction>) {
         modalities: vec!["clinical".to_owned(), "ct".to_owned()],
         c_index: Some(estimate),
         c_index_uno: None,
+        c_index_antolini: None,
+        c_index_competing: None,
         auc: vec![],
         ibs: None,
         subtype: None,
@@ -51,6 +54,7 @@ pub(crate) fn study(patients: usize) -> (Evaluation, Vec<Prediction>) {
         events: patients / 2,
         horizons_days: vec![365.25, 730.5],
         classes: vec![],
+        competing: vec![],
         models: vec![model("fusion"), model("ridge Cox")],
         comparisons: vec![],
         contributions: vec![],
@@ -83,6 +87,7 @@ pub(crate) fn prediction(model: &str, number: usize) -> Prediction {
         survival_low: survival.iter().map(|one| (one - 0.1_f64).max(0.0)).collect(),
         survival_high: survival.iter().map(|one| (one + 0.1_f64).min(1.0)).collect(),
         survival,
+        incidence: vec![],
         class_probabilities: vec![],
         missing_modalities: if number % 10 == 3 { vec!["ct".to_owned()] } else { vec![] },
         flags,
@@ -90,6 +95,7 @@ pub(crate) fn prediction(model: &str, number: usize) -> Prediction {
             time_days: 30.0 + (1.2 - share) * 900.0 + (number % 13) as f64,
             event: number % 2 == 0,
         }),
+        competing: None,
         label: Some(if number % 3 == 0 { "luminal" } else { "basal" }.to_owned()),
     }
 }

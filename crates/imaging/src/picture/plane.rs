@@ -88,7 +88,7 @@ pub fn largest_slice(mask: &Mask, plane: Plane) -> usize {
     let inside = slices.map(|slice| slice.iter().filter(|&&inside| inside).count());
     let largest = inside.enumerate().max_by_key(|&(place, count)| (count, usize::MAX - place));
     match largest {
-        Some((place, count)) if count > 0 => place,
+        Some((slice, count)) if count > 0 => slice,
         _ => mask.voxels.len_of(through) / 2,
     }
 }

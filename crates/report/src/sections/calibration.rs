@@ -81,7 +81,10 @@ fn plot(calibration: &Calibration) -> Option<Figure> {
     let axis = |name| Axis { name, range: SHARE, percent: true };
     drawn.then(|| {
         lines(
-            ("calibration", "Predicted and observed probability of no event by group, with 95\u{a0}% intervals"),
+            (
+                "calibration",
+                "Predicted and observed probability of no event by group, with 95\u{a0}% intervals",
+            ),
             &series,
             (axis("Predicted probability of no event"), axis("Observed")),
             Some("predicted is observed"),

@@ -55,7 +55,8 @@ fn cells(layout: &Layout, answer: &Answer, id: &str, each: &mut dyn FnMut(Cell))
     let Ok(prediction) = &answer.result else {
         let explained = layout.explanation.as_ref();
         let explained = explained.map_or(0, |e| 3 + e.modalities.len() + e.features.len());
-        let others = 2 + (3 + layout.events.len()) * horizons + layout.classes().len() + explained + 2;
+        let others =
+            2 + (3 + layout.events.len()) * horizons + layout.classes().len() + explained + 2;
         (0..if full { others } else { horizons }).for_each(|_| each(Cell::None));
         return;
     };
