@@ -8,8 +8,8 @@ fn main() {
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let libtorch = env::var_os("LIBTORCH").map(PathBuf::from);
-    let libtorch = libtorch
-        .expect("LIBTORCH is set by `.cargo/config.toml` to what scripts/setup installs");
+    let libtorch =
+        libtorch.expect("LIBTORCH is set by `.cargo/config.toml` to what scripts/setup installs");
     cc::Build::new()
         .cpp(true)
         .std("c++17")

@@ -1,7 +1,9 @@
 //! Members in threads, and in processes that are killed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
-    env, fs,
+    env,
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
@@ -9,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fs_err as fs;
 use oncoweave_collectives::{Error, Group, Meeting};
 
 fn meeting(rank: usize, size: usize, port: u16) -> Meeting {

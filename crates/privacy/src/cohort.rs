@@ -117,9 +117,10 @@ impl Jobs<'_> {
             _ => {
                 let name =
                     file.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-                let work = match is_variants(&name) {
-                    true => Work::Variants { prefix },
-                    false => Work::Genomic { prefix },
+                let work = if is_variants(&name) {
+                    Work::Variants { prefix }
+                } else {
+                    Work::Genomic { prefix }
                 };
                 self.add(file.path.clone(), work, patient);
             }
@@ -420,7 +421,9 @@ impl CohortPlan {
 fn move_paths(value: Option<&mut Value>, moved: &dyn Fn(&str) -> Option<Value>) {
     match value {
         Some(Value::Array(values)) => {
-            values.iter_mut().for_each(|value| move_paths(Some(value), moved));
+            for value in values {
+                move_paths(Some(value), moved);
+            }
         }
         Some(value) => {
             if let Some(new) = value.as_str().and_then(moved) {

@@ -255,7 +255,7 @@ fn masked_voxels(
     let keep = dilated_region(region, header, profile.margin_mm)?;
     let mut voxels = Vec::new();
     reader.take(length).read_to_end(&mut voxels)?;
-    if (voxels.len() as u64) < length || header.bits_per_voxel() % 8 != 0 {
+    if (voxels.len() as u64) < length || !header.bits_per_voxel().is_multiple_of(8) {
         return Err(aside("broken", "the file ends before its last voxel; copy it again"));
     }
     let size = usize::try_from(header.bits_per_voxel() / 8).expect("16 bits hold it");
@@ -277,7 +277,7 @@ fn dilated_region(region: &Path, image: &Header, margin_mm: f64) -> Result<Vec<b
         Ok([length(0), length(1), length(2)])
     };
     let shape = grid(image)?;
-    if grid(&header)? != shape || header.bits_per_voxel() % 8 != 0 {
+    if grid(&header)? != shape || !header.bits_per_voxel().is_multiple_of(8) {
         return Err(aside(
             "face",
             "the region is not on the image's grid, so it cannot mask it; deface it",
@@ -295,7 +295,7 @@ fn dilated_region(region: &Path, image: &Header, margin_mm: f64) -> Result<Vec<b
     let mut keep: Vec<bool> =
         bytes.chunks_exact(size).map(|voxel| voxel.iter().any(|&byte| byte != 0)).collect();
     let mut stride = 1;
-    for axis in 0..3 {
+    for (axis, &length) in shape.iter().enumerate().take(3) {
         let spacing = (image.format.spacing)(image, axis + 1).abs();
         let steps = if spacing > 0.0 { (margin_mm / spacing).ceil() } else { 0.0 };
         #[expect(
@@ -303,15 +303,15 @@ fn dilated_region(region: &Path, image: &Header, margin_mm: f64) -> Result<Vec<b
             clippy::cast_sign_loss,
             reason = "casts saturate"
         )]
-        dilate(&mut keep, shape[axis], stride, steps as usize);
-        stride *= shape[axis];
+        dilate(&mut keep, length, stride, steps as usize);
+        stride *= length;
     }
     Ok(keep)
 }
 
 /// Widens what is kept by so many steps along one axis.
 fn dilate(keep: &mut [bool], length: usize, stride: usize, steps: usize) {
-    for start in (0..keep.len()).filter(|index| index / stride % length == 0) {
+    for start in (0..keep.len()).filter(|index| (index / stride).is_multiple_of(length)) {
         let line: Vec<bool> = (0..length).map(|place| keep[start + place * stride]).collect();
         for (place, _) in line.iter().enumerate().filter(|(_, kept)| **kept) {
             let last = place.saturating_add(steps).min(length - 1);
@@ -335,19 +335,19 @@ mod tests {
             }
             bytes[at..at + number.len()].copy_from_slice(&number);
         };
-        let size = if version == 1 { 348 } else { 540 };
-        let mut bytes = vec![0; size];
-        put(&mut bytes, 0, &(size as i32).to_le_bytes());
+        let size: u16 = if version == 1 { 348 } else { 540 };
+        let mut bytes = vec![0; usize::from(size)];
+        put(&mut bytes, 0, &i32::from(size).to_le_bytes());
         let texts = if version == 1 { VERSION_1.texts } else { VERSION_2.texts };
         for range in texts {
             bytes[range.clone()].fill(b'S');
         }
-        for (axis, length) in [(0, 3), (1, 4), (2, 3), (3, 2)] {
+        for (axis, length) in [(0, 3_i16), (1, 4), (2, 3), (3, 2)] {
             if version == 1 {
-                put(&mut bytes, 40 + 2 * axis, &(length as i16).to_le_bytes());
+                put(&mut bytes, 40 + 2 * axis, &length.to_le_bytes());
                 put(&mut bytes, 76 + 4 * axis, &2_f32.to_le_bytes());
             } else {
-                put(&mut bytes, 16 + 8 * axis, &(length as i64).to_le_bytes());
+                put(&mut bytes, 16 + 8 * axis, &i64::from(length).to_le_bytes());
                 put(&mut bytes, 104 + 8 * axis, &2_f64.to_le_bytes());
             }
         }
@@ -355,11 +355,11 @@ mod tests {
         if version == 1 {
             bytes[344..348].copy_from_slice(b"n+1\0");
             put(&mut bytes, 72, &8_i16.to_le_bytes());
-            put(&mut bytes, 108, &(offset as f32).to_le_bytes());
+            put(&mut bytes, 108, &f32::from(offset).to_le_bytes());
         } else {
             bytes[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
             put(&mut bytes, 14, &8_i16.to_le_bytes());
-            put(&mut bytes, 168, &(offset as i64).to_le_bytes());
+            put(&mut bytes, 168, &i64::from(offset).to_le_bytes());
         }
         bytes.extend([1, 0, 0, 0]);
         let mut extension = vec![b'S'; 32];

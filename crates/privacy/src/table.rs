@@ -96,7 +96,7 @@ fn copy(
         reader.fill_buf().map_err(|_| aside("broken", "the table is damaged; copy it again"))?;
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |byte: u8| header.iter().filter(|&&one| one == byte).count();
+    let count = |byte: u8| memchr::memchr_iter(byte, header).count();
     let delimiter = [b';', b'\t', b','].into_iter().max_by_key(|&d| count(d)).unwrap_or(b',');
     let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(reader);
     let names: Vec<String> = rows
@@ -119,9 +119,9 @@ fn copy(
         let mut written = Vec::new();
         for &place in &places {
             let cell = cells[place].as_str();
-            let cleaned = cleaner.cell(cell, &columns.uses[place], patient.as_ref())?;
-            columns.changed[place] += u64::from(!cell.is_empty() && cleaned.is_empty());
-            written.push(cleaned);
+            let safe = cleaner.cell(cell, &columns.uses[place], patient.as_ref())?;
+            columns.changed[place] += u64::from(!cell.is_empty() && safe.is_empty());
+            written.push(safe);
         }
         writer.write_record(&written)?;
     }
@@ -314,7 +314,7 @@ mod tests {
                 .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
                 .collect(),
             undeclared,
-            missing: BTreeSet::from(["".to_owned(), "unknown".to_owned()]),
+            missing: BTreeSet::from([String::new(), "unknown".to_owned()]),
             max_shift_days: Some(30),
             keep_dates: false,
         };

@@ -102,7 +102,7 @@ fn has_long_number(pieces: &[Piece]) -> bool {
     for piece in pieces {
         match piece {
             Piece::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits += word.len()
+                digits += word.len();
             }
             Piece::Word(_) => digits = 0,
             Piece::Between(_) => {}
@@ -133,7 +133,7 @@ fn is_measure(word: &str) -> bool {
     }
     let bare: String = word.chars().filter(|c| !c.is_ascii_digit()).collect();
     // Kernels and sequences (B30f, FC13, T2, L5), and words of the vocabulary with a number.
-    bare.len() <= 2 && digits <= 2 || digits <= 2 && VOCABULARY.contains(bare.as_str())
+    digits <= 2 && (bare.len() <= 2 || VOCABULARY.contains(bare.as_str()))
 }
 
 /// Whether a word is one of the vocabulary.

@@ -1,5 +1,7 @@
 //! Images measure the same after as before: SUV to the bit, features too.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
@@ -14,6 +16,7 @@ fn text(tag: Tag, vr: VR, text: &str) -> InMemElement {
 }
 
 /// A slice of a PET that was injected an hour before, at 23:30 of the day before the scan.
+#[expect(clippy::too_many_lines, reason = "one line an attribute")]
 fn pet_slice(path: &Path, index: u16) {
     let mut object = InMemDicomObject::new_empty();
     let uid = format!("1.2.826.0.1.3680043.9.7133.5.{index}");
@@ -116,6 +119,7 @@ fn first_file(folder: &Path) -> PathBuf {
 }
 
 /// The folder that data under other licences are in; `None`, said on stderr, where it is absent.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn shared(part: &str) -> Option<PathBuf> {
     let root = std::env::var_os("ONCOWEAVE_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),

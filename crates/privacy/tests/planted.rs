@@ -1,5 +1,7 @@
 //! A corpus with identifiers wherever a file can carry them: none is in a byte of what comes out.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -98,12 +100,11 @@ fn planted_object(depth: usize) -> InMemDicomObject {
             VR::ST | VR::LT | VR::UT => {
                 format!("{GIVEN} {SURNAME}, {NHS}, {BORN_ISO}, {MAIL}, {PATH}")
             }
-            VR::AE => "ZYXWPATIENT".to_owned(),
             VR::UR => format!("http://{MAIL}"),
             VR::DA => BORN.to_owned(),
             VR::DT => format!("{BORN}101112"),
             VR::UI => UID.to_owned(),
-            VR::CS => "ZYXWPATIENT".to_owned(),
+            VR::AE | VR::CS => "ZYXWPATIENT".to_owned(),
             _ => continue,
         };
         object.put(text(tag, vr, &value));
@@ -201,10 +202,10 @@ fn gz(text: &str) -> Vec<u8> {
 fn build(corpus: &Corpus) {
     let folder = corpus.at("in").join(format!("{SURNAME}^{GIVEN}")).join(NHS);
     for (index, syntax) in
-        [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN].into_iter().enumerate()
+        (0..).zip([uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN])
     {
         let path = folder.join(format!("{SURNAME}-{index}.dcm"));
-        dicom_file(&path, uids::CT_IMAGE_STORAGE, syntax, index as u32);
+        dicom_file(&path, uids::CT_IMAGE_STORAGE, syntax, index);
     }
     dicom_file(
         &folder.join("capture"),
@@ -252,7 +253,7 @@ fn planted_in(bytes: &[u8]) -> Vec<&'static str> {
     let holds = |text: &&str| {
         bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
     };
-    PLANTED.into_iter().filter(|text| holds(&text)).collect()
+    PLANTED.into_iter().filter(holds).collect()
 }
 
 fn unpacked(path: &Path) -> Vec<u8> {

@@ -119,8 +119,8 @@ impl Served {
         let count = values.len() / width;
         let nobody = nobody();
         let rows = ArrayView2::from_shape((count, width), &values).expect("whole rows");
-        let mut predictions =
-            self.with_scorer(|scorer| scorer.score(&rows, &vec![&nobody; count], self.times(asked)));
+        let mut predictions = self
+            .with_scorer(|scorer| scorer.score(&rows, &vec![&nobody; count], self.times(asked)));
         let failure = self.compete(&rows, self.times(asked), &mut predictions);
         let mut explanations = if asked.explain { self.explain(&rows) } else { vec![] }.into_iter();
         let mut predictions = predictions.into_iter();

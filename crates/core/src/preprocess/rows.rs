@@ -118,7 +118,7 @@ mod tests {
     /// Some values are missing, some patients lack `ct` wholly, and `ct.flat` is dropped.
     fn cohort() -> Cohort {
         let value = |row: usize, place: usize| -> Option<f32> {
-            let here = if place < 2 { row % 5 != place } else { row % 3 != 0 };
+            let here = if place < 2 { row % 5 != place } else { !row.is_multiple_of(3) };
             let wave = ((row * 7 + place * 3) % 11) as f32 * 1.7 - 4.0;
             here.then_some(if place == 3 { 2.5 } else { wave })
         };

@@ -147,8 +147,7 @@ pub(super) fn verify(database: &Connection, expected: Option<&str>) -> Result<Au
         "select number, at, account, action, subject, detail, previous, hash from audit
          order by number",
     )?;
-    let mut next = 1;
-    for entry in statement.query_map([], written)? {
+    for (next, entry) in (1..).zip(statement.query_map([], written)?) {
         let entry = entry?;
         let fields: [&str; 5] =
             [&entry.at, &entry.account, &entry.action, &entry.subject, &entry.detail];
@@ -165,7 +164,6 @@ pub(super) fn verify(database: &Connection, expected: Option<&str>) -> Result<Au
         state.has_expected |= expected == Some(entry.hash.as_str());
         state.head = entry.hash;
         state.entries += 1;
-        next += 1;
     }
     Ok(state)
 }

@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn probabilities_are_percentages_of_at_most_100() {
-        for (share, expected) in [(0.0, 0.0), (0.12345, 12.35), (1.0, 100.0), (1.0000001, 100.0)] {
+        for (share, expected) in [(0.0, 0.0), (0.12345, 12.35), (1.0, 100.0), (1.000_000_1, 100.0)]
+        {
             assert!((percentage(share) - expected).abs() < 1e-12, "{share}");
         }
     }

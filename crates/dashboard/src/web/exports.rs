@@ -34,7 +34,7 @@ pub(super) fn file(name: &str, kind: &str, content: impl IntoResponse) -> Respon
     (headers, content).into_response()
 }
 
-pub(crate) async fn predictions(
+pub(crate) fn predictions(
     app: &App,
     user: &User,
     slug: &str,
@@ -56,7 +56,7 @@ pub(crate) async fn predictions_csv_file(
     Path(slug): Path<String>,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Refusal> {
-    predictions(&app, &user, &slug, &filter).await
+    predictions(&app, &user, &slug, &filter)
 }
 
 pub(crate) async fn curves_csv_file(

@@ -25,14 +25,13 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let is_static = request.uri().path().starts_with("/static/");
-    let mut response = match refused(&app, &request) {
-        Some(refusal) => refusal,
-        None => {
-            let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
-            let asked = Asked(asked.to_owned());
-            request.extensions_mut().insert(asked);
-            next.run(request).await
-        }
+    let mut response = if let Some(refusal) = refused(&app, &request) {
+        refusal
+    } else {
+        let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
+        let asked = Asked(asked.to_owned());
+        request.extensions_mut().insert(asked);
+        next.run(request).await
     };
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {

@@ -111,7 +111,7 @@ pub(crate) async fn viewer(
     let is_ct = slices.as_ref().is_some_and(|slices| slices.is_ct());
     let named =
         |text: &str, known: &str| if text.is_empty() { known.to_owned() } else { text.to_owned() };
-    let (plane, window) = (named(&asked.plane, "axial"), named(&asked.window, "soft"));
+    let (axis, window) = (named(&asked.plane, "axial"), named(&asked.window, "soft"));
     let lineage = study.lineage.get(&study.patients[place].patient_id);
     let file = lineage.into_iter().flatten().find(|row| row.modality == source.modality);
     html(&Page {
@@ -122,7 +122,7 @@ pub(crate) async fn viewer(
             .enumerate()
             .map(|(place, one)| (place, one.modality.clone(), place == asked.image))
             .collect(),
-        planes: PLANES.map(|(name, text)| (name, text, name == plane)).to_vec(),
+        planes: PLANES.map(|(name, text)| (name, text, name == axis)).to_vec(),
         windows: WINDOWS
             .iter()
             .filter(|_| is_ct)
@@ -137,7 +137,7 @@ pub(crate) async fn viewer(
         source: file.map_or(String::new(), |row| {
             format!("{}, SHA-256 {}", row.source, row.sha256.as_deref().unwrap_or("unknown"))
         }),
-        plane,
+        plane: axis,
         window,
         problem,
         id,

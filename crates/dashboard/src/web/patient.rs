@@ -21,6 +21,7 @@ use crate::study::{
 
 #[derive(Template)]
 #[template(path = "patient.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what the template shows")]
 struct Page {
     frame: Frame,
     slug: String,

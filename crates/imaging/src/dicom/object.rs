@@ -78,7 +78,7 @@ mod tests {
         object_of(bytes, &found.kept, uids::EXPLICIT_VR_LITTLE_ENDIAN)
     }
 
-    fn element(tag: Tag, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+    fn element(tag: Tag, vr: [u8; 2], value: &[u8]) -> Vec<u8> {
         let length = u16::try_from(value.len()).unwrap().to_le_bytes();
         let tag = [tag.group().to_le_bytes(), tag.element().to_le_bytes()].concat();
         [&tag, vr.as_slice(), &length, value].concat()
@@ -109,7 +109,7 @@ mod tests {
             ("seven bytes of a double", b"FD", 15),
         ] {
             let broken = element(Tag(0x0018, 0x9999), vr, &vec![0x7f; length]);
-            let next = element(tags::STATION_NAME, b"SH", b"scanner ");
+            let next = element(tags::STATION_NAME, *b"SH", b"scanner ");
             for bytes in [
                 [broken.clone(), next.clone()].concat(),
                 sequence(tags::DERIVATION_CODE_SEQUENCE, &[item(&[broken, next])]),
@@ -137,7 +137,7 @@ mod tests {
         ]
         .concat();
         let delimiter = b"\xfe\xff\xdd\xe0\0\0\0\0".to_vec();
-        let name = element(tags::STATION_NAME, b"SH", b"scanner ");
+        let name = element(tags::STATION_NAME, *b"SH", b"scanner ");
         for (case, other) in [
             ("an icon of compressed pixels", icon),
             ("an unknown sequence of implicit elements", implicit),
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn nothing_reaches_beyond_what_holds_it() {
-        let name = element(tags::STATION_NAME, b"SH", b"scanner ");
+        let name = element(tags::STATION_NAME, *b"SH", b"scanner ");
         let beyond = b"\x08\0\x10\x10SH\x20\0scanner ".to_vec();
-        let whole = sequence(tags::DERIVATION_CODE_SEQUENCE, &[item(&[name.clone()])]);
+        let whole = sequence(tags::DERIVATION_CODE_SEQUENCE, &[item(std::slice::from_ref(&name))]);
         assert!(read(&[whole, vec![0; 64]].concat()).is_some());
         for broken in [
             sequence(tags::DERIVATION_CODE_SEQUENCE, &[item(&[beyond])]),
@@ -175,10 +175,10 @@ mod tests {
     fn earlier_values_tell_how_later_ones_read() {
         let object = read(
             &[
-                element(tags::SPECIFIC_CHARACTER_SET, b"CS", b"ISO_IR 100"),
-                element(tags::STATION_NAME, b"SH", b"\xd6st "),
-                element(tags::PIXEL_REPRESENTATION, b"US", b"\x01\0"),
-                element(tags::SMALLEST_IMAGE_PIXEL_VALUE, b"US", b"\xff\xff"),
+                element(tags::SPECIFIC_CHARACTER_SET, *b"CS", b"ISO_IR 100"),
+                element(tags::STATION_NAME, *b"SH", b"\xd6st "),
+                element(tags::PIXEL_REPRESENTATION, *b"US", b"\x01\0"),
+                element(tags::SMALLEST_IMAGE_PIXEL_VALUE, *b"US", b"\xff\xff"),
             ]
             .concat(),
         )

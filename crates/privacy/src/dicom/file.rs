@@ -293,7 +293,7 @@ fn follow<T>(
         match parse(Source { bytes, file_length }) {
             Ok(found) => return Ok(found),
             Err(Stop::NeedsMore) if read > 0 || more == 0 => {
-                more = (3 * bytes.len()).max(FIRST_READ)
+                more = (3 * bytes.len()).max(FIRST_READ);
             }
             Err(stop) => return Err(broken(stop)),
         }
@@ -389,12 +389,12 @@ fn pixel_end(
 }
 
 /// The elements between two places; zeros that fill up a file are no elements.
-fn elements<'a>(
-    source: Source<'a>,
+fn elements(
+    source: Source<'_>,
     mut at: usize,
     end: usize,
     syntax: Syntax,
-) -> Result<Vec<Element<'a>>, Error> {
+) -> Result<Vec<Element<'_>>, Error> {
     let mut elements = Vec::new();
     while at < end {
         if is_filling(source, at) {

@@ -70,12 +70,11 @@ pub(crate) fn deidentify(source: &Path, out: &Path, cleaning: &Cleaning) -> Resu
     let (changed, blanked) = pixels(&loaded, source, &attributes, &class, profile)?;
 
     let named;
-    let patient = match patient {
-        Some(patient) => patient,
-        None => {
-            named = named_patient(&data_set);
-            &named
-        }
+    let patient = if let Some(patient) = patient {
+        patient
+    } else {
+        named = named_patient(&data_set);
+        &named
     };
     let mut context = Context::new(key, profile, patient);
     context.iod = table::iod_of(&class);
@@ -187,7 +186,9 @@ fn named_patient(elements: &[Element]) -> Identifier {
 fn forbid_names(elements: &[Element], words: &mut Words) {
     for element in elements {
         if let Value::Items(items) = &element.value {
-            items.iter().for_each(|item| forbid_names(item, words));
+            for item in items {
+                forbid_names(item, words);
+            }
         }
         let is_number = matches!(
             element.tag,

@@ -33,6 +33,7 @@ pub(super) enum Action {
 
 /// An action of the Basic Profile as the table writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each letter of the table")]
 struct Basic {
     x: bool,
     z: bool,

@@ -349,15 +349,12 @@ impl<'a> Context<'a> {
             }
             Dates::Removed => None,
         };
-        match shifted {
-            Some(shifted) => {
-                element.value = Value::Bytes(Cow::Owned(shifted));
-                Action::Shift
-            }
-            None => {
-                element.value = own("");
-                Action::Empty
-            }
+        if let Some(shifted) = shifted {
+            element.value = Value::Bytes(Cow::Owned(shifted));
+            Action::Shift
+        } else {
+            element.value = own("");
+            Action::Empty
         }
     }
 

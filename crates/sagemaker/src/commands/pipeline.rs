@@ -16,6 +16,7 @@ use crate::output;
 
 /// Print, create or start the pipeline from a cohort to a registered model
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct Args {
     /// The pipeline's name
     #[arg(default_value = "oncoweave")]

@@ -34,6 +34,7 @@ pub(crate) struct Args {
 
 /// What training and tuning jobs have in common.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct TrainingArgs {
     /// The training table: a folder in S3, or a Parquet file of this machine
     #[arg(long, value_name = "PLACE")]

@@ -63,7 +63,13 @@ pub(crate) fn gate(root: &Path, args: &GateArgs) -> Result<Outcome> {
         fs_err::create_dir_all(&folder)?;
         let part = aligned.cohort.select(rows);
         let id = format!("{}-{name}", aligned.dataset().id);
-        write_aligned(&folder.join("cohort.parquet"), &id, &part, &aligned.exclusions)?;
+        write_aligned(
+            &folder.join("cohort.parquet"),
+            &id,
+            &part,
+            &aligned.exclusions,
+            aligned.extraction.as_ref(),
+        )?;
     }
     let quality = json!({
         "patients": patients,
