@@ -108,7 +108,7 @@ mod tests {
             ("three quarters of a number", b"FL", 3),
             ("seven bytes of a double", b"FD", 15),
         ] {
-            let broken = element(Tag(0x0018, 0x9999), vr, &vec![0x7f; length]);
+            let broken = element(Tag(0x0018, 0x9999), *vr, &vec![0x7f; length]);
             let next = element(tags::STATION_NAME, *b"SH", b"scanner ");
             for bytes in [
                 [broken.clone(), next.clone()].concat(),
