@@ -142,7 +142,10 @@ fn read_case(folder: &Path) -> Result<Case, Refusal> {
     let text = fs_err::read(folder.join(CASE)).map_err(|_| {
         Refusal::bad(format!("the request has no `{CASE}`, which says what its files are"))
     })?;
-    serde_json::from_slice(&text).map_err(|error| {
+    // A list would be read as the fields in their order.
+    let case = serde_json::from_slice::<Map<String, Value>>(&text)
+        .and_then(|_| serde_json::from_slice(&text));
+    case.map_err(|error| {
         // The parser's own message may show a value.
         let (line, column) = (error.line(), error.column());
         Refusal::bad(format!(

@@ -45,7 +45,7 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
         assert_eq!(code(&output), expected, "{arguments:?}: {}", stderr(&output));
         output
     };
-    run(0, &["simulate", "--patients", "8", "--no-mess", "--out", text(&at("cohort"))]);
+    run(0, &["simulate", "--patients", "24", "--no-mess", "--out", text(&at("cohort"))]);
     fs::write(at("site.toml"), "[nifti]\nface = \"absent\"\n").unwrap();
     let key = at("cohort.key");
     let deidentified = run(

@@ -262,7 +262,7 @@ fn the_message_of_a_failure_names_no_patient() {
     let output = machine.process(&[]);
     assert_eq!(code(&output), 1);
     let message = machine.message();
-    assert!(message.contains("no patient of") && message.contains("left out"), "{message}");
+    assert!(message.contains("paths exists") && message.contains("left out"), "{message}");
     assert!(!message.contains("Smith") && !message.contains("SIM-"), "{message}");
 
     fs::remove_dir_all(machine.at("processing/input/cohort")).unwrap();

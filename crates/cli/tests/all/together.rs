@@ -106,7 +106,7 @@ fn two_machines_train_the_model_of_one_and_stop_together_and_fail_together() {
 }
 
 fn checkpoint(root: &Path) -> bool {
-    root.join("checkpoints/model_0_1.safetensors").exists()
+    root.join("checkpoints/127.0.0.1/model_0_1.safetensors").exists()
 }
 
 /// One machine is asked to stop; both do, and the first has the checkpoint.

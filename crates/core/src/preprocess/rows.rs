@@ -128,18 +128,18 @@ mod tests {
             CohortColumn {
                 modality: modality.to_owned(),
                 info: FeatureInfo { name: feature.to_owned(), unit, meaning, standard },
-                values: (0..60).map(|row| value(row, place)).collect(),
+                values: (0..120).map(|row| value(row, place)).collect(),
             }
         };
         let names = ["c.age", "c.stage", "ct.volume", "ct.flat", "ct.mean"];
         Cohort {
-            patients: (0..60).map(|row| PatientId::new(&format!("P{row}")).unwrap()).collect(),
-            sites: vec![None; 60],
-            index_dates: vec![None; 60],
-            survival: vec![None; 60],
+            patients: (0..120).map(|row| PatientId::new(&format!("P{row}")).unwrap()).collect(),
+            sites: vec![None; 120],
+            index_dates: vec![None; 120],
+            survival: vec![None; 120],
             competing: vec![],
-            labels: vec![None; 60],
-            folds: vec![None; 60],
+            labels: vec![None; 120],
+            folds: vec![None; 120],
             columns: names.iter().enumerate().map(column).collect(),
         }
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn rows_give_the_blocks_of_the_cohort() {
         let cohort = cohort();
-        let rows: Vec<usize> = (0..60).collect();
+        let rows: Vec<usize> = (0..120).collect();
         let fitted =
             Preprocessing::fit(&cohort, &rows, &["c".to_owned(), "ct".to_owned()]).unwrap();
         assert!(fitted.modalities.iter().any(|part| !part.known.is_empty()), "no flag to compare");
@@ -158,7 +158,7 @@ mod tests {
             let found = cohort.columns.iter().find(|column| column.name() == *name);
             &found.unwrap().values
         };
-        let matrix = Array2::from_shape_fn((60, 5), |(row, place)| {
+        let matrix = Array2::from_shape_fn((120, 5), |(row, place)| {
             column(&prepared.columns()[place]).get(row).unwrap_or(f32::NAN)
         });
         let mut expected = fitted.apply(&cohort, &rows).unwrap().blocks;

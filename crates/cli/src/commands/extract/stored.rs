@@ -103,7 +103,7 @@ mod tests {
             "schema = 1\nid = 'x'\n[clinical]\ntable = 'c.csv'\npatient_id = 'case'\n\
              site = 'hospital'\nindex_date = 'd'\n[clinical.columns]\nage = { type = 'number' }\n\
              [outcome]\ntime = 't'\nevent = 'e'\nevent_values = ['1']\ncensored_values = ['0']\n\
-             [[modality]]\nname = 'rna'\nkind = 'expression'\ngene_sets = ['sets/h.gmt']\n\
+             [[modality]]\nname = 'rna'\nkind = 'expression'\ngene_sets = 'sets/h.gmt'\n\
              days_before = 9\n\
              [[modality]]\nname = 'labs'\nkind = 'table'\npath = 'labs.csv'\npatient_id = 'case'\n",
         )
@@ -119,7 +119,7 @@ mod tests {
         assert!(read.outcome.is_none() && !read.clinical.contains_key("site"));
         let [rna, labs] = &read.modalities[..] else { panic!("{:?}", read.modalities) };
         assert_eq!(rna.window, manifest.modalities[0].window);
-        assert_eq!(rna.options["gene_sets"][0].as_str(), Some("resources/0-h.gmt"));
+        assert_eq!(rna.options["gene_sets"].as_str(), Some("resources/0-h.gmt"));
         assert_eq!(labs.options["path"].as_str(), Some("table-labs.csv"));
     }
 }
