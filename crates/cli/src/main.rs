@@ -42,6 +42,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once")]
 enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),

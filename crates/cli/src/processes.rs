@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use oncoweave_collectives::{Group, Meeting};
 
 /// A process needs no longer to start, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 const HOST: &str = "127.0.0.1";
 

@@ -17,8 +17,8 @@ fn main() {
     let (mut evaluation, mut predictions) = made_up::study(patients);
     if rest.first().is_some_and(|word| word == "hostile") {
         let hostile = "<script>alert(1)</script>\"'<img src=x onerror=alert(1)>&";
-        evaluation.cohort = hostile.to_owned();
-        evaluation.design = hostile.to_owned();
+        hostile.clone_into(&mut evaluation.cohort);
+        hostile.clone_into(&mut evaluation.design);
         evaluation.notes = vec![hostile.to_owned()];
         for prediction in &mut predictions {
             let id = format!("{hostile}{}", prediction.patient_id);

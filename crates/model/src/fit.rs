@@ -212,6 +212,9 @@ struct Sums {
     layers: Vec<LayerStatistics>,
 }
 
+/// The loss and C of some patients, and their log-risks.
+type Judged = (Option<f64>, Option<f64>, Vec<f32>);
+
 impl<'a> Run<'a> {
     fn start(
         job: &'a Job<'a>,
@@ -451,8 +454,7 @@ impl<'a> Run<'a> {
         Error::Diverged { model: self.job.name.to_owned(), epoch, loss, cause }
     }
 
-    /// The loss and C of some patients, and their log-risks.
-    fn judge(&self, part: &Part) -> Result<(Option<f64>, Option<f64>, Vec<f32>), Error> {
+    fn judge(&self, part: &Part) -> Result<Judged, Error> {
         let _guard = tch::no_grad_guard();
         let outputs = match &self.shards {
             Some((_, validation)) => validation.outputs(&self.network, &self.job.team)?,

@@ -43,7 +43,7 @@ pub(crate) fn split_end(name: &str) -> (&str, &'static str) {
 /// Words of our vocabulary alone, without a number.
 fn is_plain(stem: &str) -> bool {
     let mut words = stem.split(['_', '-', ' ', '.']).peekable();
-    words.peek().is_some() && words.all(|word| is_known_word(word))
+    words.peek().is_some() && words.all(is_known_word)
 }
 
 #[cfg(test)]

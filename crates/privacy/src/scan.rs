@@ -28,10 +28,12 @@ impl Finding {
     }
 }
 
+type Test = fn(&str) -> bool;
+
 /// What a text most likely tells; `None` where nothing is found, which is no proof that it tells none.
 pub(crate) fn scan(text: &str) -> Option<Finding> {
     let text = text.trim();
-    let tests: [(fn(&str) -> bool, Finding); 8] = [
+    let tests: [(Test, Finding); 8] = [
         (has_email, Finding::Email),
         (is_path, Finding::Path),
         (has_nhs_number, Finding::NhsNumber),

@@ -8,7 +8,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
 use fs_err as fs;
-use oncoweave_imaging::{ImagingSettings, dicom_features, read_series};
+use oncoweave_imaging::{ImagingSettings, PetUnit, dicom_features, read_series};
 use oncoweave_privacy::{Key, Profile, Report, Settings, deidentify};
 
 fn text(tag: Tag, vr: VR, text: &str) -> InMemElement {
@@ -98,11 +98,12 @@ fn suv_is_the_same_though_every_date_has_moved() {
     for index in 1..=3 {
         pet_slice(&input.join(format!("{index}.dcm")), index);
     }
-    let before = read_series(&input, &ImagingSettings::default()).unwrap();
+    let settings = ImagingSettings { pet_unit: PetUnit::SuvBw, ..ImagingSettings::default() };
+    let before = read_series(&input, &settings).unwrap();
     assert_eq!(before.unit, "SUVbw");
     let (out, report) = cleaned(&input, folder.path(), &Profile::default());
     assert_eq!((report.patients, report.files_set_aside()), (1, 0));
-    let after = read_series(&out, &ImagingSettings::default()).unwrap();
+    let after = read_series(&out, &settings).unwrap();
     assert_eq!(after.voxels, before.voxels);
     assert_ne!(after.frame_of_reference, before.frame_of_reference);
 

@@ -86,7 +86,7 @@ fn figures_are_whole_files_named_once() {
             "comparisons.svg",
             "auc.svg",
             "calibration.svg",
-            "decisions-1.svg"
+            "decision.svg"
         ]
     );
     for (name, svg) in &figures {

@@ -136,7 +136,7 @@ fn read_table(path: &Path, name: Option<&str>) -> Result<Table, Error> {
     let id = oncoweave_cohort::read_cohort_id(path)?.unwrap_or_else(name);
     let sha256 = oncoweave_cohort::sha256_file(path)?;
     tracing::info!(patients = cohort.len(), columns = cohort.columns.len(), "read a table");
-    let extraction = oncoweave_cohort::read_cohort_extraction(&path)?;
+    let extraction = oncoweave_cohort::read_cohort_extraction(path)?;
     Ok(Table { cohort, id, sha256, extraction })
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, channels::Machines};
 const PORT: u16 = 7777;
 
 /// Machines of a job start minutes apart.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Meets the other machines; `None` where there is one alone.
 pub(crate) fn meet(machines: &Machines) -> Result<Option<Group>, Error> {

@@ -32,7 +32,7 @@ const FOLDER_TIMES: u64 = 3;
 const SPARE_BYTES: u64 = 32 << 20;
 
 /// How long requests in hand may keep a model that is to go.
-const LONGEST_USE: Duration = Duration::from_secs(60);
+const LONGEST_USE: Duration = Duration::from_mins(1);
 
 /// Models by the platform's names for them.
 #[derive(Debug)]

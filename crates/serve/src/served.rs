@@ -126,17 +126,16 @@ impl Served {
         let mut predictions = predictions.into_iter();
         let of_chunk = |chunk: Chunk| {
             let answer = |(number, record): (usize, crate::records::Record)| {
-                let (result, explanation) = match record.fault {
-                    Some(fault) => (Err(fault), None),
-                    None => {
-                        let prediction = predictions.next().expect("one for each good record");
-                        let error = |reason| RecordError::new("not_scored", reason);
-                        let prediction = match &failure {
-                            Some(reason) => Err(error(reason.clone())),
-                            None => prediction.map_err(|fault| error(of_model(&fault))),
-                        };
-                        (prediction, explanations.next().flatten())
-                    }
+                let (result, explanation) = if let Some(fault) = record.fault {
+                    (Err(fault), None)
+                } else {
+                    let prediction = predictions.next().expect("one for each good record");
+                    let error = |reason| RecordError::new("not_scored", reason);
+                    let prediction = match &failure {
+                        Some(reason) => Err(error(reason.clone())),
+                        None => prediction.map_err(|fault| error(of_model(&fault))),
+                    };
+                    (prediction, explanations.next().flatten())
                 };
                 let patient_id = record.patient_id;
                 Answer { number, patient_id, result, explanation, features: None }

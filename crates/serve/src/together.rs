@@ -29,10 +29,13 @@ pub(crate) struct Short {
     pub(crate) received: Received,
 }
 
+/// Where the answer to a request is sent.
+type Reply = oneshot::Sender<Result<Done, Refusal>>;
+
 /// The requests that wait for a turn.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    queue: Mutex<VecDeque<(Short, oneshot::Sender<Result<Done, Refusal>>)>>,
+    queue: Mutex<VecDeque<(Short, Reply)>>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -88,7 +91,7 @@ fn serve(app: &App) {
     let most = app.settings.record_limit;
     let mut opened = Vec::new();
     for (short, reply) in app.waiting.take() {
-        match Opened::new(short, most) {
+        match Opened::open(short, most) {
             Ok(Entry::Few(one)) => opened.push((one, reply)),
             // Whoever waited may be gone.
             Ok(Entry::Many(work)) => drop(reply.send(work.finish())),
@@ -144,7 +147,7 @@ enum Entry {
 }
 
 impl Opened {
-    fn new(short: Short, most: usize) -> Result<Entry, Refusal> {
+    fn open(short: Short, most: usize) -> Result<Entry, Refusal> {
         let Short { request, received } = short;
         let view = request.served.view(request.asked.view);
         let columns = &request.served.columns;

@@ -35,10 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Some(path) => Profile::read(path)?,
         None => Profile::default(),
     };
-    let mut key = match args.new_key {
-        true => Key::create(&args.key)?,
-        false => Key::read(&args.key)?,
-    };
+    let mut key = if args.new_key { Key::create(&args.key)? } else { Key::read(&args.key)? };
     if args.rotate_key {
         key.rotate()?;
     }

@@ -46,8 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let manifest = out.join("cohort/cohort.toml");
     let features = out.join("extracted");
     let data = out.join("cohort.parquet");
-    let config = out.join("train.toml");
-    let model = out.join("model");
+    let (config, model) = (out.join("train.toml"), out.join("model"));
     let settings = TrainConfig { seed: args.seed, ..TrainConfig::default() };
     fs_err::write(&config, toml::to_string(&settings)?)?;
 

@@ -206,7 +206,7 @@ fn tokens_open_the_api_and_the_hook_and_cookies_do_not_open_the_hook() {
     let site = Site::new(&evaluation, &predictions);
     let admin = site.admin();
     let person = site.account(&admin, "ehr", &["clinician"]);
-    let token = format!("Bearer {}", site.token(&admin, "ehr"));
+    let token = format!("Bearer {}", Site::token(&admin, "ehr"));
     let program = site.browser();
     let bearer = [("Authorization", token.as_str())];
     assert_eq!(program.get("/api/v1/studies").status, 401);

@@ -1,5 +1,7 @@
 //! The figures on the pages against R's, and small groups.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use oncoweave_core::{PatientId, Prediction, Risk, Survival};
 use serde_json::Value;
 

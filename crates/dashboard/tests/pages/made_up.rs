@@ -1,5 +1,7 @@
 //! An evaluation folder of made-up patients.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use oncoweave_cohort::{PredictionLayout, write_predictions};
@@ -93,9 +95,9 @@ pub(crate) fn prediction(model: &str, number: usize) -> Prediction {
         flags,
         observed: Some(Survival {
             time_days: 30.0 + (1.2 - share) * 900.0 + (number % 13) as f64,
-            event: number % 2 == 0,
+            event: number.is_multiple_of(2),
         }),
         competing: None,
-        label: Some(if number % 3 == 0 { "luminal" } else { "basal" }.to_owned()),
+        label: Some(if number.is_multiple_of(3) { "luminal" } else { "basal" }.to_owned()),
     }
 }

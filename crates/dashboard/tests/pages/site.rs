@@ -1,5 +1,7 @@
 //! A dashboard over made-up patients, asked over a socket as a browser would.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
@@ -84,7 +86,7 @@ impl Site {
         thread::spawn(move || {
             serve(&settings, &mut |started| sender.send(started.clone()).unwrap()).unwrap();
         });
-        let started = receiver.recv_timeout(Duration::from_secs(60)).expect("it starts");
+        let started = receiver.recv_timeout(Duration::from_mins(1)).expect("it starts");
         Self {
             url: format!("http://{}", started.address),
             first_password: started.first_password.unwrap_or_default(),
@@ -96,7 +98,7 @@ impl Site {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .build();
         Browser { agent: config.into(), url: self.url.clone(), cookie: String::new() }
     }
@@ -125,7 +127,7 @@ impl Site {
     }
 
     /// A token for programs of an account.
-    pub(crate) fn token(&self, admin: &Browser, name: &str) -> String {
+    pub(crate) fn token(admin: &Browser, name: &str) -> String {
         let csrf = admin.get("/accounts").csrf();
         let form = [("csrf", csrf.as_str()), ("action", "token")];
         let answer = admin.post(&format!("/accounts/{name}"), &form);

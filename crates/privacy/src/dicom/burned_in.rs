@@ -174,9 +174,10 @@ pub(super) fn judge(attributes: &Attributes, class: &str, profile: &DicomProfile
     let accepted = profile.accept.iter().any(|one| one.eq_ignore_ascii_case(&modality));
     let is_capture = kind == "7" || kind.starts_with("7.");
     if let Some(rectangles) = known_rectangles(attributes) {
-        return match profile.clean_pixel_data {
-            true => Pixels::Blank(rectangles),
-            false => Pixels::Aside(NOT_ASKED),
+        return if profile.clean_pixel_data {
+            Pixels::Blank(rectangles)
+        } else {
+            Pixels::Aside(NOT_ASKED)
         };
     }
     if says == "YES" {

@@ -157,8 +157,8 @@ fn rows() -> Vec<Row> {
                 "private" => Tag(0x0029, 0x1010),
                 tag => {
                     let digits = tag.replace(',', "").replace('x', "0");
-                    let number = u32::from_str_radix(&digits, 16).unwrap();
-                    let tag = Tag((number >> 16) as u16, number as u16);
+                    let part = |range| u16::from_str_radix(&digits[range], 16).unwrap();
+                    let tag = Tag(part(0..4), part(4..8));
                     if tag.group() == 0x5000 { Tag(0x5000, 0x3000) } else { tag }
                 }
             };
@@ -415,7 +415,7 @@ fn what_nobody_can_clean_is_set_aside() {
         ),
         ("an overlay in the pixels", vec![us(Tag(0x6000, 0x0010), 4)], vec![1, 2], "overlay"),
     ] {
-        let error = bench.clean(&elements, &pixels, &DicomProfile::default()).err().expect(case);
+        let error = bench.clean(&elements, &pixels, &DicomProfile::default()).expect_err(case);
         let Error::Aside(aside) = error else { panic!("{case}: {error}") };
         assert_eq!(aside.code, expected, "{case}");
     }

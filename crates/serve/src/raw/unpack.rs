@@ -183,13 +183,11 @@ async fn in_time<T>(
     read: impl Future<Output = Result<T, multer::Error>>,
 ) -> Result<T, Refusal> {
     let silence = std::time::Duration::from_secs(app.settings.silence_seconds);
-    match tokio::time::timeout(silence, read).await {
-        Ok(read) => read.map_err(|_| Refusal::bad("the parts of the body cannot be told apart")),
-        Err(_) => {
-            let reason = "the body came too slowly, send the request again";
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, reason))
-        }
-    }
+    let Ok(read) = tokio::time::timeout(silence, read).await else {
+        let reason = "the body came too slowly, send the request again";
+        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, reason));
+    };
+    read.map_err(|_| Refusal::bad("the parts of the body cannot be told apart"))
 }
 
 fn damaged() -> Refusal {

@@ -251,7 +251,7 @@ pub(super) fn split(text: &[u8]) -> Result<(VecDeque<Range<usize>>, Shape), Stri
         Some(b'[') => Ok((elements(text, start), Shape::List)),
         Some(b'{') => Ok(match member(text, start, INSTANCES) {
             Some(at) if text[at] == b'[' => (elements(text, at), Shape::Instances),
-            _ => (VecDeque::from([start..text.trim_ascii_end().len()]), Shape::One),
+            _ => (std::iter::once(start..text.trim_ascii_end().len()).collect(), Shape::One),
         }),
         _ => Err("the body must be one JSON object or a list of them".to_owned()),
     }

@@ -61,7 +61,9 @@ fn cells(layout: &Layout, answer: &Answer, id: &str, each: &mut dyn FnMut(Cell))
         return;
     };
     if !full {
-        event_probabilities(prediction).into_iter().for_each(|value| say(each, Some(value)));
+        for value in event_probabilities(prediction) {
+            say(each, Some(value));
+        }
         return;
     }
     say(each, Some(prediction.risk.0));
