@@ -64,7 +64,7 @@ fn a_model_is_trained_on_one_part_and_judged_on_the_other() {
     let output = root.path().join("processing/output");
     let parts = ["train", "test"]
         .map(|name| read_cohort(&output.join(name).join("cohort.parquet")).expect("a table"));
-    assert_eq!(parts.each_ref().map(Vec::len), [64, 16]);
+    assert_eq!(parts.each_ref().map(oncoweave_core::Cohort::len), [64, 16]);
     assert!(parts[0].patients.iter().all(|patient| !parts[1].patients.contains(patient)));
     assert_eq!(json(&output.join("quality.json"))["events"], 60);
 
