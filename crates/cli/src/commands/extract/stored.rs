@@ -103,7 +103,7 @@ mod tests {
             "schema = 1\nid = 'x'\n[clinical]\ntable = 'c.csv'\npatient_id = 'case'\n\
              site = 'hospital'\nindex_date = 'd'\n[clinical.columns]\nage = { type = 'number' }\n\
              [outcome]\ntime = 't'\nevent = 'e'\nevent_values = ['1']\ncensored_values = ['0']\n\
-             [[modality]]\nname = 'rna'\nkind = 'expression'\ngene_sets = 'sets/h.gmt'\n\
+             [[modality]]\nname = 'rna'\nkind = 'expression'\nunit = 'tpm'\ngene_sets = 'sets/h.gmt'\n\
              days_before = 9\n\
              [[modality]]\nname = 'labs'\nkind = 'table'\npath = 'labs.csv'\npatient_id = 'case'\n",
         )
