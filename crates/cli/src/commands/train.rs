@@ -1,7 +1,7 @@
 //! `oncoweave train`: an aligned table to a model folder.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use oncoweave_model::{EpochReport, MetricsWriter, Model, Predictor, TrainConfig, train_together};
@@ -92,18 +92,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     bar.finish_and_clear();
     model.save(&args.out)?;
+    say(&model, &args.out)?;
+    Ok(Outcome::Complete)
+}
+
+fn say(model: &Model, out: &Path) -> Result<()> {
     let training = model.training();
     for note in &training.notes {
         output::note(note);
     }
     output::data(&format!(
         "{} on {} patients with {} events; wrote {}",
-        what_was_trained(&model),
+        what_was_trained(model),
         training.patients,
         training.events,
-        args.out.display()
-    ))?;
-    Ok(Outcome::Complete)
+        out.display()
+    ))
 }
 
 /// Trains as another process's helper; that one has the model.

@@ -67,7 +67,9 @@ fn zipped(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
         writer.write_all(bytes).unwrap();
     };
     put("case.json", case.to_string().as_bytes());
-    files.iter().for_each(|(name, bytes)| put(name, bytes));
+    for (name, bytes) in files {
+        put(name, bytes);
+    }
     writer.finish().unwrap().into_inner()
 }
 
