@@ -134,7 +134,7 @@ fn raw_files_give_the_features_and_the_risk_of_training() {
     let (predictions, _) = read_predictions(&root.path().join("predictions.parquet")).unwrap();
     let server = Server::start(root.path());
     let (mut compared, mut whole) = (0, 0);
-    for (row, patient) in cohort.patients.iter().enumerate().step_by(4) {
+    for (row, patient) in cohort.patients.iter().enumerate() {
         // What extraction set aside is no part of the row, and would be refused here.
         let measured = |modality: &str| {
             let mut columns = cohort.columns.iter().filter(|column| column.modality == modality);
@@ -164,7 +164,7 @@ fn raw_files_give_the_features_and_the_risk_of_training() {
         assert_eq!(again, (200, format!("{answer}\n")), "{patient}");
         whole += usize::from(expected.missing_modalities.is_empty());
     }
-    assert!(compared > 500 && whole >= 1, "{compared} values, {whole} patients with everything");
+    assert!(compared > 500 && whole >= 3, "{compared} values, {whole} patients with everything");
 }
 
 // Contract: serve.no_patient
