@@ -37,6 +37,7 @@ def main():
         check_start_and_drain(engine, scratch, model, table)
         check_stop_and_restart(engine, scratch, table)
         check_pipe(engine, scratch, table, model)
+        check_late_names(engine, scratch, table)
         check_failure(engine, scratch, table)
         check_processing(engine, scratch)
     print("the image does what the platform asks")
@@ -199,6 +200,38 @@ def check_pipe(engine, scratch, table, model):
     trained = (root / "model/model.safetensors").read_bytes()
     expect(trained == (model / "model.safetensors").read_bytes(), "a pipe gives another model than a file")
     print("train: a late pipe gives the model of a file")
+
+
+def check_late_names(engine, scratch, table):
+    """Two machines whose names have no address yet when they start."""
+    # Contract: train.hosts
+    hosts = ["algo-1", "algo-2"]
+    names = scratch / "hosts"
+    names.write_text("127.0.0.1 localhost\n")
+    settings = {**FEW_EPOCHS, "training.shards": "2"}
+    roots = [training_root(scratch / f"late-{host}", table, settings) for host in hosts]
+    jobs = []
+    for host, root in zip(hosts, roots):
+        machine = {"current_host": host, "hosts": hosts, "network_interface_name": "lo"}
+        write(root / "input/config/resourceconfig.json", machine)
+        # The second is in the network of the first, in which nobody else is.
+        network = "container:oncoweave-algo-1" if jobs else "none"
+        more = ["--volume", f"{names}:/etc/hosts:ro"]
+        jobs.append(engine.start(root, "train", name=f"oncoweave-{host}", network=network, more=more))
+        engine.process_id(f"oncoweave-{host}")
+    time.sleep(2)
+    expect(all(job.poll() is None for job in jobs), "a machine did not wait for the other's name")
+    with names.open("a") as file:
+        file.write("127.0.0.1 algo-1 algo-2\n")
+    printed = [job.communicate(timeout=300)[0] for job in jobs]
+    expect(all(job.returncode == 0 for job in jobs), "".join(printed))
+    expect([text.count("epoch=") for text in printed] == [3, 0], "".join(printed))
+    alone = training_root(scratch / "late-alone", table, settings)
+    done = engine.run(alone, "train")
+    expect(done.returncode == 0, done.stderr + done.stdout)
+    together, apart = ((root / "model/model.safetensors").read_bytes() for root in (roots[0], alone))
+    expect(together == apart, "two machines train another model than one")
+    print("train: two machines wait for each other's names and train the model of one")
 
 
 def check_failure(engine, scratch, table):

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 ROLE = "arn:aws:iam::123456789012:role/none"
@@ -111,6 +112,9 @@ def check_endpoint(estimator):
 
 def check_transform(estimator, scratch):
     # Contract: sdk.transform batch.one_for_one
+    # Another port: the rules that led to the endpoint's may be on their way out.
+    local = estimator.sagemaker_session.config["local"]
+    estimator.sagemaker_session.config = {"local": {**local, "serving_port": free_port()}}
     data = scratch / "cohort"
     data.mkdir()
     (data / "part.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
@@ -190,4 +194,12 @@ def expect(holds, otherwise):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        # The SDK's threads live as long as a container runs.
+        from sagemaker.local.utils import kill_child_processes
+
+        kill_child_processes(os.getpid())
+        os._exit(1)
