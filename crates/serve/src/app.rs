@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, http::header::CONTENT_TYPE};
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::body::Room;
 use crate::invoke::invoke;
+use crate::linger::linger;
 use crate::models::{self, Models};
 use crate::refusal::Refusal;
 use crate::served::Served;
@@ -110,7 +112,8 @@ pub fn app(app: Arc<App>) -> Router {
         routes.route("/invocations", post(invocations))
     };
     // The limit is this crate's own, so that its answer says what to do.
-    routes.fallback(unknown).layer(DefaultBodyLimit::disable()).with_state(app)
+    let routes = routes.fallback(unknown).layer(DefaultBodyLimit::disable());
+    routes.layer(from_fn(linger)).with_state(app)
 }
 
 async fn ping(State(app): State<Arc<App>>) -> StatusCode {

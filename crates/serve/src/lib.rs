@@ -13,6 +13,7 @@ mod contract;
 mod error;
 mod hyperparameters;
 mod invoke;
+mod linger;
 mod machines;
 mod memory;
 mod metrics;

@@ -371,6 +371,24 @@ mod tests {
         }
     }
 
+    // Contract: tune.nan
+    #[test]
+    fn a_loss_that_is_not_a_number_ends_the_job_with_a_failure() {
+        let (_folder, root) = job(r#"{"model": "network", "training.epochs": "1000",
+            "training.learning_rate": "1", "training.weight_decay": "100"}"#);
+        let (outcome, lines) = run(&root);
+        let failure = outcome.unwrap_err().to_string();
+        assert!(failure.contains("diverged in epoch"), "{failure}");
+        assert!(failure.contains("lower `training.learning_rate`"), "{failure}");
+        assert_eq!(fs_err::read_to_string(root.failure()).unwrap(), failure);
+        // A tuner takes the last value that it sees.
+        assert!(
+            !lines.iter().any(|line| line.contains("NaN") || line.contains("inf")),
+            "{lines:?}"
+        );
+        assert!(!root.model().join("model.toml").exists());
+    }
+
     // Contract: train.validation
     #[test]
     fn a_validation_channel_that_cannot_be_evaluated_is_found_before_training() {

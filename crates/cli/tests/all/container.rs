@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use oncoweave_cohort::write_cohort;
 use oncoweave_core::{Cohort, CohortColumn, Column, FeatureInfo, PatientId, Survival};
 
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 fn column(modality: &str, name: &str, values: impl Iterator<Item = Option<f32>>) -> CohortColumn {
     CohortColumn {
@@ -53,7 +53,7 @@ pub(crate) fn cohort() -> Cohort {
 }
 
 /// A root as the platform fills it.
-fn root(hyperparameters: &str) -> tempfile::TempDir {
+pub(crate) fn root(hyperparameters: &str) -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a folder");
     for folder in ["input/config", "input/data/train", "model", "output"] {
         fs_err::create_dir_all(root.path().join(folder)).expect("a folder");
@@ -65,7 +65,7 @@ fn root(hyperparameters: &str) -> tempfile::TempDir {
     root
 }
 
-fn container(root: &Path, command: &str) -> Command {
+pub(crate) fn container(root: &Path, command: &str) -> Command {
     let mut process = Command::new(env!("CARGO_BIN_EXE_oncoweave"));
     process.args(["container", command]).env("ONCOWEAVE_ML_ROOT", root);
     for name in ["SAGEMAKER_BIND_TO_PORT", "SAGEMAKER_MAX_PAYLOAD_IN_MB", "RUST_LOG"] {
@@ -75,13 +75,13 @@ fn container(root: &Path, command: &str) -> Command {
 }
 
 /// Asks a process to stop, as the platform does.
-fn terminate(child: &Child) {
+pub(crate) fn terminate(child: &Child) {
     // The shell's own `kill`: a small system has no program of that name.
     let kill = format!("kill -TERM {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh is there").success());
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let start = Instant::now();
     while start.elapsed() < LONGEST_WAIT {
         if let Some(status) = child.try_wait().expect("our own child") {
@@ -95,7 +95,7 @@ fn wait(child: &mut Child) -> ExitStatus {
 
 /// A served model; killed when the test fails before it ends by itself.
 pub(crate) struct Server {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
 }
 
@@ -108,14 +108,23 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Its log is left in its stderr.
     pub(crate) fn start(root: &Path) -> Self {
+        Self::listen(container(root, "serve").env("RUST_LOG", "info").stderr(Stdio::piped()))
+    }
+
+    /// A server whose log nobody reads, with more in its environment.
+    pub(crate) fn start_with(root: &Path, environment: &[(&str, &str)]) -> Self {
+        let environment = environment.iter().copied();
+        Self::listen(container(root, "serve").env("RUST_LOG", "error").envs(environment))
+    }
+
+    fn listen(command: &mut Command) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let child = container(root, "serve")
+        let child = command
             .env("SAGEMAKER_BIND_TO_PORT", port.to_string())
-            .env("RUST_LOG", "info")
-            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let server = Self { child, address: format!("http://127.0.0.1:{port}") };
@@ -127,7 +136,7 @@ impl Server {
         server
     }
 
-    fn post(&self, content: &str, accept: &str, body: &str) -> (u16, String) {
+    pub(crate) fn post(&self, content: &str, accept: &str, body: &str) -> (u16, String) {
         let mut answer = ureq::post(format!("{}/invocations", self.address))
             .config()
             .http_status_as_error(false)
@@ -214,6 +223,36 @@ fn a_stop_signal_ends_training_with_a_checkpoint_and_exit_code_0() {
     let left = fs_err::read_dir(&checkpoints).unwrap().count();
     assert!(left > 0, "no checkpoint");
     assert!(!root.path().join("output/failure").exists());
+}
+
+// Contract: train.checkpoints train.stop
+#[test]
+fn a_job_that_was_stopped_ends_with_the_model_of_one_that_was_not() {
+    let settings = r#"{"model": "network", "training.epochs": "3000", "training.ensemble": "1",
+        "training.validation_fraction": "0", "network.width": "8", "network.fused_width": "8"}"#;
+    let whole = root(settings);
+    assert!(container(whole.path(), "train").output().unwrap().status.success());
+    let root = root(settings);
+    fs_err::create_dir_all(root.path().join("checkpoints")).unwrap();
+    let mut child =
+        container(root.path(), "train").stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("epoch=1;"));
+    // 3,000 lines do not fit into a pipe: the job cannot be at its end before they are read.
+    terminate(&child);
+    let last = lines.map(Result::unwrap).last().unwrap();
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let epoch = last.strip_prefix("stopped after epoch ").and_then(|rest| rest.split(';').next());
+    let epoch: usize = epoch.expect("it was stopped").parse().unwrap();
+    assert!(!root.path().join("model/model.toml").exists());
+    let again = container(root.path(), "train").output().unwrap();
+    let lines = String::from_utf8(again.stdout).unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(lines.starts_with(&format!("epoch={};", epoch + 1)), "{:?}", lines.lines().next());
+    for name in ["model.safetensors", "model.toml", "baseline.json"] {
+        let read = |root: &Path| fs_err::read(root.join("model").join(name)).unwrap();
+        assert!(read(root.path()) == read(whole.path()), "{name} is another");
+    }
 }
 
 // Contract: train.stop_in_time

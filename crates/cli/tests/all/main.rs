@@ -11,4 +11,5 @@ mod kinds;
 mod process;
 mod raw;
 mod results;
+mod serving;
 mod together;

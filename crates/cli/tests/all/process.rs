@@ -257,13 +257,20 @@ fn a_job_that_cannot_end_well_is_refused_before_any_work() {
 fn the_message_of_a_failure_names_no_patient() {
     let machine = Machine::new("algo-1", &["algo-1"]);
     let list = machine.at("processing/input/cohort/files.csv");
-    let strange = fs::read_to_string(&list).unwrap().replace("SIM-", "Smith`J`-");
-    fs::write(&list, strange).unwrap();
-    let output = machine.process(&[]);
-    assert_eq!(code(&output), 1);
-    let message = machine.message();
-    assert!(message.contains("paths exists") && message.contains("left out"), "{message}");
-    assert!(!message.contains("Smith") && !message.contains("SIM-"), "{message}");
+    let own = fs::read_to_string(&list).unwrap();
+    for (name, renamed, part) in [
+        // An id stands at the beginning of a line.
+        ("ids of another table", own.replace("\nSIM-", "\nSmith`J`-"), "no patient of"),
+        ("paths of another table", own.replace("SIM-", "Smith`J`-"), "paths exists"),
+    ] {
+        assert_ne!(renamed, own);
+        fs::write(&list, renamed).unwrap();
+        let output = machine.process(&[]);
+        assert_eq!(code(&output), 1, "{name}");
+        let message = machine.message();
+        assert!(message.contains(part) && message.contains("left out"), "{name}: {message}");
+        assert!(!message.contains("Smith") && !message.contains("SIM-"), "{name}: {message}");
+    }
 
     fs::remove_dir_all(machine.at("processing/input/cohort")).unwrap();
     let output = machine.process(&[]);

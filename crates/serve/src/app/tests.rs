@@ -352,6 +352,7 @@ async fn a_stream_is_the_whole_answer_in_pieces() {
     assert_eq!(whole.2.lines().count(), 3000);
 }
 
+// Contract: batch.repeat
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_at_the_same_time_get_their_own_answers() {
     let state = App::new(testing::model(), &ServeSettings::default());
