@@ -11,7 +11,7 @@ help:
 	@echo 'make clean   removes what was built and the demo'
 
 demo: setup
-	cargo run --locked --bin oncoweave -- demo --out demo
+	"$$(scripts/program)" demo --out demo
 
 test: setup
 	scripts/setup tests
