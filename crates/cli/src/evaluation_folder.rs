@@ -4,17 +4,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use oncoweave_cohort::{PredictionLayout, read_predictions, write_atomically, write_predictions};
-use oncoweave_core::{Estimate, Evaluation, Prediction};
+use oncoweave_core::{Estimate, Evaluation, Prediction, small_cells::Protected};
 use oncoweave_report::{figures, report_html};
 
 use crate::output;
 
-/// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`.
+/// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`. With a smallest
+/// count that is told, all but the predictions point at no patient.
 pub(crate) fn write(
     folder: &Path,
     evaluation: &Evaluation,
     predictions: &[Prediction],
+    least_shown: Option<usize>,
 ) -> Result<()> {
+    let protected = least_shown.map(|least| Protected { least });
+    let told = protected.map(|rule| rule.evaluation(evaluation));
+    let evaluation = told.as_ref().unwrap_or(evaluation);
     let pictures = folder.join("figures");
     if pictures.exists() {
         fs_err::remove_dir_all(&pictures)?;
@@ -26,11 +31,16 @@ pub(crate) fn write(
         competing: evaluation.competing.iter().map(|event| event.name.clone()).collect(),
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout)?;
-    for (name, svg) in figures(evaluation, predictions)? {
+    for (name, svg) in figures(evaluation, predictions, protected)? {
         write_text(&pictures.join(name), &svg)?;
     }
-    write_text(&folder.join("report.html"), &report_html(evaluation, predictions)?)?;
+    write_text(&folder.join("report.html"), &report_html(evaluation, predictions, protected)?)?;
     write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(evaluation)?)
+}
+
+/// The smallest count that is told, as an argument.
+pub(crate) fn least_shown(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&least| least > 0).ok_or_else(|| "it must be 1 or more".to_owned())
 }
 
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {

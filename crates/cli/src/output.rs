@@ -18,6 +18,14 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "note: {text}");
 }
 
+/// A cell that is not what it should be, which may be somebody's name: said, not shown.
+pub(crate) fn cell_in_words(cell: &str) -> String {
+    match cell.trim().chars().count() {
+        0 => "an empty cell".to_owned(),
+        count => format!("another text of {count} characters"),
+    }
+}
+
 /// Writes a failure with its causes to stderr.
 pub(crate) fn error(error: &anyhow::Error) {
     let _ = writeln!(io::stderr(), "error: {error:#}");

@@ -27,6 +27,7 @@ mod predictions;
 mod records;
 #[cfg(test)]
 mod testing;
+mod text_table;
 
 pub use align::{KnownPatients, ModalityTable, align};
 pub use aligned::{
@@ -47,6 +48,7 @@ pub use manifest::{Kind, Manifest, Modality, Privacy, PrivacyStatus, Window};
 pub use parquet_file::stored_kind;
 pub use predictions::{PredictionLayout, read_predictions, write_predictions};
 pub use records::{RecordReader, RecordRows};
+pub use text_table::{TextColumn, TextError, TextReader, TextWriter};
 
 /// The layout of the Parquet files that this version writes, stored in their metadata.
 pub const SCHEMA_VERSION: u32 = 1;

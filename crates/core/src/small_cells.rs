@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{CalibrationAt, Evaluation};
+
 /// The smallest count that is shown, unless a site asks for another.
 pub const LEAST_SHOWN: usize = 10;
 
@@ -81,6 +83,57 @@ pub fn shown_parts(counts: &[usize], wholes: &[usize], least: usize) -> Vec<Show
     }
 }
 
+/// The rule for those who may see groups but no patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// The smallest count that is told.
+    pub least: usize,
+}
+
+impl Protected {
+    /// Whether figures of a group may be told: enough patients, events, and patients without one.
+    #[must_use]
+    pub fn allows(self, patients: usize, events: usize) -> bool {
+        let left = patients.saturating_sub(events);
+        [patients, events, left].iter().all(|&count| count >= self.least)
+    }
+
+    /// The evaluation without what points at few patients: who was set aside, folds and groups that
+    /// are small in patients, in events, or in patients without one.
+    #[must_use]
+    pub fn evaluation(self, evaluation: &Evaluation) -> Evaluation {
+        let mut safe = evaluation.clone();
+        safe.exclusions.clear();
+        for model in &mut safe.models {
+            // All or none: a single fold left out could be worked out from the total.
+            if model.folds.iter().any(|fold| !self.allows(fold.patients, fold.events)) {
+                model.folds.clear();
+            }
+        }
+        if let Some(calibration) = &mut safe.calibration {
+            for at in calibration.at.iter_mut().filter(|at| !self.allows_groups(at)) {
+                at.groups.clear();
+            }
+        }
+        safe
+    }
+
+    fn allows_groups(self, at: &CalibrationAt) -> bool {
+        at.groups.iter().all(|group| {
+            let share = group.observed.map_or(0.0, |observed| 1.0 - observed.value);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+            let events = (share * group.patients as f64).round() as usize;
+            self.allows(group.patients, events)
+        })
+    }
+
+    /// A count of patients in words.
+    #[must_use]
+    pub fn told(self, count: usize) -> String {
+        shown(&[count], self.least)[0].text(self.least)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +165,16 @@ mod tests {
         assert_eq!(shown(&[4, 40], 1), [yes(4), yes(40)]);
         assert_eq!(FEW.text(5), "fewer than 5");
         assert_eq!(serde_json::to_string(&FEW).unwrap(), "\"fewer_than_ten\"");
+    }
+
+    #[test]
+    fn events_and_their_absence_are_both_small_counts() {
+        let rule = Protected { least: 10 };
+        for (patients, events, allowed) in
+            [(20, 10, true), (9, 9, false), (50, 3, false), (50, 45, false), (0, 0, false)]
+        {
+            assert_eq!(rule.allows(patients, events), allowed, "{patients} {events}");
+        }
     }
 
     #[test]

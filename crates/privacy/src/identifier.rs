@@ -51,3 +51,35 @@ impl Identifier {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        borrow::Borrow,
+        fmt::{Debug, Display, LowerHex},
+        hash::Hash,
+        ops::Deref,
+    };
+
+    use serde::Serialize;
+    use static_assertions::assert_not_impl_any;
+
+    use super::Identifier;
+    use crate::Key;
+
+    // Each of these would let a text out, or a copy that is not wiped.
+    assert_not_impl_any!(
+        Identifier: Debug, Display, LowerHex, Serialize, Clone, PartialEq, PartialOrd, Hash, Deref,
+        AsRef<str>, AsRef<[u8]>, Borrow<str>, Into<String>, Into<Vec<u8>>, Iterator, Default
+    );
+    assert_not_impl_any!(
+        Key: Debug, Display, LowerHex, Serialize, Clone, PartialEq, PartialOrd, Hash, Deref,
+        AsRef<[u8]>, Borrow<[u8]>, Into<Vec<u8>>, Default
+    );
+
+    #[test]
+    fn white_space_around_an_identifier_is_nobody_s() {
+        assert_eq!(Identifier::new(" 943 476 5919\n".to_owned()).reveal(), "943 476 5919");
+        assert_eq!(Identifier::of("\t").reveal(), "");
+    }
+}

@@ -120,7 +120,7 @@ impl Work {
             ".maf" | ".maf.gz" | ".maf.txt" | ".seg" | ".seg.gz" | ".bedpe" | ".cns" | ".cnr" => {
                 Self::Genomic { prefix: None }
             }
-            ".csv" | ".csv.gz" | ".tsv" | ".tsv.gz" | ".txt" | ".txt.gz" | ".tab" => {
+            ".csv" | ".csv.gz" | ".tsv" | ".tsv.gz" | ".txt" | ".txt.gz" | ".tab" | ".parquet" => {
                 Self::Table(std::sync::Arc::new(plain_table(profile)))
             }
             _ => Self::Other,

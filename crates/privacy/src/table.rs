@@ -9,9 +9,10 @@ use std::{
 
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use fs_err::File;
+use oncoweave_cohort::{TextError, TextReader, TextWriter};
 
 use crate::{
-    Error, Identifier, Role,
+    Aside, Error, Identifier, Role,
     dates::shift_iso,
     error::aside,
     key::Key,
@@ -30,6 +31,14 @@ pub(crate) enum Use {
     Category,
     /// A number, or one with a unit of these behind it.
     Measure(Vec<String>),
+}
+
+impl Use {
+    /// Whether what stays of a number or date may be a text.
+    fn makes_texts(&self) -> bool {
+        use Role::{FreeText, Identifier, Patient, Postcode, Sample};
+        matches!(self, Self::Role(Patient | Sample | Identifier | Postcode | FreeText))
+    }
 }
 
 /// How a table is read.
@@ -54,7 +63,7 @@ pub(crate) struct Done {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Cleans a table with a header, separated by commas, tabs or semicolons.
+/// Cleans a table with a header, separated by commas, tabs or semicolons, or a Parquet file.
 ///
 /// # Errors
 /// When the table is damaged, or cannot be read or written.
@@ -66,31 +75,26 @@ pub(crate) fn deidentify(
     plan: &TablePlan,
 ) -> Result<Done, Error> {
     let mut reader = BufReader::new(File::open(source)?);
-    let compressed = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    let reader: Box<dyn Read> =
-        if compressed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
+    let start = reader.fill_buf()?;
+    let (compressed, parquet) = (start.starts_with(&[0x1f, 0x8b]), start.starts_with(b"PAR1"));
+    let cleaner = Cleaner { key, linkage, plan };
     let mut done = Done::default();
     oncoweave_cohort::write_atomically(out, |file| {
-        if compressed {
+        if parquet {
+            done = copy_parquet(source, file, &cleaner)?;
+        } else if compressed {
             let mut encoder = GzEncoder::new(file, Compression::default());
-            done = copy(reader, &mut encoder, key, linkage, plan)?;
+            done = copy(Box::new(MultiGzDecoder::new(reader)), &mut encoder, &cleaner)?;
             encoder.finish()?;
-            Ok::<(), Error>(())
         } else {
-            done = copy(reader, file, key, linkage, plan)?;
-            Ok(())
+            done = copy(Box::new(reader), file, &cleaner)?;
         }
+        Ok::<(), Error>(())
     })?;
     Ok(done)
 }
 
-fn copy(
-    reader: Box<dyn Read>,
-    out: &mut dyn Write,
-    key: &Key,
-    linkage: &Linkage,
-    plan: &TablePlan,
-) -> Result<Done, Error> {
+fn copy(reader: Box<dyn Read>, out: &mut dyn Write, cleaner: &Cleaner) -> Result<Done, Error> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
     let start =
         reader.fill_buf().map_err(|_| aside("broken", "the table is damaged; copy it again"))?;
@@ -104,29 +108,67 @@ fn copy(
         .iter()
         .map(|name| String::from_utf8_lossy(name).trim().trim_start_matches('\u{feff}').to_owned())
         .collect();
-    let mut columns = Columns::new(&names, plan)?;
+    let mut columns = Columns::new(&names, cleaner.plan)?;
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
-    let kept = |place: &usize| columns.uses[*place] != Use::Role(Role::Drop);
-    let places: Vec<usize> = (0..names.len()).filter(kept).collect();
-    writer.write_record(places.iter().map(|&place| names[place].as_str()))?;
-    let cleaner = Cleaner { key, linkage, plan };
+    writer.write_record(columns.kept().iter().map(|&place| names[place].as_str()))?;
     for row in rows.byte_records() {
-        let row = row?;
         let cells: Vec<String> =
-            row.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
-        columns.look(&cells);
-        let patient = columns.patient.map(|place| Identifier::of(&cells[place]));
-        let mut written = Vec::new();
-        for &place in &places {
-            let cell = cells[place].as_str();
-            let safe = cleaner.cell(cell, &columns.uses[place], patient.as_ref())?;
-            columns.changed[place] += u64::from(!cell.is_empty() && safe.is_empty());
-            written.push(safe);
-        }
-        writer.write_record(&written)?;
+            row?.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
+        writer.write_record(columns.clean(&cells, cleaner)?)?;
     }
     writer.flush()?;
     Ok(columns.done())
+}
+
+/// Cleans a Parquet file; what its metadata say of it goes.
+fn copy_parquet(source: &Path, out: &mut dyn Write, cleaner: &Cleaner) -> Result<Done, Error> {
+    let rows = TextReader::open(source).map_err(|error| match error {
+        oncoweave_cohort::Error::Io(error) => Error::Io(error),
+        _ => UNREADABLE,
+    })?;
+    let names: Vec<String> =
+        rows.columns().iter().map(|column| column.name.trim().to_owned()).collect();
+    let mut columns = Columns::new(&names, cleaner.plan)?;
+    for (place, column) in rows.columns().iter().enumerate() {
+        if !column.has_text() {
+            columns.uses[place] = Use::Role(Role::Drop);
+            columns.nested.insert(place);
+        }
+    }
+    if columns.kept().is_empty() {
+        return Err(aside(
+            "undeclared",
+            "no column of the Parquet file is declared; name them in `[table.columns]` of the profile",
+        ));
+    }
+    let kept = columns.kept().into_iter().map(|place| {
+        let column = rows.columns()[place].clone();
+        if columns.uses[place].makes_texts() { column.of_texts() } else { column }
+    });
+    let mut writer = TextWriter::new(&kept.collect::<Vec<_>>())?;
+    for batch in rows {
+        for cells in batch? {
+            let cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+            writer.write(&columns.clean(&cells, cleaner)?, out)?;
+        }
+    }
+    writer.finish(out)?;
+    Ok(columns.done())
+}
+
+const UNREADABLE: Error = Error::Aside(Aside {
+    code: "broken",
+    reason: "the Parquet file is damaged, compressed by other means than Snappy and Zstandard, or of \
+             columns that cannot be read; write it anew",
+});
+
+impl From<TextError> for Error {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::Io(error) => Self::Io(error),
+            TextError::Damaged => UNREADABLE,
+        }
+    }
 }
 
 struct Columns<'a> {
@@ -138,6 +180,8 @@ struct Columns<'a> {
     /// What cells of columns nobody declared look like.
     found: Vec<BTreeMap<Finding, u64>>,
     declared: Vec<bool>,
+    /// Columns of lists or structures, which no rule can clean.
+    nested: BTreeSet<usize>,
     rows: u64,
 }
 
@@ -163,8 +207,29 @@ impl<'a> Columns<'a> {
             names,
             uses,
             patient,
+            nested: BTreeSet::new(),
             rows: 0,
         })
+    }
+
+    /// The places of the columns that are not left out.
+    fn kept(&self) -> Vec<usize> {
+        let kept = |place: &usize| self.uses[*place] != Use::Role(Role::Drop);
+        (0..self.names.len()).filter(kept).collect()
+    }
+
+    /// The cells of a row that may stay, as they may stay.
+    fn clean(&mut self, cells: &[String], cleaner: &Cleaner) -> Result<Vec<String>, Error> {
+        self.look(cells);
+        let patient = self.patient.map(|place| Identifier::of(&cells[place]));
+        let mut written = Vec::new();
+        for place in self.kept() {
+            let cell = cells[place].as_str();
+            let safe = cleaner.cell(cell, &self.uses[place], patient.as_ref())?;
+            self.changed[place] += u64::from(!cell.is_empty() && safe.is_empty());
+            written.push(safe);
+        }
+        Ok(written)
     }
 
     /// Looks for identifiers in columns that nobody declared.
@@ -201,6 +266,11 @@ impl<'a> Columns<'a> {
             let is_known = Words::default().clean(name).is_none();
             let shown =
                 if is_known { format!("column `{name}`") } else { format!("column {}", place + 1) };
+            if self.nested.contains(&place) {
+                let what = "holds lists or structures, which no rule can clean, and was left out";
+                done.warnings.push(format!("{shown} {what}"));
+                continue;
+            }
             let fate = match self.uses[place] {
                 Use::Role(Role::Drop) => "left out",
                 _ => "kept where its cells are numbers",
@@ -376,5 +446,92 @@ mod tests {
         );
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].contains("look like names"), "{warnings:?}");
+    }
+
+    /// An aligned table: texts, dates, numbers, and metadata with the cohort's name.
+    fn parquet(path: &Path) {
+        use oncoweave_core::{Cohort, CohortColumn, Column, FeatureInfo, PatientId, Survival};
+        let column = |name: &str, values: [f32; 2]| CohortColumn {
+            modality: "clinical".to_owned(),
+            info: FeatureInfo {
+                name: name.to_owned(),
+                unit: String::new(),
+                meaning: "Smith".to_owned(),
+                standard: String::new(),
+            },
+            values: values.into_iter().map(Some).collect::<Column>(),
+        };
+        let day = |text: &str| Some(text.parse().unwrap());
+        let cohort = Cohort {
+            patients: ["Smith", "9434765919"].map(|id| PatientId::new(id).unwrap()).to_vec(),
+            sites: vec![Some("Guy's".to_owned()), None],
+            index_dates: vec![day("1961-04-03"), None],
+            survival: vec![Survival::new(100.5, true).ok(), Survival::new(7.25, false).ok()],
+            competing: vec![],
+            labels: vec![Some("seen by Dr Jones".to_owned()); 2],
+            folds: vec![Some(3), None],
+            columns: vec![
+                column("age", [93.0, 61.5]),
+                column("score", [0.1, -2.5e-7]),
+                column("undeclared", [7700900.0, 1.0]),
+            ],
+        };
+        oncoweave_cohort::write_cohort(path, "Smith's cohort", &cohort).unwrap();
+    }
+
+    #[test]
+    fn a_parquet_file_is_cleaned_as_a_csv_is_and_its_metadata_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let key = Key::create(&at("a.key")).unwrap();
+        let linkage = Linkage::open(&key).unwrap();
+        parquet(&at("a.parquet"));
+        let roles = [
+            ("patient_id", Role::Patient),
+            ("site", Role::Identifier),
+            ("index_date", Role::Date),
+            ("time_days", Role::Number),
+            ("label", Role::FreeText),
+            ("fold", Role::Keep),
+            ("clinical.age", Role::Age),
+            ("clinical.score", Role::Number),
+        ];
+        let plan = TablePlan {
+            columns: roles.map(|(name, role)| (name.to_owned(), Use::Role(role))).into(),
+            undeclared: Role::Drop,
+            missing: BTreeSet::new(),
+            max_shift_days: Some(30),
+            keep_dates: false,
+        };
+        let clean = |out: &Path| deidentify(&at("a.parquet"), out, &key, &linkage, &plan).unwrap();
+        let done = clean(&at("b.parquet"));
+        let reader = TextReader::open(&at("b.parquet")).unwrap();
+        let names: Vec<String> =
+            reader.columns().iter().map(|column| column.name.clone()).collect();
+        assert_eq!(names, roles.map(|(name, _)| name));
+        let before = TextReader::open(&at("a.parquet")).unwrap();
+        // Numbers and dates stay such.
+        for column in before.columns() {
+            let is_text = ["patient_id", "site", "label", "clinical.undeclared", "event"];
+            assert!(is_text.contains(&&*column.name) || reader.columns().contains(column));
+        }
+        let rows: Vec<Vec<String>> = reader.flat_map(Result::unwrap).collect();
+        assert!(rows[0][0].starts_with("OW-") && rows[0][1].starts_with("OI-"), "{rows:?}");
+        assert!(rows[0][2].starts_with("1961-0") && *rows[0][2] < *"1961-04-03", "{rows:?}");
+        let rest: Vec<&str> = rows.iter().flat_map(|row| &row[3..]).map(String::as_str).collect();
+        assert_eq!(rest, ["100.5", "", "3", "90.0", "0.1", "7.25", "", "", "61.5", "-2.5e-7"]);
+        assert!(done.warnings.iter().any(|one| one.contains("left out")), "{:?}", done.warnings);
+        let bytes = fs_err::read(at("b.parquet")).unwrap();
+        let text = String::from_utf8_lossy(&bytes) + rows.concat().join(" ").as_str();
+        for word in ["Smith", "Jones", "Guy", "9434765919", "oncoweave.kind"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        // The same again gives the same bytes; a part of a file is set aside.
+        clean(&at("c.parquet"));
+        assert_eq!(fs_err::read(at("c.parquet")).unwrap(), bytes);
+        fs_err::write(at("a.parquet"), &bytes[..bytes.len() / 2]).unwrap();
+        let broken = deidentify(&at("a.parquet"), &at("d.parquet"), &key, &linkage, &plan);
+        assert!(matches!(broken, Err(Error::Aside(aside)) if aside.code == "broken"));
+        assert!(!at("d.parquet").exists());
     }
 }

@@ -16,6 +16,8 @@ use dicom_core::{
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
 use fs_err as fs;
+use oncoweave_cohort::{TextReader, write_feature_table};
+use oncoweave_core::{FeatureInfo, FeatureRow, FeatureTable, PatientId};
 use oncoweave_privacy::{
     Dates, Error, Face, Key, Profile, Report, Request, Role, Settings, deidentify, reidentify,
 };
@@ -44,6 +46,8 @@ impl Corpus {
         profile.nifti.face = Face::Absent;
         profile.table.columns.insert("mrn".into(), Role::Patient);
         profile.table.columns.insert("born".into(), Role::Date);
+        profile.table.columns.insert("patient_id".into(), Role::Patient);
+        profile.table.columns.insert("date".into(), Role::Date);
         Self { folder, key, profile }
     }
 
@@ -193,6 +197,26 @@ fn vcf() -> String {
     )
 }
 
+/// A table whose columns and metadata name the patient.
+fn parquet() -> Vec<u8> {
+    let feature = FeatureInfo {
+        name: SURNAME.to_owned(),
+        unit: GIVEN.to_owned(),
+        meaning: PATH.to_owned(),
+        standard: MAIL.to_owned(),
+    };
+    let row = FeatureRow {
+        patient_id: PatientId::new(NHS).unwrap(),
+        date: BORN_ISO.parse().ok(),
+        values: vec![Some(1.5)],
+    };
+    let table = FeatureTable { features: vec![feature], rows: vec![row] };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write_feature_table(&path, &table).unwrap();
+    fs::read(path).unwrap()
+}
+
 fn gz(text: &str) -> Vec<u8> {
     let mut writer = noodles::bgzf::io::Writer::new(Vec::new());
     writer.write_all(text.as_bytes()).unwrap();
@@ -235,6 +259,7 @@ fn build(corpus: &Corpus) {
         )
         .as_bytes(),
     );
+    corpus.write("follow-up.parquet", &parquet());
     corpus.write("letter.docx", format!("{GIVEN} {SURNAME}").as_bytes());
     corpus.write("ragged.csv", format!("mrn,born\n{NHS}\n").as_bytes());
 }
@@ -257,7 +282,13 @@ fn planted_in(bytes: &[u8]) -> Vec<&'static str> {
 }
 
 fn unpacked(path: &Path) -> Vec<u8> {
-    let bytes = fs::read(path).unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    if bytes.starts_with(b"PAR1") {
+        for row in TextReader::open(path).unwrap().flat_map(Result::unwrap) {
+            bytes.extend(row.join("\t").bytes());
+        }
+        return bytes;
+    }
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return bytes;
     }
@@ -276,10 +307,10 @@ fn no_byte_of_the_output_names_anybody() {
     assert_eq!(report.set_aside.get("unknown-kind"), Some(&1));
     let aside = fs::read_to_string(corpus.at("cohort.key.set-aside.csv")).unwrap();
     assert_eq!(report.set_aside.get("broken"), Some(&2), "{aside}");
-    assert_eq!(report.files_written(), 7, "{:?}", report.written);
+    assert_eq!(report.files_written(), 8, "{:?}", report.written);
     let written = files(&corpus.at("out"));
-    // Seven files, an index, the report and its list.
-    assert_eq!(written.len(), 10, "{written:?}");
+    // Eight files, an index, the report and its list.
+    assert_eq!(written.len(), 11, "{written:?}");
     let mut checked = 0;
     for path in &written {
         let bytes = unpacked(path);
@@ -404,6 +435,69 @@ fn a_run_does_not_go_on_under_another_profile() {
     corpus.profile.dicom.dates = Dates::Full;
     let message = corpus.run().unwrap_err().to_string();
     assert!(message.contains("another key, profile or version"), "{message}");
+}
+
+/// The text as BCF, which another writer makes.
+fn bcf(text: &str) -> Vec<u8> {
+    use noodles::{bcf, vcf, vcf::variant::io::Write as _};
+    let mut reader = vcf::io::Reader::new(text.as_bytes());
+    let header = reader.read_header().unwrap();
+    let mut writer = bcf::io::Writer::new(Vec::new());
+    writer.write_variant_header(&header).unwrap();
+    for record in reader.record_bufs(&header) {
+        writer.write_variant_record(&header, &record.unwrap()).unwrap();
+    }
+    writer.into_inner().finish().unwrap()
+}
+
+/// The positions of the records in a region, by the index beside a file.
+fn through_the_index(path: &Path, region: &str) -> Vec<usize> {
+    let mut reader =
+        noodles::vcf::io::indexed_reader::Builder::default().build_from_path(path).unwrap();
+    let header = reader.read_header().unwrap();
+    let records = reader.query(&header, &region.parse().unwrap()).unwrap();
+    records.records().map(|one| one.unwrap().variant_start().unwrap().unwrap().get()).collect()
+}
+
+#[test]
+fn bcf_comes_out_as_vcf_with_an_index_whatever_its_contigs_are_as_long_as() {
+    let corpus = Corpus::new();
+    let records = [
+        ("a.bcf", "chr1", "248956422", "100", "200", ".tbi"),
+        // Beyond what tabix counts to.
+        ("b.bcf", "chrU", "600000000", "500000000", "550000000", ".csi"),
+    ];
+    for (name, contig, length, first, second, _) in records {
+        let text = vcf()
+            .replace("ID=chr1,length=248956422", &format!("ID={contig},length={length}"))
+            .replace("chr1\t100\t", &format!("{contig}\t{first}\t"))
+            .replace("chr1\t200\t", &format!("{contig}\t{second}\t"));
+        corpus.write(&format!("{SURNAME}-{name}"), &bcf(&text));
+        assert!(planted_in(&bcf(&text)).is_empty(), "BCF is compressed");
+    }
+    let report = corpus.run().unwrap();
+    assert_eq!(
+        (report.files_written(), report.files_set_aside()),
+        (2, 0),
+        "{:?}",
+        report.set_aside
+    );
+    let written = files(&corpus.at("out"));
+    for (_, contig, _, first, second, end) in records {
+        let of_contig = |path: &&PathBuf| {
+            let is_vcf = path.extension().is_some_and(|end| end == "gz");
+            is_vcf && String::from_utf8(unpacked(path)).unwrap().contains(&format!("\n{contig}\t"))
+        };
+        let path = written.iter().find(of_contig).unwrap();
+        let text = String::from_utf8(unpacked(path)).unwrap();
+        assert_eq!(planted_in(text.as_bytes()), [""; 0], "{text}");
+        assert!(text.starts_with("##fileformat=VCF") && text.contains("GT:AD\t0/1:9,8"), "{text}");
+        let index = PathBuf::from(format!("{}{end}", path.display()));
+        assert!(written.contains(&index), "{written:?}");
+        let both: [usize; 2] = [first, second].map(|position| position.parse().unwrap());
+        assert_eq!(through_the_index(path, contig), both);
+        assert_eq!(through_the_index(path, &format!("{contig}:{second}")), [both[1]]);
+    }
 }
 
 #[test]

@@ -12,9 +12,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let patients = arguments.next().map_or(Ok(240), |text| text.parse())?;
     let (evaluation, predictions) = synthetic::cohort(patients);
     fs_err::create_dir_all(&folder)?;
-    let page = oncoweave_report::report_html(&evaluation, &predictions)?;
+    let page = oncoweave_report::report_html(&evaluation, &predictions, None)?;
     fs_err::write(folder.join("report.html"), page)?;
-    for (name, svg) in oncoweave_report::figures(&evaluation, &predictions)? {
+    for (name, svg) in oncoweave_report::figures(&evaluation, &predictions, None)? {
         fs_err::write(folder.join(name), svg)?;
     }
     Ok(())

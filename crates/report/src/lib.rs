@@ -9,7 +9,7 @@ mod page;
 mod sections;
 pub mod words;
 
-use oncoweave_core::{Evaluation, PatientId, Prediction};
+use oncoweave_core::{Evaluation, PatientId, Prediction, small_cells::Protected};
 
 use crate::page::Page;
 pub use crate::page::{Cell, Section, Table};
@@ -35,13 +35,17 @@ pub enum Error {
 }
 
 /// The whole page: self-contained HTML that opens without a network, in light and in dark, and
-/// prints.
+/// prints. With `protected` it names no patient and shows nothing of groups that are too small.
 ///
 /// # Errors
 /// When one patient has two predictions of the model that risk groups are made from.
-pub fn report_html(evaluation: &Evaluation, predictions: &[Prediction]) -> Result<String, Error> {
-    let sections = sections::all(evaluation, predictions)?;
-    Ok(Page::new(evaluation, predictions, &sections).html()?)
+pub fn report_html(
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+    protected: Option<Protected>,
+) -> Result<String, Error> {
+    let sections = report_sections(evaluation, predictions, protected)?;
+    Ok(Page::new(evaluation, predictions, &sections, protected).html()?)
 }
 
 /// The parts of the page one by one, for a program that shows them on pages of its own.
@@ -51,8 +55,12 @@ pub fn report_html(evaluation: &Evaluation, predictions: &[Prediction]) -> Resul
 pub fn report_sections(
     evaluation: &Evaluation,
     predictions: &[Prediction],
+    protected: Option<Protected>,
 ) -> Result<Vec<Section>, Error> {
-    sections::all(evaluation, predictions)
+    match protected {
+        Some(rule) => sections::all(&rule.evaluation(evaluation), predictions, protected),
+        None => sections::all(evaluation, predictions, None),
+    }
 }
 
 /// The page's charts, each as a file name and the SVG that goes into the file.
@@ -62,8 +70,9 @@ pub fn report_sections(
 pub fn figures(
     evaluation: &Evaluation,
     predictions: &[Prediction],
+    protected: Option<Protected>,
 ) -> Result<Vec<(String, String)>, Error> {
-    let sections: Vec<Section> = sections::all(evaluation, predictions)?;
+    let sections = report_sections(evaluation, predictions, protected)?;
     let figures = sections.iter().flat_map(|section| &section.figures);
     Ok(figures.map(|figure| (format!("{}.svg", figure.name), figure.standalone())).collect())
 }

@@ -1,5 +1,8 @@
 use askama::Template;
-use oncoweave_core::{Evaluation, Prediction};
+use oncoweave_core::{
+    Evaluation, Prediction,
+    small_cells::{Protected, shown_parts},
+};
 
 use crate::chart::{Figure, page_style};
 use crate::sections::summary;
@@ -100,14 +103,15 @@ impl<'a> Page<'a> {
         evaluation: &'a Evaluation,
         predictions: &[Prediction],
         sections: &'a [Section],
+        protected: Option<Protected>,
     ) -> Self {
         let settings = serde_json::to_string_pretty(&evaluation.config)
             .expect("a JSON value can be written as JSON");
         Self {
             chart_style: page_style(),
             cohort: &evaluation.cohort,
-            facts: facts(evaluation),
-            summary: summary(evaluation, predictions),
+            facts: facts(evaluation, protected),
+            summary: summary(evaluation, predictions, protected),
             sections,
             settings,
         }
@@ -118,17 +122,22 @@ impl<'a> Page<'a> {
     }
 }
 
-fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
+fn facts(evaluation: &Evaluation, protected: Option<Protected>) -> Vec<(&'static str, String)> {
     let Evaluation { patients, events, .. } = *evaluation;
-    let share = if patients == 0 {
-        String::new()
-    } else {
-        format!(" ({} of patients)", words::percent(events as f64 / patients as f64))
+    let told = protected.map(|Protected { least }| shown_parts(&[events], &[patients], least)[0]);
+    let events = match (told, protected) {
+        (Some(told), Some(rule)) => told.text(rule.least),
+        _ if patients == 0 => words::thousands(events),
+        _ => {
+            let share = words::percent(events as f64 / patients as f64);
+            format!("{} ({share} of patients)", words::thousands(events))
+        }
     };
+    let patients = protected.map_or_else(|| words::thousands(patients), |rule| rule.told(patients));
     vec![
         ("Cohort", evaluation.cohort.clone()),
-        ("Patients with a known outcome", words::thousands(patients)),
-        ("Events", format!("{}{share}", words::thousands(events))),
+        ("Patients with a known outcome", patients),
+        ("Events", events),
         ("How patients were held out", evaluation.design.clone()),
         ("Program", format!("Oncoweave {}", evaluation.program_version)),
         ("Data (SHA-256)", evaluation.data_sha256.clone()),

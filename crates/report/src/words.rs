@@ -155,6 +155,23 @@ impl TimeUnit {
     }
 }
 
+impl TimeUnit {
+    /// The days at which curves of few patients may step: the quarters of ticks, and the horizons that
+    /// follow-up reaches.
+    #[must_use]
+    pub fn coarse_days(self, last_days: f64, horizons_days: &[f64]) -> Vec<f64> {
+        let ticks = self.ticks(last_days);
+        let quarters = ticks.windows(2).flat_map(|pair| {
+            (0..4).map(move |part| pair[0] + (pair[1] - pair[0]) * f64::from(part) / 4.0)
+        });
+        let mut days: Vec<f64> = quarters.map(|tick| tick * self.days()).collect();
+        days.extend(horizons_days.iter().filter(|&&horizon| horizon <= last_days));
+        days.sort_by(f64::total_cmp);
+        days.dedup();
+        days
+    }
+}
+
 /// A horizon as people say it: `1 year`, `18 months`, `100 days`.
 #[must_use]
 pub fn horizon(days: f64) -> String {

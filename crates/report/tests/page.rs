@@ -4,13 +4,14 @@ mod synthetic;
 
 use oncoweave_core::{
     CompetingEvent, Estimate, Evaluation, Exclusion, FoldResult, Prediction, Survival,
+    small_cells::Protected,
 };
 use oncoweave_report::{Error, figures, report_html};
 
 #[test]
 fn a_full_evaluation_has_every_part() {
     let (evaluation, predictions) = synthetic::cohort(240);
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     for part in [
         "<html lang=\"en\">",
         "Research use only.",
@@ -42,6 +43,37 @@ fn a_full_evaluation_has_every_part() {
 }
 
 #[test]
+fn a_protected_page_points_at_nobody() {
+    let (evaluation, predictions) = synthetic::cohort(240);
+    let rule = Protected { least: 10 };
+    let open = report_html(&evaluation, &predictions, None).unwrap();
+    let page = report_html(&evaluation, &predictions, Some(rule)).unwrap();
+    let ids: Vec<&str> = evaluation.exclusions.iter().map(|one| one.patient_id.as_str()).collect();
+    assert!(ids.iter().any(|id| open.contains(id)));
+    assert!(ids.iter().all(|id| !page.contains(id)), "an id of somebody set aside");
+    for part in ["Who was set aside", "Always answering", "Patients by observed subtype"] {
+        assert!(open.contains(part) && !page.contains(part), "{part}");
+    }
+    assert!(page.contains("Log-rank test") && page.contains("multiples of 10"));
+    // No time of a patient: every step is at a quarter of a tick or a horizon.
+    let file = |protected| {
+        let all = figures(&evaluation, &predictions, protected).unwrap();
+        all.into_iter().find(|(name, _)| name == "risk-groups.svg").unwrap().1
+    };
+    let corners = |svg: &str| svg.matches(['H', 'V']).count();
+    let (exact, coarse) = (file(None), file(Some(rule)));
+    assert!(corners(&coarse) < corners(&exact) / 2, "{} {}", corners(&coarse), corners(&exact));
+
+    // A group in which few are without the event has no curve and no table.
+    let mut few = predictions.clone();
+    for one in few.iter_mut().filter(|one| one.high_risk) {
+        one.observed = one.observed.map(|seen| Survival { event: true, ..seen });
+    }
+    let page = report_html(&evaluation, &few, Some(rule)).unwrap();
+    assert!(page.contains("a group is too small") && !page.contains("Number at risk"));
+}
+
+#[test]
 fn competing_events_turn_survival_into_incidence() {
     let (mut evaluation, mut predictions) = synthetic::cohort(240);
     evaluation.competing = vec![CompetingEvent { name: "other <death>".to_owned(), events: 31 }];
@@ -49,7 +81,7 @@ fn competing_events_turn_survival_into_incidence() {
     for prediction in free.by_ref().take(31) {
         prediction.competing = Some("other <death>".to_owned());
     }
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     for part in [
         "Cumulative incidence by predicted risk group",
         "Without the event by Aalen and Johansen",
@@ -66,7 +98,7 @@ fn competing_events_turn_survival_into_incidence() {
 #[test]
 fn the_page_asks_for_nothing_from_elsewhere() {
     let (evaluation, predictions) = synthetic::cohort(60);
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     for outside in ["http:", "https:", "<script", "@import", "url(", " src=", "//"] {
         assert!(!page.contains(outside), "the page holds `{outside}`");
     }
@@ -75,7 +107,7 @@ fn the_page_asks_for_nothing_from_elsewhere() {
 #[test]
 fn figures_are_whole_files_named_once() {
     let (evaluation, predictions) = synthetic::cohort(60);
-    let figures = figures(&evaluation, &predictions).unwrap();
+    let figures = figures(&evaluation, &predictions, None).unwrap();
     let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -99,7 +131,7 @@ fn figures_are_whole_files_named_once() {
 #[test]
 fn ten_thousand_patients_stay_a_small_page() {
     let (evaluation, predictions) = synthetic::cohort(10_000);
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     assert!(page.len() < 200_000, "{} bytes", page.len());
 }
 
@@ -139,9 +171,9 @@ fn text_from_outside_stays_text() {
         reason: hostile.to_owned(),
     }];
     evaluation.config = serde_json::json!({ hostile: hostile });
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     assert!(!page.contains("<script") && !page.contains("</script"));
-    for (name, svg) in figures(&evaluation, &predictions).unwrap() {
+    for (name, svg) in figures(&evaluation, &predictions, None).unwrap() {
         assert!(!svg.contains("<script"), "{name}");
     }
 }
@@ -153,10 +185,10 @@ fn check(cases: &[Case]) {
     for (name, change, expected) in cases {
         let (mut evaluation, mut predictions) = synthetic::cohort(60);
         change(&mut evaluation, &mut predictions);
-        let page = report_html(&evaluation, &predictions).expect("a page");
+        let page = report_html(&evaluation, &predictions, None).expect("a page");
         assert!(page.contains(expected), "{name}: the page lacks `{expected}`");
         assert!(!page.contains("NaN") && !page.contains("inf "), "{name}");
-        figures(&evaluation, &predictions).expect("figures");
+        figures(&evaluation, &predictions, None).expect("figures");
     }
 }
 
@@ -244,7 +276,7 @@ fn degenerate_evaluations_still_make_a_page() {
 #[test]
 fn the_page_says_what_each_modality_is_worth() {
     let (mut evaluation, predictions) = synthetic::cohort(60);
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     for expected in [
         "Modalities whose gain is more than chance explains: genomics. Without weight: mr.",
         "What each modality is worth",
@@ -260,7 +292,7 @@ fn the_page_says_what_each_modality_is_worth() {
     }
     evaluation.contributions.clear();
     evaluation.calibration = None;
-    let page = report_html(&evaluation, &predictions).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
     assert!(!page.contains("What each modality is worth") && !page.contains("id=\"calibration\""));
 }
 
@@ -276,7 +308,7 @@ fn verdicts_follow_the_interval() {
         for comparison in &mut evaluation.comparisons {
             (comparison.low, comparison.high) = (low, high);
         }
-        let page = report_html(&evaluation, &predictions).unwrap();
+        let page = report_html(&evaluation, &predictions, None).unwrap();
         assert!(page.contains(expected), "{low} to {high}");
     }
 }
@@ -285,7 +317,7 @@ fn verdicts_follow_the_interval() {
 fn a_patient_never_counts_twice() {
     let (evaluation, mut predictions) = synthetic::cohort(20);
     predictions.push(predictions[3].clone());
-    let error = report_html(&evaluation, &predictions).unwrap_err();
+    let error = report_html(&evaluation, &predictions, None).unwrap_err();
     assert!(matches!(error, Error::RepeatedPatient { .. }));
     assert!(error.to_string().contains("P00003"));
 }
@@ -296,5 +328,5 @@ fn predictions_of_other_models_make_no_curve() {
     for prediction in &mut predictions {
         "ridge Cox".clone_into(&mut prediction.model);
     }
-    assert!(report_html(&evaluation, &predictions).unwrap().contains("There is no curve"));
+    assert!(report_html(&evaluation, &predictions, None).unwrap().contains("There is no curve"));
 }

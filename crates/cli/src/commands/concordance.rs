@@ -126,7 +126,7 @@ fn find_column(path: &Path, header: &csv::StringRecord, name: &str) -> Result<us
 fn number(cell: &str) -> Result<f64> {
     match cell.trim().parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
-        _ => bail!("expected a finite number, found `{cell}`"),
+        _ => bail!("expected a finite number, found {}", output::cell_in_words(cell)),
     }
 }
 
@@ -134,6 +134,6 @@ fn truth(cell: &str) -> Result<bool> {
     match cell.trim() {
         "1" | "1.0" | "true" | "True" | "TRUE" => Ok(true),
         "0" | "0.0" | "false" | "False" | "FALSE" => Ok(false),
-        _ => bail!("expected 0, 1, true or false, found `{cell}`"),
+        _ => bail!("expected 0, 1, true or false, found {}", output::cell_in_words(cell)),
     }
 }

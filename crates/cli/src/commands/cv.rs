@@ -42,6 +42,10 @@ pub(crate) struct Args {
     /// Print evaluation.json instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
+    /// Point at no patient but in predictions.parquet: no ids, no count below COUNT, curves that step at
+    /// a few times alone
+    #[arg(long, value_name = "COUNT", value_parser = evaluation_folder::least_shown)]
+    pub(crate) small_cells: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -65,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation.exclusions.extend(without_fold);
-    evaluation_folder::write(&args.out, &evaluation, &predictions)?;
+    evaluation_folder::write(&args.out, &evaluation, &predictions, args.small_cells)?;
     if let Some(repeats) = repeats {
         fs_err::write(args.out.join("repeats.csv"), repeats)?;
     }
@@ -189,9 +193,9 @@ fn read_splits(path: &Path, cohort: &Cohort) -> Result<Vec<Option<u32>>> {
         let patient = PatientId::new(&record[patient_column]).with_context(place)?;
         let Ok(fold) = record[fold_column].trim().parse() else {
             bail!(
-                "{}: `fold` must be a whole number from 0, got `{}`",
+                "{}: `fold` must be a whole number from 0, found {}",
                 place(),
-                &record[fold_column]
+                output::cell_in_words(&record[fold_column])
             );
         };
         if given.insert(patient.clone(), fold).is_some_and(|before| before != fold) {

@@ -81,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         folds: Some(5),
         splits: None,
         json: false,
+        small_cells: None,
     })?;
     step("train: one model on all patients")?;
     train::run(&train::Args {

@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Print evaluation.json instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
+    /// Point at no patient but in predictions.parquet: no ids, no count below COUNT, curves that step at
+    /// a few times alone
+    #[arg(long, value_name = "COUNT", value_parser = evaluation_folder::least_shown)]
+    pub(crate) small_cells: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         })?;
     evaluation_folder::notes(&evaluation);
     evaluation.exclusions.extend(aligned.exclusions);
-    evaluation_folder::write(&args.out, &evaluation, &predictions)?;
+    evaluation_folder::write(&args.out, &evaluation, &predictions, args.small_cells)?;
     if args.json {
         output::data(&serde_json::to_string_pretty(&evaluation)?)?;
     } else {

@@ -53,13 +53,22 @@ impl Separation {
     }
 }
 
-/// High risk, then low; each patient of the selection with a known outcome once.
-pub(crate) fn groups(study: &Study, places: &[usize]) -> [Group; 2] {
+/// High risk, then low; each patient of the selection with a known outcome once. What is protected has
+/// curves that step at the horizons and the quarters of ticks alone.
+pub(crate) fn groups(study: &Study, places: &[usize], protected: Option<Protected>) -> [Group; 2] {
     let of = |high: bool| {
         let patients = places.iter().map(|&place| &study.patients[place]);
         patients.filter(|one| one.high_risk == high).filter_map(|one| one.observed).collect()
     };
-    [Group::of("High risk", of(true)), Group::of("Low risk", of(false))]
+    let mut groups = [Group::of("High risk", of(true)), Group::of("Low risk", of(false))];
+    if let Some(Protected { least }) = protected {
+        let last = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
+        let times = TimeUnit::for_span(last).coarse_days(last, &study.evaluation.horizons_days);
+        for group in &mut groups {
+            group.curve = group.curve.coarse(&times, least);
+        }
+    }
+    groups
 }
 
 /// The curve of some patients, whatever their risk.
@@ -69,9 +78,8 @@ pub(crate) fn cohort_curve(study: &Study, places: &[usize]) -> KaplanMeier {
     KaplanMeier::fit(&outcomes)
 }
 
-/// The chart of the groups, with the number at risk under each tick; `None` without outcomes. What
-/// is protected is drawn at the ticks' quarters alone, as far as enough patients are followed.
-pub(crate) fn drawn_curves(groups: &[Group], protected: Option<Protected>) -> Option<Figure> {
+/// The chart of the groups, with the number at risk under each tick; `None` without outcomes.
+pub(crate) fn drawn_curves(groups: &[Group]) -> Option<Figure> {
     let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
     if groups.iter().all(|group| group.outcomes.is_empty()) {
         return None;
@@ -81,10 +89,7 @@ pub(crate) fn drawn_curves(groups: &[Group], protected: Option<Protected>) -> Op
     let curves: Vec<Curve> = groups
         .iter()
         .filter(|group| !group.outcomes.is_empty())
-        .map(|group| match protected {
-            None => drawn(group, unit, &ticks),
-            Some(protected) => drawn_protected(group, unit, &ticks, protected),
-        })
+        .map(|group| drawn(group, unit, &ticks))
         .collect();
     let name = format!("{} since the index date", capital(unit.name()));
     let mut figure = survival_curves(&curves, &ticks, &name);
@@ -112,39 +117,6 @@ fn drawn(group: &Group, unit: TimeUnit, ticks: &[f64]) -> Curve {
             .collect(),
         end: group.curve.last_days().unwrap_or(0.0) / days,
         at_risk: group.curve.at_risk(&ticks.iter().map(|tick| tick * days).collect::<Vec<_>>()),
-    }
-}
-
-fn drawn_protected(
-    group: &Group,
-    unit: TimeUnit,
-    ticks: &[f64],
-    Protected { least }: Protected,
-) -> Curve {
-    let days = unit.days();
-    let times = ticks.windows(2).flat_map(|pair| {
-        (1..=4).map(move |part| pair[0] + (pair[1] - pair[0]) * f64::from(part) / 4.0)
-    });
-    let mut steps = Vec::new();
-    let mut end = 0.0;
-    for time in times {
-        if group.curve.at_risk(&[time * days])[0] < least {
-            break;
-        }
-        let passed = group.curve.steps.partition_point(|step| step.time_days <= time * days);
-        if let Some(at) = passed.checked_sub(1).map(|last| group.curve.steps[last]) {
-            steps.push(Step { time, survival: at.survival, low: at.low, high: at.high });
-        }
-        end = time;
-    }
-    let at_risk = group.curve.at_risk(&ticks.iter().map(|tick| tick * days).collect::<Vec<_>>());
-    Curve {
-        label: group.label.to_owned(),
-        steps,
-        censored: Vec::new(),
-        end,
-        // Rounded down, so that differences of neighbours point at nobody.
-        at_risk: at_risk.into_iter().map(|count| count / least * least).collect(),
     }
 }
 

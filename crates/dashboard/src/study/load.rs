@@ -54,7 +54,7 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
     };
     // The page that everybody opens first.
     let all: Vec<usize> = (0..study.patients.len()).collect();
-    study.separation(&Filter::default(), None, &groups(&study, &all));
+    study.separation(&Filter::default(), None, &groups(&study, &all, None));
     Ok(study)
 }
 

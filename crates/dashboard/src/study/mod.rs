@@ -25,11 +25,12 @@ pub(crate) use filter::{Filter, Selected, select};
 pub(crate) use images::{ImageSource, Images, Slices, WINDOWS};
 pub(crate) use load::load;
 pub(crate) use model_folder::{ModelFolder, TrainingRange};
+pub(crate) use oncoweave_core::small_cells::Protected;
 pub(crate) use patient::{
     Applicability, ClinicalValue, HorizonRisk, applicability, clinical_values, drivers,
     horizon_risks, similar, values,
 };
-pub(crate) use protect::{Protected, protected_evaluation, risk_bins};
+pub(crate) use protect::risk_bins;
 pub(crate) use validation::{auc_curves, subgroup_section};
 
 /// One evaluation and its patients.

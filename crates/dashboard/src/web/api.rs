@@ -72,7 +72,7 @@ async fn study(
         let study = app.study(&slug)?;
         app.audit(&user, "read validation", &slug, "JSON")?;
         let mut evaluation = match user.protected {
-            Some(rule) => crate::study::protected_evaluation(&study.evaluation, rule),
+            Some(rule) => rule.evaluation(&study.evaluation),
             None => study.evaluation.clone(),
         };
         evaluation.config = Value::Null;
@@ -102,7 +102,7 @@ async fn risk_groups(
         let study = app.study(&slug)?;
         app.audit(&user, "read cohort", &slug, &format!("JSON; {}", filter.words()))?;
         let selected = select(study, &filter, user.protected);
-        let groups = groups(study, &selected.places);
+        let groups = groups(study, &selected.places, user.protected);
         let least = user.protected.map_or(0, |rule| rule.least);
         let patients = groups.each_ref().map(|group| group.outcomes.len());
         let events = groups.each_ref().map(Group::events);

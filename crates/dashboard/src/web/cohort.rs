@@ -139,9 +139,9 @@ pub(crate) async fn page(
     let study = app.study(&slug)?;
     app.audit(&user, "read cohort", &slug, &filter.words())?;
     let selected = select(study, &filter, user.protected);
-    let groups = groups(study, &selected.places);
+    let groups = groups(study, &selected.places, user.protected);
     let allowed = is_allowed(&groups, user.protected);
-    let curves = drawn_curves(&groups, user.protected).filter(|_| allowed);
+    let curves = drawn_curves(&groups).filter(|_| allowed);
     let days = study.evaluation.horizons_days.get(selected.horizon).copied().unwrap_or(0.0);
     let horizon = words::horizon(days);
     let bins = risk_bins(study, &selected.places, selected.horizon, user.protected);

@@ -71,7 +71,7 @@ pub(crate) async fn curves_csv_file(
     let study = app.study(&slug)?;
     let selected = select(study, &filter, None);
     app.audit(&user, "export curves", &slug, &filter.words())?;
-    let table = curves_csv(study, &groups(study, &selected.places));
+    let table = curves_csv(study, &groups(study, &selected.places, user.protected));
     Ok(file(&format!("{slug}-curves.csv"), "text/csv; charset=utf-8", table))
 }
 
@@ -100,9 +100,9 @@ fn cohort_figure(
     let selected = select(study, filter, user.protected);
     match name {
         "risk-groups" => {
-            let groups = groups(study, &selected.places);
+            let groups = groups(study, &selected.places, user.protected);
             let allowed = is_allowed(&groups, user.protected);
-            drawn_curves(&groups, user.protected).filter(|_| allowed).ok_or(Refusal::NotFound)
+            drawn_curves(&groups).filter(|_| allowed).ok_or(Refusal::NotFound)
         }
         "risk" => {
             let days = study.evaluation.horizons_days.get(selected.horizon).copied();

@@ -11,7 +11,7 @@ use oncoweave_report::report_sections;
 use super::frame::html;
 use super::{App, Frame, Refusal, User};
 use crate::access::Right;
-use crate::study::{Protected, Study, auc_curves, protected_evaluation, subgroup_section};
+use crate::study::{Protected, Study, auc_curves, subgroup_section};
 
 #[derive(Template)]
 #[template(path = "validation.html")]
@@ -53,16 +53,10 @@ pub(crate) fn sections(
     study: &Study,
     protected: Option<Protected>,
 ) -> Result<Vec<Section>, Refusal> {
-    let evaluation = match protected {
-        Some(rule) => protected_evaluation(&study.evaluation, rule),
-        None => study.evaluation.clone(),
-    };
-    let mut sections = report_sections(&evaluation, &study.patients)?;
+    let mut sections = report_sections(&study.evaluation, &study.patients, protected)?;
     if protected.is_some() {
-        // The cohort's page shows the curves with protection; the others are about single patients.
-        let is_open =
-            |section: &Section| !["survival", "exclusions", "subtype"].contains(&section.id);
-        sections.retain(is_open);
+        // The cohort's page shows the curves, with filters.
+        sections.retain(|section| section.id != "survival");
     }
     let notes = sections.iter().position(|section| section.id == "notes").unwrap_or(sections.len());
     let further = [auc_curves(study, protected), subgroup_section(study, protected)];

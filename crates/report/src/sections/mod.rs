@@ -8,19 +8,21 @@ mod subtype;
 mod summary;
 mod survival;
 
-use oncoweave_core::{Evaluation, Prediction};
+use oncoweave_core::{Evaluation, Prediction, small_cells::Protected};
 
 pub(crate) use summary::summary;
 
 use crate::Error;
 use crate::page::Section;
 
-/// Every section in page order.
+/// Every section in page order. With `protected` none that is about single patients, who must not be in
+/// the evaluation either.
 pub(crate) fn all(
     evaluation: &Evaluation,
     predictions: &[Prediction],
+    protected: Option<Protected>,
 ) -> Result<Vec<Section>, Error> {
-    let mut sections = vec![survival::risk_groups(evaluation, predictions)?];
+    let mut sections = vec![survival::risk_groups(evaluation, predictions, protected)?];
     sections.extend(modalities::modalities(evaluation));
     sections.extend([
         models::concordance(evaluation),
@@ -29,8 +31,10 @@ pub(crate) fn all(
     ]);
     sections.extend(calibration::calibration(evaluation));
     sections.push(models::folds(evaluation));
-    sections.extend(subtype::subtypes(evaluation, predictions));
-    sections.push(exclusions::exclusions(evaluation));
+    if protected.is_none() {
+        sections.extend(subtype::subtypes(evaluation, predictions));
+        sections.push(exclusions::exclusions(evaluation));
+    }
     sections.push(Section {
         id: "notes",
         heading: "What to know about these figures",

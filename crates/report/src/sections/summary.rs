@@ -1,4 +1,6 @@
-use oncoweave_core::{Comparison, Contribution, Estimate, Evaluation, ModelResult, Prediction};
+use oncoweave_core::{
+    Comparison, Contribution, Estimate, Evaluation, ModelResult, Prediction, small_cells::Protected,
+};
 
 use crate::words;
 
@@ -6,7 +8,11 @@ use crate::words;
 const FEW_EVENTS: usize = 50;
 
 /// What the page says, in a few plain sentences.
-pub(crate) fn summary(evaluation: &Evaluation, predictions: &[Prediction]) -> Vec<String> {
+pub(crate) fn summary(
+    evaluation: &Evaluation,
+    predictions: &[Prediction],
+    protected: Option<Protected>,
+) -> Vec<String> {
     let Some(fusion) = evaluation.models.first() else {
         return vec!["This evaluation holds no model, so there is nothing to judge.".to_owned()];
     };
@@ -31,14 +37,18 @@ pub(crate) fn summary(evaluation: &Evaluation, predictions: &[Prediction]) -> Ve
     if evaluation.events < FEW_EVENTS {
         sentences.push(format!(
             "There are only {}: differences of a few hundredths in C cannot be told from chance.",
-            words::count(evaluation.events, "event")
+            protected.map_or_else(
+                || words::count(evaluation.events, "event"),
+                |_| format!("fewer than {FEW_EVENTS} events"),
+            )
         ));
     }
     let incomplete = predictions
         .iter()
         .filter(|one| one.model == fusion.name && !one.missing_modalities.is_empty())
         .count();
-    if incomplete > 0 {
+    let complete = evaluation.patients.saturating_sub(incomplete);
+    if incomplete > 0 && protected.is_none_or(|rule| incomplete.min(complete) >= rule.least) {
         sentences.push(format!(
             "{} had at least one modality missing and were scored without it.",
             words::count(incomplete, "patient")

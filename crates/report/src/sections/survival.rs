@@ -5,6 +5,7 @@ use oncoweave_core::competing_risks::{
 };
 use oncoweave_core::kaplan_meier::{KaplanMeier, Median};
 use oncoweave_core::log_rank::log_rank;
+use oncoweave_core::small_cells::{Protected, Shown, shown, shown_parts};
 use oncoweave_core::{Evaluation, Prediction, Survival};
 
 use super::first_model;
@@ -17,6 +18,7 @@ use crate::words::{self, TimeUnit};
 pub(super) fn risk_groups(
     evaluation: &Evaluation,
     predictions: &[Prediction],
+    protected: Option<Protected>,
 ) -> Result<Section, Error> {
     let mut section = Section {
         id: "survival",
@@ -27,7 +29,7 @@ pub(super) fn risk_groups(
         section.text.push("The evaluation holds no model to make risk groups from.".to_owned());
         return Ok(section);
     };
-    let groups = groups(model, predictions)?;
+    let mut groups = groups(model, predictions)?;
     let patients: usize = groups.iter().map(|group| group.outcomes.len()).sum();
     if patients == 0 {
         section.text.push(format!(
@@ -41,6 +43,18 @@ pub(super) fn risk_groups(
          above the median risk of the patients it was trained on. The bands are pointwise 95\u{a0}% \
          intervals (log-minus-log)."
     ));
+    let is_told = |rule: Protected| {
+        let large = |group: &Group| rule.allows(group.outcomes.len(), group.events());
+        groups.iter().all(|group| group.outcomes.is_empty() || large(group))
+    };
+    if protected.is_some_and(|rule| !is_told(rule) || !evaluation.competing.is_empty()) {
+        section.text.push(
+            "The curves are not told: a group is too small in patients, in events or in patients \
+             without one, or other events compete with this one."
+                .to_owned(),
+        );
+        return Ok(section);
+    }
     if !evaluation.competing.is_empty() {
         return Ok(beside_others(section, evaluation, (model, predictions)));
     }
@@ -55,6 +69,16 @@ pub(super) fn risk_groups(
     let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
     let unit = TimeUnit::for_span(last_days);
     let ticks = unit.ticks(last_days);
+    if let Some(Protected { least }) = protected {
+        let times = unit.coarse_days(last_days, &evaluation.horizons_days);
+        for group in &mut groups {
+            group.curve = group.curve.coarse(&times, least);
+        }
+        section.notes.push(format!(
+            "No single patient's time is told: curves step at a few times alone, as far as {least} \
+             patients are followed, and numbers at risk are rounded down to multiples of {least}."
+        ));
+    }
     let curves: Vec<Curve> = groups
         .iter()
         .filter(|group| !group.outcomes.is_empty())
@@ -65,7 +89,7 @@ pub(super) fn risk_groups(
     "risk-groups".clone_into(&mut figure.name);
     "Kaplan-Meier curves of the risk groups, with the number at risk".clone_into(&mut figure.title);
     section.figures.push(figure);
-    section.tables.push(table(&groups, unit, &evaluation.horizons_days));
+    section.tables.push(table(&groups, unit, &evaluation.horizons_days, protected));
     for group in groups.iter().filter(|group| group.outcomes.is_empty()) {
         section.notes.push(format!("Nobody fell into the group \u{201c}{}\u{201d}.", group.label));
     }
@@ -246,6 +270,10 @@ fn separation(groups: &[Group; 2]) -> String {
 }
 
 impl Group {
+    fn events(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.event).count()
+    }
+
     fn drawn(&self, unit: TimeUnit, ticks: &[f64]) -> Curve {
         let days = unit.days();
         let tick_days: Vec<f64> = ticks.iter().map(|tick| tick * days).collect();
@@ -283,7 +311,24 @@ impl Group {
     }
 }
 
-fn table(groups: &[Group; 2], unit: TimeUnit, horizons_days: &[f64]) -> Table {
+fn table(
+    groups: &[Group; 2],
+    unit: TimeUnit,
+    horizons_days: &[f64],
+    protected: Option<Protected>,
+) -> Table {
+    let patients = groups.each_ref().map(|group| group.outcomes.len());
+    let events = groups.each_ref().map(Group::events);
+    let least = protected.map_or(0, |rule| rule.least);
+    let told = |counts: Vec<Shown>| -> Vec<String> {
+        let text = |count: Shown| match count {
+            Shown::Count(count) => words::thousands(count),
+            few => few.text(least),
+        };
+        counts.into_iter().map(text).collect()
+    };
+    let (patients, events) =
+        (told(shown(&patients, least)), told(shown_parts(&events, &patients, least)));
     let caption = format!(
         "Survival of the risk groups with 95\u{a0}% intervals; the median in {}",
         unit.name()
@@ -293,12 +338,11 @@ fn table(groups: &[Group; 2], unit: TimeUnit, horizons_days: &[f64]) -> Table {
     for &horizon in horizons_days {
         table = table.figures(&format!("At {}", words::horizon(horizon)));
     }
-    for group in groups {
-        let events = group.outcomes.iter().filter(|outcome| outcome.event).count();
+    for (place, group) in groups.iter().enumerate() {
         let mut row = vec![
             group.label.to_owned(),
-            words::thousands(group.outcomes.len()),
-            words::thousands(events),
+            patients[place].clone(),
+            events[place].clone(),
             median(group.curve.median(), unit),
         ];
         for &horizon in horizons_days {
