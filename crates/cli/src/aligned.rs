@@ -26,32 +26,35 @@ pub(crate) struct Aligned {
 impl Aligned {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         input::check_file(path, "an aligned table; `oncoweave align` writes it")?;
-        Self::of(path, read_cohort(path)?)
+        Self::of(path, || Ok(read_cohort(path)?))
     }
 
     /// Reads a table whose outcomes are not needed and may be wrong.
     pub(crate) fn read_to_predict(path: &Path) -> Result<Self> {
         input::check_file(path, "an aligned table; `oncoweave align` writes it")?;
-        let (cohort, problems) = read_cohort_to_predict(path)?;
-        if let Some(first) = problems.first() {
-            let count = problems.len();
-            tracing::warn!(
-                "{count} outcomes cannot be read and count as unknown, such as: {first}"
-            );
-        }
-        Self::of(path, cohort)
+        Self::of(path, || {
+            let (cohort, problems) = read_cohort_to_predict(path)?;
+            if let Some(first) = problems.first() {
+                let count = problems.len();
+                tracing::warn!(
+                    "{count} outcomes cannot be read and count as unknown, such as: {first}"
+                );
+            }
+            Ok(cohort)
+        })
     }
 
-    fn of(path: &Path, cohort: Cohort) -> Result<Self> {
+    fn of(path: &Path, cohort: impl Fn() -> Result<Cohort>) -> Result<Self> {
         let id = read_cohort_id(path)?;
         let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         Ok(Self {
-            cohort,
             id: id.or_else(stem).unwrap_or_default(),
             sha256: sha256_file(path)
                 .with_context(|| format!("could not hash {}", path.display()))?,
             exclusions: read_cohort_exclusions(path)?,
             extraction: read_cohort_extraction(path)?,
+            // Last: what a wide file says about itself is large, too, while it is read.
+            cohort: cohort()?,
         })
     }
 

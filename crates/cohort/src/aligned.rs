@@ -1,7 +1,7 @@
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use arrow::array::{Float32Array, Float64Array, StringArray, UInt8Array, UInt32Array};
-use oncoweave_core::{Cohort, CohortColumn, Exclusion, Extraction, Survival};
+use oncoweave_core::{Cohort, CohortColumn, Exclusion, Extraction, FeatureInfo, Survival};
 
 use crate::{
     Error,
@@ -10,7 +10,7 @@ use crate::{
     features::{
         date_array, describe, dictionary_entry, dictionary_json, patient_array, read_dictionary,
     },
-    parquet_file::{Kind, NamedArray, read_metadata, read_parquet, write_parquet},
+    parquet_file::{Kind, NamedArray, Table, read_metadata, read_parquet, write_parquet},
 };
 
 const COHORT_ID: &str = "oncoweave.cohort";
@@ -20,6 +20,9 @@ const EXTRACTION: &str = "oncoweave.extraction";
 /// The columns of an aligned table that are no features.
 const FRAME: [&str; 8] =
     ["patient_id", "site", "index_date", "time_days", "event", "competing", "label", "fold"];
+
+/// Numbers of features that are decoded at once.
+const VALUES_AT_ONCE: usize = 1 << 23;
 
 /// Writes the aligned table: `patient_id`, `site`, `index_date`, `time_days`, `event` (1 is
 /// observed), `competing` (the competing event that ended follow-up; only in a cohort that has
@@ -89,28 +92,45 @@ pub fn read_cohort_to_predict(path: &Path) -> Result<(Cohort, Vec<String>), Erro
 type OnBadOutcome<'a> = &'a mut dyn FnMut(Error) -> Result<(), Error>;
 
 fn read_table(path: &Path, on_bad: OnBadOutcome) -> Result<Cohort, Error> {
-    let columns = read_parquet(path, Kind::Cohort)?;
+    let table = Table::open(path, Kind::Cohort)?;
+    table.require("patient_id")?;
+    let columns = table.read(&FRAME.map(str::to_owned))?;
     let mut cohort = read_frame(&columns, on_bad)?;
     let dictionary = read_dictionary(&columns)?;
-    for name in columns.names.iter().filter(|name| !FRAME.contains(&name.as_str())) {
+    let is_feature = |name: &&String| !FRAME.contains(&name.as_str());
+    let names: Vec<String> = table.names.iter().filter(is_feature).cloned().collect();
+    // As the file has them, features would be in memory twice.
+    for names in names.chunks((VALUES_AT_ONCE / table.rows().max(1)).max(1)) {
+        read_features(&table.read(names)?, &dictionary, &mut cohort.columns)?;
+    }
+    // Those of one modality stand side by side, whatever the writer did.
+    let order: Vec<String> = cohort.modalities().into_iter().map(str::to_owned).collect();
+    cohort.columns.sort_by_key(|column| order.iter().position(|name| *name == column.modality));
+    Ok(cohort)
+}
+
+/// Takes columns of features from a part of the table.
+fn read_features(
+    columns: &Columns,
+    dictionary: &HashMap<String, FeatureInfo>,
+    features: &mut Vec<CohortColumn>,
+) -> Result<(), Error> {
+    for name in &columns.names {
         let Some((modality, feature)) = name.split_once('.') else {
             let problem = format!(
                 "column `{name}` is neither one of `{}` nor named `<modality>.<feature>`; rename \
                  or drop it",
                 FRAME.join("`, `")
             );
-            return Err(Error::content(path, problem));
+            return Err(Error::content(&columns.path, problem));
         };
-        cohort.columns.push(CohortColumn {
+        features.push(CohortColumn {
             modality: modality.to_owned(),
-            info: describe(&dictionary, name, feature),
+            info: describe(dictionary, name, feature),
             values: columns.features(name)?.into_iter().collect(),
         });
     }
-    // Those of one modality stand side by side, whatever the writer did.
-    let order: Vec<String> = cohort.modalities().into_iter().map(str::to_owned).collect();
-    cohort.columns.sort_by_key(|column| order.iter().position(|name| *name == column.modality));
-    Ok(cohort)
+    Ok(())
 }
 
 /// The id of the cohort that an aligned table was made from; `None` where another program wrote it.

@@ -23,26 +23,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn new(
-        path: &Path,
-        batch: &RecordBatch,
-        metadata: HashMap<String, String>,
-    ) -> Result<Self, Error> {
-        let mut names = Vec::new();
-        let mut arrays = HashMap::new();
-        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-            let name = field.name();
-            // pandas writes its row numbers along.
-            if name.starts_with("__index_level_") {
-                continue;
-            }
-            if arrays.insert(name.clone(), array.clone()).is_some() {
-                let problem = format!("two columns are named `{name}`; rename one of them");
-                return Err(Error::content(path, problem));
-            }
-            names.push(name.clone());
-        }
-        Ok(Self { path: path.to_owned(), metadata, names, arrays, rows: batch.num_rows() })
+    pub(crate) fn new(path: &Path, batch: &RecordBatch, metadata: HashMap<String, String>) -> Self {
+        let fields = batch.schema();
+        let names: Vec<String> = fields.fields().iter().map(|field| field.name().clone()).collect();
+        let arrays = names.iter().cloned().zip(batch.columns().iter().cloned()).collect();
+        Self { path: path.to_owned(), metadata, names, arrays, rows: batch.num_rows() }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -55,14 +40,7 @@ impl Columns {
 
     /// Fails when a column is not there.
     pub(crate) fn require(&self, name: &str) -> Result<(), Error> {
-        if self.find(name).is_some() {
-            return Ok(());
-        }
-        Err(Error::MissingColumn {
-            path: self.path.clone(),
-            column: name.to_owned(),
-            found: list(self.names.iter().map(String::as_str)),
-        })
+        require(&self.path, &self.names, name)
     }
 
     /// Texts; a column that is not there is all missing.
@@ -211,6 +189,18 @@ impl Columns {
             .map(Some)
             .map_err(|source| Error::Arrow { path: self.path.clone(), source })
     }
+}
+
+/// Fails when a column is not among those of a file.
+pub(crate) fn require(path: &Path, names: &[String], name: &str) -> Result<(), Error> {
+    if names.iter().any(|own| own == name) {
+        return Ok(());
+    }
+    Err(Error::MissingColumn {
+        path: path.to_owned(),
+        column: name.to_owned(),
+        found: list(names.iter().map(String::as_str)),
+    })
 }
 
 fn is_string(found: &DataType) -> bool {

@@ -32,7 +32,7 @@ fn main() {
     let fixed = fit_ridge(&x, &outcomes, 10_000.0).expect("a fit");
     println!("one penalty: {:.2} s, {:.4}", start.elapsed().as_secs_f64(), fixed.log_likelihood);
     let start = Instant::now();
-    let tuned = fit_ridge_cv(&x, &outcomes, 5, 1).expect("a fit");
+    let tuned = fit_ridge_cv(&[(&*x).into()], &outcomes, 5, 1).expect("a fit");
     let c = harrell_c(&outcomes, &tuned.log_risks(&x)).expect("comparable pairs");
     println!(
         "16 penalties, 5 folds: {:.2} s, penalty {:.0}, C on the training patients {c:.3}",

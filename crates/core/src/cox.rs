@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::{Columns, Matrix, Values};
 use crate::newton::Geometry;
 use crate::partial_likelihood::RiskSets;
 pub use crate::partial_likelihood::{LogLikelihood, Ties, partial_log_likelihood};
@@ -78,7 +79,8 @@ pub fn fit_ridge_left_truncated(
 }
 
 fn fit_to(x: &ArrayRef2<f64>, sets: &RiskSets, penalty: f64) -> Result<CoxModel, Undefined> {
-    let geometry = Geometry::of(x);
+    let columns = Columns::new(x.into())?;
+    let geometry = Geometry::of(Matrix::new(vec![(&columns, 1.0)]));
     let rows: Vec<usize> = (0..x.nrows()).collect();
     let fitted = geometry.part(&rows).fit(sets, penalty, None)?;
     Ok(CoxModel {
@@ -151,24 +153,27 @@ fn inverse_diagonal(mut lower: Array2<f64>) -> Option<Vec<f64>> {
 ///
 /// The grid is events · s · 10^(1 - i/3) for i = 0 ... 15, where s is the sum of the columns'
 /// variances: from almost no effect to almost no penalty. Fits start from the next larger
-/// penalty's. Folds are [`stratified_folds`] of these patients by `seed`.
+/// penalty's. Folds are [`stratified_folds`] of these patients by `seed`. The blocks' columns stand
+/// one after the other.
 ///
 /// # Errors
 /// As [`fit_ridge`], and when there are fewer than two folds or fewer events than folds.
 ///
 /// # Panics
-/// When `x` does not have as many rows as outcomes.
+/// When there is no block, or one does not have as many rows as outcomes.
 pub fn fit_ridge_cv(
-    x: &ArrayRef2<f64>,
+    blocks: &[Values],
     outcomes: &[Survival],
     folds: usize,
     seed: u64,
 ) -> Result<CoxModel, Undefined> {
-    check(x, outcomes, 0.0)?;
+    check_blocks(blocks, outcomes, 0.0)?;
     let strata: Vec<Stratum> =
         outcomes.iter().map(|&outcome| Stratum { survival: Some(outcome), label: None }).collect();
     let fold_of = stratified_folds(&strata, folds, seed)?;
-    let geometry = Geometry::of(x);
+    let columns: Vec<Columns> =
+        blocks.iter().map(|&block| Columns::new(block)).collect::<Result<_, _>>()?;
+    let geometry = Geometry::of(Matrix::new(columns.iter().map(|one| (one, 1.0)).collect()));
     let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
     let penalties = penalty_grid(events * geometry.variance.max(f64::MIN_POSITIVE));
     let by_fold: Vec<Vec<f64>> = (0..folds)
@@ -227,23 +232,34 @@ pub(crate) fn check(
     outcomes: &[Survival],
     penalty: f64,
 ) -> Result<(), Undefined> {
-    assert_eq!(x.nrows(), outcomes.len(), "one row for each outcome");
+    check_blocks(&[x.into()], outcomes, penalty)?;
+    match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, _), &value)) => Err(Undefined::NotFinite { what: "a column", row, value }),
+        None => Ok(()),
+    }
+}
+
+/// The same but for the values.
+pub(crate) fn check_blocks(
+    blocks: &[Values],
+    outcomes: &[Survival],
+    penalty: f64,
+) -> Result<(), Undefined> {
+    let rows = blocks.iter().all(|block| block.nrows() == outcomes.len());
+    assert!(rows, "one row for each outcome");
     if !(penalty.is_finite() && penalty >= 0.0) {
         return Err(Undefined::InvalidPenalty { penalty });
     }
     if outcomes.is_empty() {
         return Err(Undefined::NoPatient);
     }
-    if x.ncols() == 0 {
+    if blocks.iter().all(|block| block.ncols() == 0) {
         return Err(Undefined::NoColumn);
     }
     if !outcomes.iter().any(|outcome| outcome.event) {
         return Err(Undefined::NoEvent { patients: outcomes.len() });
     }
-    match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some(((row, _), &value)) => Err(Undefined::NotFinite { what: "a column", row, value }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -322,8 +338,8 @@ mod tests {
     fn the_penalty_is_chosen_on_the_given_rows_and_the_same_every_time() {
         for columns in [6, 200] {
             let (x, outcomes) = cohort(90, columns);
-            let model = fit_ridge_cv(&x, &outcomes, 5, 1).unwrap();
-            assert_eq!(fit_ridge_cv(&x, &outcomes, 5, 1).unwrap(), model);
+            let model = fit_ridge_cv(&[(&*x).into()], &outcomes, 5, 1).unwrap();
+            assert_eq!(fit_ridge_cv(&[(&*x).into()], &outcomes, 5, 1).unwrap(), model);
             let again = fit_ridge(&x, &outcomes, model.penalty).unwrap();
             for (a, b) in again.coefficients.iter().zip(&model.coefficients) {
                 assert!((a - b).abs() < 1e-12);
@@ -337,7 +353,7 @@ mod tests {
     #[test]
     fn the_chosen_penalty_has_the_largest_cross_validated_likelihood() {
         let (x, outcomes) = cohort(60, 3);
-        let model = fit_ridge_cv(&x, &outcomes, 3, 2).unwrap();
+        let model = fit_ridge_cv(&[(&*x).into()], &outcomes, 3, 2).unwrap();
         let strata: Vec<Stratum> = outcomes
             .iter()
             .map(|&outcome| Stratum { survival: Some(outcome), label: None })

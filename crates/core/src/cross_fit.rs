@@ -5,11 +5,12 @@
 //! A block may have a penalty of its own, so that a few clinical columns are not drowned by
 //! thousands of others. van de Wiel, van Nee and Rauschenberger, J Comput Graph Stat 2021;30:835.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::cox::{check, penalty_grid};
-use crate::newton::{Geometry, inner_products};
+use crate::cox::{check_blocks, penalty_grid};
+use crate::matrix::{Columns, Matrix, Values};
+use crate::newton::{Geometry, in_row_space};
 use crate::partial_likelihood::{RiskSets, Ties};
 use crate::{Risk, Survival, Undefined};
 
@@ -29,9 +30,8 @@ pub struct RidgeBlocks<'a> {
     fold_of: &'a [u32],
     folds: u32,
     events: f64,
-    /// Centered, (patients, columns of the block).
-    blocks: Vec<Array2<f64>>,
-    /// `XXᵀ` of each block, (patients, patients).
+    blocks: Vec<Columns<'a>>,
+    /// `XXᵀ` of each block, (patients, patients), where fits may be made in the rows' space.
     grams: Vec<Array2<f64>>,
 }
 
@@ -53,7 +53,7 @@ pub struct CrossFitted {
 
 /// The fits of a path.
 struct Journey<'a> {
-    geometry: &'a Geometry,
+    geometry: &'a Geometry<'a>,
     /// From the largest to the smallest.
     penalties: &'a [f64],
 }
@@ -76,7 +76,7 @@ impl<'a> RidgeBlocks<'a> {
     /// # Panics
     /// When there is not one row for each outcome and fold.
     pub fn new(
-        blocks: &[ArrayView2<f32>],
+        blocks: &[Values<'a>],
         outcomes: &'a [Survival],
         fold_of: &'a [u32],
     ) -> Result<Self, Undefined> {
@@ -89,19 +89,15 @@ impl<'a> RidgeBlocks<'a> {
         if blocks.is_empty() {
             return Err(Undefined::NoColumn);
         }
-        let mut centered = vec![];
-        for block in blocks {
-            let mut x = Array2::zeros(block.raw_dim()); // (patients, columns)
-            x.zip_mut_with(block, |wide, &value| *wide = f64::from(value));
-            check(&x, outcomes, 0.0)?;
-            x -= &x.mean_axis(Axis(0)).ok_or(Undefined::NoPatient)?;
-            centered.push(x);
-        }
-        let columns: usize = centered.iter().map(Array2::ncols).sum();
-        let wide = columns > outcomes.len();
-        let grams = if wide { centered.iter().map(inner_products).collect() } else { vec![] };
+        check_blocks(blocks, outcomes, 0.0)?;
+        let blocks: Vec<Columns> =
+            blocks.iter().map(|&block| Columns::new(block)).collect::<Result<_, _>>()?;
+        let columns: usize = blocks.iter().map(Columns::ncols).sum();
+        let gram = |block| Matrix::new(vec![(block, 1.0)]).gram();
+        let wide = in_row_space(outcomes.len(), columns);
+        let grams = if wide { blocks.iter().map(gram).collect() } else { vec![] };
         let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
-        Ok(Self { outcomes, fold_of, folds, events, blocks: centered, grams })
+        Ok(Self { outcomes, fold_of, folds, events, blocks, grams })
     }
 
     /// Fits some of the blocks with one penalty for all their columns.
@@ -208,26 +204,18 @@ impl<'a> RidgeBlocks<'a> {
     }
 
     /// The blocks side by side, each scaled so that its squares count by its share.
-    fn geometry(&self, blocks: &[usize], shares: &[f64]) -> Geometry {
-        let columns = blocks.iter().map(|&block| self.blocks[block].ncols()).sum();
-        let mut x = Array2::zeros((self.outcomes.len(), columns)); // (patients, columns)
-        let mut first = 0;
-        for (&block, share) in blocks.iter().zip(shares) {
-            let own = &self.blocks[block];
-            let mut place = x.slice_mut(s![.., first..first + own.ncols()]);
-            place.assign(own);
-            place *= share.sqrt();
-            first += own.ncols();
-        }
-        let gram = (x.ncols() > x.nrows()).then(|| {
-            let patients = x.nrows();
+    fn geometry(&self, blocks: &[usize], shares: &[f64]) -> Geometry<'_> {
+        let own = blocks.iter().map(|&block| &self.blocks[block]);
+        let x = Matrix::new(own.zip(shares).map(|(own, share)| (own, share.sqrt())).collect());
+        let patients = x.nrows();
+        let gram = in_row_space(patients, x.ncols()).then(|| {
             let mut sum = Array2::zeros((patients, patients));
             for (&block, &share) in blocks.iter().zip(shares) {
                 sum.scaled_add(share, &self.grams[block]);
             }
             sum
         });
-        Geometry::of_centered(x, gram)
+        Geometry::with_gram(x, gram)
     }
 
     fn penalties(&self, geometry: &Geometry) -> Vec<f64> {
@@ -370,7 +358,7 @@ fn shares(penalties: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::concatenate;
+    use ndarray::{Axis, concatenate, s};
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     use super::*;
@@ -397,10 +385,11 @@ mod tests {
     #[test]
     fn the_model_of_all_patients_is_that_of_plain_cross_validation() {
         let (few, many, outcomes, folds) = example();
-        let blocks = RidgeBlocks::new(&[few.view(), many.view()], &outcomes, &folds).unwrap();
+        let blocks =
+            RidgeBlocks::new(&[(&*few).into(), (&*many).into()], &outcomes, &folds).unwrap();
         for (which, x) in [(vec![0], few.clone()), (vec![0, 1], concatenate![Axis(1), few, many])] {
             let found = blocks.fit(&which).unwrap();
-            let expected = fit_ridge_cv(&x.mapv(f64::from), &outcomes, 5, 11).unwrap();
+            let expected = fit_ridge_cv(&[(&*x.mapv(f64::from)).into()], &outcomes, 5, 11).unwrap();
             assert!((found.penalties[0] / expected.penalty - 1.0).abs() < 1e-9);
             for (a, b) in found.coefficients.iter().zip(&expected.coefficients) {
                 assert!((a - b).abs() < 1e-8, "{a} {b}");
@@ -412,7 +401,8 @@ mod tests {
     fn out_of_fold_risks_are_those_of_a_fit_that_never_saw_the_fold() {
         let (few, many, mut outcomes, folds) = example();
         let run = |outcomes: &[Survival]| {
-            let blocks = RidgeBlocks::new(&[few.view(), many.view()], outcomes, &folds).unwrap();
+            let blocks =
+                RidgeBlocks::new(&[(&*few).into(), (&*many).into()], outcomes, &folds).unwrap();
             let alone = [blocks.fit(&[0]).unwrap(), blocks.fit(&[1]).unwrap()];
             let both = blocks.fit(&[0, 1]).unwrap();
             let by_block = blocks.fit_by_block(&[0, 1], &alone.each_ref()).unwrap();
@@ -447,7 +437,8 @@ mod tests {
     #[test]
     fn a_block_of_noise_is_penalized_more_and_columns_that_matter_are_kept() {
         let (few, many, outcomes, folds) = example();
-        let blocks = RidgeBlocks::new(&[few.view(), many.view()], &outcomes, &folds).unwrap();
+        let blocks =
+            RidgeBlocks::new(&[(&*few).into(), (&*many).into()], &outcomes, &folds).unwrap();
         let alone = [blocks.fit(&[0]).unwrap(), blocks.fit(&[1]).unwrap()];
         let both = blocks.fit(&[0, 1]).unwrap();
         let by_block = blocks.fit_by_block(&[0, 1], &alone.each_ref()).unwrap();
@@ -474,7 +465,7 @@ mod tests {
     fn two_folds_are_too_few() {
         let (few, _, outcomes, _) = example();
         let folds: Vec<u32> = (0..90).map(|row| row % 2).collect();
-        let error = RidgeBlocks::new(&[few.view()], &outcomes, &folds).unwrap_err();
+        let error = RidgeBlocks::new(&[(&*few).into()], &outcomes, &folds).unwrap_err();
         assert_eq!(error, Undefined::InvalidFolds { folds: 2, patients: 90 });
     }
 }

@@ -98,6 +98,11 @@ impl Column {
         Some(self.values[row]).filter(|value| !value.is_nan())
     }
 
+    /// Every row in order, NaN where the value is missing.
+    pub(crate) fn with_gaps(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Every row in order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<f32>> + '_ {

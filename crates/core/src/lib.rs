@@ -38,6 +38,7 @@ mod coordinate_descent;
 mod evaluation;
 mod extraction;
 mod feature;
+mod matrix;
 mod newton;
 mod partial_likelihood;
 mod patient;
@@ -52,6 +53,7 @@ pub use evaluation::{
 };
 pub use extraction::Extraction;
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
+pub use matrix::Values;
 pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{
     CumulativeHazard, Incidence, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,

@@ -1,9 +1,9 @@
 //! The minimum of a ridge-penalized Cox likelihood, in the columns' or in the rows' space.
 
-use ndarray::{Array2, ArrayRef2, Axis, s};
-use rayon::prelude::*;
+use ndarray::Array2;
 
 use crate::Undefined;
+use crate::matrix::{Matrix, Sweep};
 use crate::partial_likelihood::{Evaluation, RiskSets};
 
 const NEWTON_STEPS: usize = 100;
@@ -17,26 +17,35 @@ const SMALL_GAIN: f64 = 1e-13;
 /// hazard ratio of e^20.
 const WIDEST_LOG_RISKS: f64 = 20.0;
 
+/// With more patients than this, fits stay in the columns' space, however many columns there are:
+/// the rows' inner products would need more memory than the columns.
+const MOST_IN_ROW_SPACE: usize = 4096;
+
 /// The columns of some patients, prepared for fits to any part of them.
 ///
 /// With more columns than patients the coefficients of every fit are combinations of rows, `b = Xᵀa`,
 /// and log-risks `X b = XXᵀ a` need the rows' inner products alone.
-pub(crate) struct Geometry {
-    /// Centered columns, (patients, columns).
-    x: Array2<f64>,
+pub(crate) struct Geometry<'a> {
+    x: Matrix<'a>,
     /// `XXᵀ`, (patients, patients), where there are more columns than patients.
     gram: Option<Array2<f64>>,
-    /// The sum of the columns' variances.
+    /// The columns' variances.
+    variances: Vec<f64>,
+    /// Their sum.
     pub(crate) variance: f64,
 }
 
 /// Some of the patients of a [`Geometry`].
-pub(crate) struct Part {
-    /// Turns a solution into log-risks: `X` (patients, columns) or `XXᵀ` (patients, patients).
-    matrix: Array2<f64>,
-    in_row_space: bool,
-    /// The columns' variances, to precondition by; empty in the rows' space.
-    variances: Vec<f64>,
+pub(crate) struct Part<'g, 'a> {
+    geometry: &'g Geometry<'a>,
+    rows: &'g [usize],
+    /// `XXᵀ` of these patients, (patients, patients); none in the columns' space.
+    gram: Option<Array2<f64>>,
+}
+
+/// Whether fits are made in the rows' space.
+pub(crate) fn in_row_space(patients: usize, columns: usize) -> bool {
+    columns > patients && patients <= MOST_IN_ROW_SPACE
 }
 
 /// A solution in its part's space.
@@ -45,33 +54,21 @@ pub(crate) struct Fitted {
     pub(crate) log_likelihood: f64,
 }
 
-impl Geometry {
-    pub(crate) fn of(x: &ArrayRef2<f64>) -> Self {
-        let means = x.mean_axis(Axis(0)).expect("there are patients");
-        let mut centered = Array2::zeros(x.raw_dim()); // (patients, columns)
-        centered.assign(x);
-        centered -= &means;
-        let x = centered;
-        let variance = x.iter().map(|value| value * value).sum::<f64>() / x.nrows() as f64;
-        let gram = (x.ncols() > x.nrows()).then(|| inner_products(&x));
-        Self { x, gram, variance }
+impl<'a> Geometry<'a> {
+    pub(crate) fn of(x: Matrix<'a>) -> Self {
+        let gram = in_row_space(x.nrows(), x.ncols()).then(|| x.gram());
+        Self::with_gram(x, gram)
     }
 
-    /// Of centered columns whose inner products of rows are known.
-    pub(crate) fn of_centered(x: Array2<f64>, gram: Option<Array2<f64>>) -> Self {
-        let variance = x.iter().map(|value| value * value).sum::<f64>() / x.nrows() as f64;
-        Self { x, gram, variance }
+    /// Of columns whose inner products of rows are known.
+    pub(crate) fn with_gram(x: Matrix<'a>, gram: Option<Array2<f64>>) -> Self {
+        let variances = x.variances();
+        Self { variance: variances.iter().sum(), x, gram, variances }
     }
 
-    pub(crate) fn part(&self, rows: &[usize]) -> Part {
-        if let Some(gram) = &self.gram {
-            let matrix = pick(gram, rows, rows);
-            return Part { matrix, in_row_space: true, variances: Vec::new() };
-        }
-        let columns: Vec<usize> = (0..self.x.ncols()).collect();
-        let matrix = pick(&self.x, rows, &columns);
-        let variances = matrix.var_axis(Axis(0), 0.0).to_vec();
-        Part { matrix, in_row_space: false, variances }
+    pub(crate) fn part<'g>(&'g self, rows: &'g [usize]) -> Part<'g, 'a> {
+        let gram = self.gram.as_ref().map(|gram| pick(gram, rows, rows));
+        Part { geometry: self, rows, gram }
     }
 
     /// The log-risks of all patients by a solution for some of them.
@@ -81,7 +78,7 @@ impl Geometry {
                 let everyone: Vec<usize> = (0..gram.nrows()).collect();
                 times(&pick(gram, &everyone, rows), solution)
             }
-            None => times(&self.x, solution),
+            None => self.x.times(solution),
         }
     }
 
@@ -90,15 +87,11 @@ impl Geometry {
         if self.gram.is_none() {
             return solution.to_vec();
         }
-        let mut coefficients = vec![0.0; self.x.ncols()];
-        for (&row, &share) in rows.iter().zip(solution) {
-            add_scaled(&mut coefficients, share, row_of(&self.x, row));
-        }
-        coefficients
+        self.x.products(&spread(rows, solution, self.x.nrows()))
     }
 }
 
-impl Part {
+impl Part<'_, '_> {
     /// Minimizes -l(b) + penalty / 2 · |b|² from a start in this part's space, or from 0.
     pub(crate) fn fit(
         &self,
@@ -117,13 +110,12 @@ impl Part {
         start: Option<&[f64]>,
         small_gain: f64,
     ) -> Result<Fitted, Undefined> {
-        let mut solution = start.map_or_else(|| vec![0.0; self.matrix.ncols()], <[f64]>::to_vec);
-        let mut log_risks = times(&self.matrix, &solution);
+        let size = if self.gram.is_some() { self.rows.len() } else { self.geometry.x.ncols() };
+        let mut solution = start.map_or_else(|| vec![0.0; size], <[f64]>::to_vec);
+        let mut log_risks = start.map_or_else(|| vec![0.0; self.rows.len()], |it| self.times(it));
         for _ in 0..NEWTON_STEPS {
             let at = sets.at(&log_risks);
-            let mut downhill = self.back(&at.gradient);
-            add_scaled(&mut downhill, -penalty, &solution);
-            let step = self.newton_step(&at, &downhill, penalty);
+            let (downhill, step) = self.newton_step(&at, &solution, penalty);
             let gain = self.inner(&downhill, &step.solution, &step.log_risks);
             let objective = 0.5 * penalty * self.inner(&solution, &solution, &log_risks) - at.value;
             let small = gain <= small_gain * (1.0 + objective.abs());
@@ -154,71 +146,96 @@ impl Part {
     }
 
     /// Solves for the Newton step by preconditioned conjugate gradients, as exactly as the
-    /// distance from the minimum deserves.
-    fn newton_step(&self, at: &Evaluation, downhill: &[f64], penalty: f64) -> Step {
-        let precondition = self.preconditioner(at, penalty);
+    /// distance from the minimum deserves. Gives also the way downhill, the negative gradient.
+    ///
+    /// Each round goes over the columns once: how far to go along a direction is known from its
+    /// log-risks, so that the next direction follows while the columns pass.
+    fn newton_step(&self, at: &Evaluation, solution: &[f64], penalty: f64) -> (Vec<f64>, Step) {
+        let diagonal = self.diagonal(at, penalty);
+        let divided = |place: usize, value: f64| diagonal.get(place).map_or(value, |by| value / by);
+        let first = |place: usize, slope: f64| divided(place, slope - penalty * solution[place]);
+        let Pass { mut slopes, mut toward, mut toward_log_risks } = self.pass(&at.gradient, first);
+        add_scaled(&mut slopes, -penalty, solution);
+        let downhill = slopes;
         let mut step =
-            Step { solution: vec![0.0; downhill.len()], log_risks: vec![0.0; self.matrix.nrows()] };
-        let mut residual = downhill.to_vec();
-        let mut toward = precondition(&residual);
-        let mut toward_log_risks = times(&self.matrix, &toward);
+            Step { solution: vec![0.0; downhill.len()], log_risks: vec![0.0; self.rows.len()] };
+        let mut residual = downhill.clone();
         let mut size = self.inner(&residual, &toward, &toward_log_risks);
         let enough = size * (1e-4 * size.min(1.0)).max(1e-24);
         for _ in 0..CONJUGATE_STEPS {
-            let mut bent = self.back(&at.curvature(&toward_log_risks));
-            add_scaled(&mut bent, penalty, &toward);
-            let curvature = self.inner(&bent, &toward, &toward_log_risks);
+            let bent = at.curvature(&toward_log_risks);
+            let square = self.inner(&toward, &toward, &toward_log_risks);
+            let curvature = dot(&bent, &toward_log_risks) + penalty * square;
             if size <= enough || curvature <= 0.0 {
                 break;
             }
             let length = size / curvature;
             add_scaled(&mut step.solution, length, &toward);
             add_scaled(&mut step.log_risks, length, &toward_log_risks);
-            add_scaled(&mut residual, -length, &bent);
-            let mut next = precondition(&residual);
-            let mut next_log_risks = times(&self.matrix, &next);
-            let next_size = self.inner(&residual, &next, &next_log_risks);
-            add_scaled(&mut next, next_size / size, &toward);
-            add_scaled(&mut next_log_risks, next_size / size, &toward_log_risks);
-            (toward, toward_log_risks, size) = (next, next_log_risks, next_size);
+            let next = |place: usize, slope: f64| {
+                let bent = slope + penalty * toward[place];
+                divided(place, residual[place] - length * bent)
+            };
+            let mut next = self.pass(&bent, next);
+            add_scaled(&mut next.slopes, penalty, &toward);
+            add_scaled(&mut residual, -length, &next.slopes);
+            let next_size = self.inner(&residual, &next.toward, &next.toward_log_risks);
+            add_scaled(&mut next.toward, next_size / size, &toward);
+            add_scaled(&mut next.toward_log_risks, next_size / size, &toward_log_risks);
+            (toward, toward_log_risks, size) = (next.toward, next.toward_log_risks, next_size);
         }
-        step
+        (downhill, step)
     }
 
-    /// Divides by a rough diagonal of the second derivative.
-    fn preconditioner(&self, at: &Evaluation, penalty: f64) -> impl Fn(&[f64]) -> Vec<f64> {
+    /// A rough diagonal of the second derivative; empty in the rows' space.
+    fn diagonal(&self, at: &Evaluation, penalty: f64) -> Vec<f64> {
+        if self.gram.is_some() {
+            return vec![];
+        }
         let events = at.events() as f64;
-        let diagonal: Vec<f64> = self
-            .variances
-            .iter()
-            .map(|variance| events * variance + penalty)
-            .map(|diagonal| if diagonal > 0.0 { diagonal } else { 1.0 })
-            .collect();
-        move |vector| {
-            if diagonal.is_empty() {
-                return vector.to_vec();
-            }
-            vector.iter().zip(&diagonal).map(|(value, diagonal)| value / diagonal).collect()
+        let diagonal = self.geometry.variances.iter().map(|variance| events * variance + penalty);
+        diagonal.map(|diagonal| if diagonal > 0.0 { diagonal } else { 1.0 }).collect()
+    }
+
+    /// Turns a derivative by log-risks into slopes in this part's space, each of these into a step,
+    /// and the steps into log-risks.
+    fn pass(&self, by_log_risk: &[f64], step: impl Fn(usize, f64) -> f64 + Sync) -> Pass {
+        if let Some(gram) = &self.gram {
+            let toward: Vec<f64> =
+                by_log_risk.iter().enumerate().map(|(place, &slope)| step(place, slope)).collect();
+            let toward_log_risks = times(gram, &toward);
+            return Pass { slopes: by_log_risk.to_vec(), toward, toward_log_risks };
+        }
+        let x = &self.geometry.x;
+        let Sweep { products, factors, sum } =
+            x.sweep(&spread(self.rows, by_log_risk, x.nrows()), step);
+        Pass { slopes: products, toward: factors, toward_log_risks: self.own(&sum) }
+    }
+
+    fn times(&self, solution: &[f64]) -> Vec<f64> {
+        match &self.gram {
+            Some(gram) => times(gram, solution),
+            None => self.own(&self.geometry.x.times(solution)),
         }
     }
 
-    /// A derivative by log-risks as a vector of this part's space.
-    fn back(&self, by_log_risk: &[f64]) -> Vec<f64> {
-        if self.in_row_space {
-            return by_log_risk.to_vec();
-        }
-        let mut by_column = vec![0.0; self.matrix.ncols()];
-        for (row, &share) in by_log_risk.iter().enumerate() {
-            add_scaled(&mut by_column, share, row_of(&self.matrix, row));
-        }
-        by_column
+    /// The values of these patients.
+    fn own(&self, everybody: &[f64]) -> Vec<f64> {
+        self.rows.iter().map(|&row| everybody[row]).collect()
     }
 
     /// The inner product of the coefficients that two vectors of this part's space stand for; the
     /// second one comes with its log-risks.
     fn inner(&self, a: &[f64], b: &[f64], b_log_risks: &[f64]) -> f64 {
-        dot(a, if self.in_row_space { b_log_risks } else { b })
+        dot(a, if self.gram.is_some() { b_log_risks } else { b })
     }
+}
+
+/// Slopes in a part's space, the step that follows from each, and its log-risks.
+struct Pass {
+    slopes: Vec<f64>,
+    toward: Vec<f64>,
+    toward_log_risks: Vec<f64>,
 }
 
 /// A step with the log-risks that it adds.
@@ -257,34 +274,20 @@ fn finish(
     }
 }
 
-/// `XXᵀ`, by blocks of rows in parallel.
-pub(crate) fn inner_products(x: &Array2<f64>) -> Array2<f64> {
-    let patients = x.nrows();
-    let block = patients.div_ceil(16).max(1);
-    let blocks: Vec<(usize, Array2<f64>)> = (0..patients)
-        .step_by(block)
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|first| {
-            let rows = x.slice(s![first..(first + block).min(patients), ..]);
-            // XXᵀ is symmetric: blocks left of the diagonal are copied below.
-            (first, rows.dot(&x.slice(s![first.., ..]).t()))
-        })
-        .collect();
-    let mut gram = Array2::zeros((patients, patients)); // (patients, patients)
-    for (first, products) in blocks {
-        let last = first + products.nrows();
-        gram.slice_mut(s![first.., first..last]).assign(&products.t());
-        gram.slice_mut(s![first..last, first..]).assign(&products);
-    }
-    gram
-}
-
 /// Rows and columns of a matrix, in row order.
 fn pick(matrix: &Array2<f64>, rows: &[usize], columns: &[usize]) -> Array2<f64> {
     Array2::from_shape_fn((rows.len(), columns.len()), |(row, column)| {
         matrix[[rows[row], columns[column]]]
     })
+}
+
+/// Values of some of all patients, and 0 for the others.
+fn spread(rows: &[usize], values: &[f64], patients: usize) -> Vec<f64> {
+    let mut all = vec![0.0; patients];
+    for (&row, &value) in rows.iter().zip(values) {
+        all[row] = value;
+    }
+    all
 }
 
 fn row_of(matrix: &Array2<f64>, row: usize) -> &[f64] {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayViewMut1, Axis, concatenate};
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cohort, CohortColumn, Column, Undefined};
 
 mod known;
+mod prepared;
 mod rows;
 
 pub use known::KnownFlag;
+pub use prepared::{Prepared, PreparedBlock};
 pub use rows::RowPreprocessing;
 
 /// Standardized values are cut off at this many standard deviations, so that one slip of a
@@ -137,21 +139,43 @@ impl Preprocessing {
     /// # Panics
     /// When a row does not exist.
     pub fn apply(&self, cohort: &Cohort, rows: &[usize]) -> Result<Design, Undefined> {
-        let columns = Columns::of(cohort);
-        let missing: Vec<&str> = self
-            .modalities
-            .iter()
-            .filter(|modality| columns.modalities.contains(modality.name.as_str()))
-            .flat_map(|modality| &modality.kept)
-            .filter(|kept| columns.source(&kept.name).is_none())
-            .map(|kept| kept.name.as_str())
-            .collect();
-        if !missing.is_empty() {
-            return Err(missing_columns(&missing));
-        }
-        let used = self.modalities.iter().filter(|modality| modality.width() > 0);
-        let blocks = used.map(|modality| modality.block(&columns, rows)).collect();
+        let places: Vec<usize> = (0..rows.len()).collect();
+        let blocks = self.prepare(cohort, rows)?.select(&places);
         Ok(Design { blocks, unknown: self.unknown(cohort) })
+    }
+
+    /// The same without a copy of the rows: their values are made when they are asked for.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    pub fn prepare<'a>(
+        &'a self,
+        cohort: &'a Cohort,
+        rows: &'a [usize],
+    ) -> Result<Prepared<'a>, Undefined> {
+        Prepared::new(self, cohort, rows)
+    }
+
+    /// The same of some modalities alone.
+    ///
+    /// # Errors
+    /// When none of them has a column in use.
+    ///
+    /// # Panics
+    /// When a modality was not asked for in [`Self::fit`].
+    pub fn of_modalities(&self, names: &[String]) -> Result<Self, Undefined> {
+        let part = |name: &String| {
+            let own = self.modalities.iter().find(|modality| modality.name == *name);
+            own.expect("a modality that was fitted").clone()
+        };
+        let modalities: Vec<ModalityColumns> = names.iter().map(part).collect();
+        if modalities.iter().all(|modality| modality.kept.is_empty()) {
+            return Err(Undefined::NoColumn);
+        }
+        Ok(Self { modalities })
     }
 
     /// The modalities that have a block in a [`Design`], with the number of its columns.
@@ -205,36 +229,6 @@ impl ModalityColumns {
         let dropped = self.dropped.iter().map(|dropped| &*dropped.name);
         self.kept.iter().map(|kept| &*kept.name).chain(dropped)
     }
-
-    fn block(&self, columns: &Columns, rows: &[usize]) -> Block {
-        let mut present = vec![false; rows.len()];
-        for column in self.columns().filter_map(|name| columns.by_name.get(name)) {
-            for (present, &row) in present.iter_mut().zip(rows) {
-                *present |= column.get(row).is_some();
-            }
-        }
-        let mut x = Array2::zeros((rows.len(), self.width())); // (patients, p_m)
-        for (kept, values) in self.kept.iter().zip(x.columns_mut()) {
-            fill(values, columns.source(&kept.name), rows, kept.scale);
-        }
-        let flags = self.known.iter().zip(x.columns_mut().into_iter().skip(self.kept.len()));
-        for (flag, mut values) in flags {
-            let Some(source) = columns.source(&flag.column) else { continue };
-            for ((value, &row), _) in
-                values.iter_mut().zip(rows).zip(&present).filter(|(_, there)| **there)
-            {
-                let known = source.get(row).is_some();
-                *value = flag.scale.standardize(f64::from(u8::from(known)));
-            }
-        }
-        if let Some(scale) = self.present {
-            let last = self.width() - 1;
-            for (value, &present) in x.column_mut(last).iter_mut().zip(&present) {
-                *value = scale.standardize(if present { 1.0 } else { 0.0 });
-            }
-        }
-        Block { modality: self.name.clone(), names: Arc::new(self.names()), x, present }
-    }
 }
 
 impl Scale {
@@ -256,17 +250,7 @@ impl Scale {
 }
 
 impl Design {
-    /// All blocks side by side in float64, (patients, all columns).
-    ///
-    /// # Panics
-    /// When there is no block, which [`Preprocessing::fit`] rules out.
-    #[must_use]
-    pub fn concatenated(&self) -> Array2<f64> {
-        let views: Vec<_> = self.blocks.iter().map(|block| block.x.view()).collect();
-        concatenate(Axis(1), &views).expect("blocks of the same patients").mapv(f64::from)
-    }
-
-    /// The names of the columns of [`Self::concatenated`].
+    /// The names of the columns, block after block.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         self.blocks.iter().flat_map(|block| block.names.iter()).map(String::as_str).collect()
@@ -329,10 +313,11 @@ struct Columns<'a> {
 }
 
 /// Where a column's values come from.
+#[derive(Debug)]
 enum Source<'a> {
     Column(&'a Column),
     /// Nobody has this level: 0 wherever another level is known.
-    AbsentLevel(&'a [&'a Column]),
+    AbsentLevel(Vec<&'a Column>),
 }
 
 impl<'a> Columns<'a> {
@@ -350,12 +335,18 @@ impl<'a> Columns<'a> {
         Self { by_name, modalities, levels }
     }
 
-    fn source(&self, name: &str) -> Option<Source<'_>> {
+    fn has(&self, name: &str) -> bool {
+        let category = name.split_once('=').map(|(category, _)| category);
+        self.by_name.contains_key(name)
+            || category.is_some_and(|name| self.levels.contains_key(name))
+    }
+
+    fn source(&self, name: &str) -> Option<Source<'a>> {
         if let Some(column) = self.by_name.get(name) {
             return Some(Source::Column(column));
         }
         let (category, _) = name.split_once('=')?;
-        self.levels.get(category).map(|others| Source::AbsentLevel(others))
+        self.levels.get(category).map(|others| Source::AbsentLevel(others.clone()))
     }
 }
 
@@ -367,14 +358,6 @@ impl Source<'_> {
                 others.iter().any(|other| other.get(row).is_some()).then_some(0.0)
             }
         }
-    }
-}
-
-fn fill(values: ArrayViewMut1<f32>, source: Option<Source>, rows: &[usize], scale: Scale) {
-    // Without a source the whole modality is absent, and zeros stand there already.
-    let Some(source) = source else { return };
-    for (value, &row) in values.into_iter().zip(rows) {
-        *value = source.get(row).map_or(0.0, |present| scale.standardize(present));
     }
 }
 
@@ -451,7 +434,6 @@ mod tests {
         assert_eq!(block.x.column(0).to_vec(), expected);
         assert_eq!(block.x.column(1).to_vec(), [-1.0, 1.0, 1.0, -1.0, 0.0]);
         assert_eq!(block.present, [true; 5]);
-        assert_eq!(design.concatenated()[[1, 1]], 1.0);
         assert_eq!(design.names(), ["c.age", "c.sex"]);
     }
 
@@ -645,7 +627,7 @@ mod tests {
         assert_eq!(preprocessing.widths(), [("c", 1)]);
         let design = preprocessing.apply(&cohort, &[1, 0]).unwrap();
         assert_eq!(design.blocks.len(), 1);
-        assert_eq!(design.concatenated().dim(), (2, 1));
+        assert_eq!(design.blocks[0].x.dim(), (2, 1));
     }
 
     #[test]

@@ -118,9 +118,9 @@ pub(crate) fn use_one_thread() {
 }
 
 /// Trains until the validation loss stops falling and gives the weights of the best epoch.
-pub(crate) fn fit(
-    job: &Job,
-    data: &Data,
+pub(crate) fn fit<'a>(
+    job: &'a Job<'a>,
+    data: &'a Data<'a>,
     on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<Fitted, Error> {
     use_threads(job.config.training.network_threads);
@@ -187,10 +187,10 @@ fn split(job: &Job, data: &Data) -> (Vec<usize>, Vec<usize>) {
 struct Run<'a> {
     job: &'a Job<'a>,
     settings: LossSettings<'a>,
-    train: Part,
-    validation: Option<Part>,
+    train: Part<'a>,
+    validation: Option<Part<'a>>,
     /// What the network reads of the training and the validation part where batches are cut.
-    shards: Option<(Shards, Shards)>,
+    shards: Option<(Shards<'a>, Shards<'a>)>,
     network: Network,
     optimizer: AdamW,
     /// Every training patient's log-risk; with a Cox loss in batches alone.
@@ -218,7 +218,7 @@ type Judged = (Option<f64>, Option<f64>, Vec<f32>);
 impl<'a> Run<'a> {
     fn start(
         job: &'a Job<'a>,
-        data: &Data,
+        data: &'a Data<'a>,
         train_rows: &[usize],
         validation_rows: &[usize],
     ) -> Result<Self, Error> {
@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
         let validation = (!validation_rows.is_empty()).then(|| part(validation_rows));
         let train = part(train_rows);
         let own = shards.as_ref().map(|(train, _)| train);
-        let bank = resume_bank(job, &network, (&train, own, &settings), &checkpoint)?;
+        let bank = resume_bank(job, &network, (&train, own), &checkpoint)?;
         let watched = checkpoint.bank.get(WATCHED).map_or_else(Vec::new, |epochs| {
             epochs.outer_iter().map(|risks| risks.iter().copied().collect()).collect()
         });
@@ -411,7 +411,9 @@ impl<'a> Run<'a> {
             let forward = || self.network.raw(inputs, Some(training), trace);
             if self.half() { tch::autocast(true, forward) } else { forward() }
         };
-        let Some((train, _)) = &self.shards else { return Ok((forward(&batch.inputs), vec![])) };
+        let Some((train, _)) = &self.shards else {
+            return Ok((forward(&batch.reading.all()), vec![]));
+        };
         let one = |inputs: &Inputs| {
             // Of several shards in this process the last one is looked at.
             if let Some(trace) = trace {
@@ -447,9 +449,9 @@ impl<'a> Run<'a> {
         let trace = Trace::default();
         let inputs = match &self.shards {
             Some((train, _)) => train.first(),
-            None => &batch.unwrap_or(&self.train).inputs,
+            None => batch.unwrap_or(&self.train).reading.all(),
         };
-        let _outputs = self.network.run(inputs, None, Some(&trace));
+        let _outputs = self.network.run(&inputs, None, Some(&trace));
         let cause = why_diverged(&self.network, &self.gradients, &trace);
         Error::Diverged { model: self.job.name.to_owned(), epoch, loss, cause }
     }
@@ -458,7 +460,7 @@ impl<'a> Run<'a> {
         let _guard = tch::no_grad_guard();
         let outputs = match &self.shards {
             Some((_, validation)) => validation.outputs(&self.network, &self.job.team)?,
-            None => self.network.forward(&part.inputs),
+            None => part.reading.outputs(&self.network),
         };
         let loss = part.loss(&outputs, &self.settings);
         let log_risks: Vec<f32> = from_tensor(&outputs.log_risk).into_iter().collect();
@@ -580,7 +582,7 @@ const BANK_BLOCK: usize = 1024;
 fn resume_bank(
     job: &Job,
     network: &Network,
-    (train, shards, settings): (&Part, Option<&Shards>, &LossSettings),
+    (train, shards): (&Part, Option<&Shards>),
     checkpoint: &Checkpoint,
 ) -> Result<Option<RiskBank>, Error> {
     let heads = &job.config.heads;
@@ -601,7 +603,7 @@ fn resume_bank(
     } else {
         let _guard = tch::no_grad_guard();
         let risks = |rows: &[usize]| {
-            let outputs = network.forward(&train.pick(rows, true, settings).inputs);
+            let outputs = network.forward(&train.reading.pick(rows));
             from_tensor(&outputs.log_risk).into_iter().map(f64::from).collect::<Vec<_>>()
         };
         rows.chunks(BANK_BLOCK).flat_map(risks).collect()

@@ -1,8 +1,8 @@
 use oncoweave_core::{
-    Survival, Undefined,
+    Survival, Undefined, Values,
     cox::{CoxModel, fit_ridge_cv},
     cross_fit::CrossFitted,
-    preprocess::{Block, Design},
+    preprocess::{Block, PreparedBlock},
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,44 +43,55 @@ pub struct Coefficient {
 
 /// Chooses the penalty inside the training part and fits all of it.
 pub(crate) fn fit_ridge(
-    design: &Design,
+    blocks: &[&PreparedBlock],
     outcomes: &[Survival],
     seed: u64,
 ) -> Result<CoxModel, Undefined> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let folds = PENALTY_FOLDS.min(events).max(2);
-    fit_ridge_cv(&design.concatenated(), outcomes, folds, seed)
+    let values: Vec<Values> = blocks.iter().map(|block| Values::Prepared(block)).collect();
+    fit_ridge_cv(&values, outcomes, folds, seed)
 }
 
 impl Linear {
-    pub(crate) fn new(fitted: &CoxModel, design: &Design) -> Self {
-        let penalties = vec![fitted.penalty; design.blocks.len()];
-        Self::of(&fitted.coefficients, &penalties, fitted.log_likelihood, design)
+    pub(crate) fn new(fitted: &CoxModel, blocks: &[&PreparedBlock]) -> Self {
+        let penalties = vec![fitted.penalty; blocks.len()];
+        Self::of(&fitted.coefficients, &penalties, fitted.log_likelihood, blocks)
     }
 
-    pub(crate) fn cross_fitted(fitted: &CrossFitted, design: &Design) -> Self {
-        Self::of(&fitted.coefficients, &fitted.penalties, fitted.log_likelihood, design)
+    pub(crate) fn cross_fitted(fitted: &CrossFitted, blocks: &[&PreparedBlock]) -> Self {
+        Self::of(&fitted.coefficients, &fitted.penalties, fitted.log_likelihood, blocks)
     }
 
     /// Reads nothing.
-    pub(crate) fn constant(design: &Design) -> Self {
-        let zeros = vec![0.0; design.names().len()];
-        Self::of(&zeros, &vec![0.0; design.blocks.len()], 0.0, design)
+    pub(crate) fn constant(blocks: &[&PreparedBlock]) -> Self {
+        let zeros = vec![0.0; blocks.iter().map(|block| block.ncols()).sum()];
+        Self::of(&zeros, &vec![0.0; blocks.len()], 0.0, blocks)
     }
 
-    fn of(coefficients: &[f64], penalties: &[f64], log_likelihood: f64, design: &Design) -> Self {
-        let column = |(name, &log_hazard_ratio): (&str, &f64)| Coefficient {
-            column: name.to_owned(),
+    fn of(
+        coefficients: &[f64],
+        penalties: &[f64],
+        log_likelihood: f64,
+        blocks: &[&PreparedBlock],
+    ) -> Self {
+        let column = |(name, &log_hazard_ratio): (&String, &f64)| Coefficient {
+            column: name.clone(),
             log_hazard_ratio,
         };
-        let penalty = |(block, &penalty): (&Block, &f64)| ModalityPenalty {
-            modality: block.modality.clone(),
+        let penalty = |(block, &penalty): (&&PreparedBlock, &f64)| ModalityPenalty {
+            modality: block.modality().to_owned(),
             penalty,
         };
         Self {
-            penalties: design.blocks.iter().zip(penalties).map(penalty).collect(),
+            penalties: blocks.iter().zip(penalties).map(penalty).collect(),
             log_likelihood,
-            coefficients: design.names().into_iter().zip(coefficients).map(column).collect(),
+            coefficients: blocks
+                .iter()
+                .flat_map(|block| block.names())
+                .zip(coefficients)
+                .map(column)
+                .collect(),
         }
     }
 

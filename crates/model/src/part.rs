@@ -2,8 +2,10 @@
 
 use std::cell::OnceCell;
 
-use ndarray::Array2;
-use oncoweave_core::{Survival, preprocess::Block};
+use oncoweave_core::{
+    Survival,
+    preprocess::{Prepared, PreparedBlock},
+};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
@@ -11,17 +13,20 @@ use crate::{
     Architecture, ClassWeight, HeadsConfig,
     hazards::Observed,
     loss::{RiskSets, class_loss},
-    network::{Inputs, Outputs, from_tensor, to_i64},
+    network::{Inputs, Network, Outputs, from_tensor, to_i64},
     risk_bank::RiskBank,
 };
 
 /// Rows that are copied into a tensor at once.
 const ROWS_AT_ONCE: usize = 256;
 
-/// Patients as matrices.
+/// With more numbers than this a processor's tensors would be a large second copy of the table:
+/// they are made batch by batch.
+const MOST_HELD: usize = 1 << 26;
+
+/// Patients with what a network reads of them and learns from.
 pub(crate) struct Data<'a> {
-    /// One a modality.
-    pub(crate) blocks: &'a [Block],
+    pub(crate) prepared: &'a Prepared<'a>,
     /// What each block is multiplied with.
     pub(crate) factors: &'a [f32],
     /// SHA-256 over the blocks, once it was asked for.
@@ -37,13 +42,15 @@ impl Data<'_> {
     pub(crate) fn digest(&self) -> [u8; 32] {
         *self.digest.get_or_init(|| {
             let mut hash = Sha256::new();
-            for (block, factor) in self.blocks.iter().zip(self.factors) {
+            let everybody: Vec<usize> = (0..self.outcomes.len()).collect();
+            for (block, factor) in self.prepared.blocks.iter().zip(self.factors) {
                 hash.update(factor.to_le_bytes());
-                for row in block.x.rows() {
-                    let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+                for places in everybody.chunks(ROWS_AT_ONCE) {
+                    let x = block.select(places).x;
+                    let bytes: Vec<u8> = x.iter().flat_map(|value| value.to_le_bytes()).collect();
                     hash.update(bytes);
                 }
-                let present: Vec<u8> = block.present.iter().copied().map(u8::from).collect();
+                let present: Vec<u8> = block.present().iter().copied().map(u8::from).collect();
                 hash.update(present);
             }
             hash.finalize().into()
@@ -51,43 +58,102 @@ impl Data<'_> {
     }
 
     /// What the network reads of some patients.
-    pub(crate) fn inputs(&self, rows: &[usize], device: Device) -> Inputs {
-        let blocks = self.blocks.iter().zip(self.factors);
+    fn inputs(&self, rows: &[usize], device: Device) -> Inputs {
+        let blocks = &self.prepared.blocks;
         let present: Vec<f32> = rows
             .iter()
-            .flat_map(|&row| {
-                self.blocks.iter().map(move |one| f32::from(u8::from(one.present[row])))
-            })
+            .flat_map(|&row| blocks.iter().map(move |one| f32::from(u8::from(one.present()[row]))))
             .collect();
-        let shape = [to_i64(rows.len()), to_i64(self.blocks.len())];
+        let shape = [to_i64(rows.len()), to_i64(blocks.len())];
+        let factors = blocks.iter().zip(self.factors);
         Inputs {
-            blocks: blocks.map(|(block, &factor)| filled(&block.x, factor, rows, device)).collect(),
+            blocks: factors.map(|(block, &factor)| filled(block, factor, rows, device)).collect(),
             present: Tensor::from_slice(&present).reshape(shape).to_device(device),
         }
     }
 }
 
-/// Rows of a matrix times a factor as a tensor, (rows, columns), without a second copy of it all on
+/// Rows of a block times a factor as a tensor, (rows, columns), without a second copy of it all on
 /// the way.
-fn filled(x: &Array2<f32>, factor: f32, rows: &[usize], device: Device) -> Tensor {
-    let shape = [to_i64(rows.len()), to_i64(x.ncols())];
+fn filled(block: &PreparedBlock, factor: f32, rows: &[usize], device: Device) -> Tensor {
+    let shape = [to_i64(rows.len()), to_i64(block.ncols())];
     let tensor = Tensor::empty(shape, (Kind::Float, device));
     let mut start = 0;
     for some in rows.chunks(ROWS_AT_ONCE) {
-        let values: Vec<f32> = some
-            .iter()
-            .flat_map(|&row| x.row(row).into_iter().map(|value| value * factor))
-            .collect();
+        let mut x = block.select(some).x;
+        x *= factor;
+        let values = x.as_slice().expect("it is in row order");
         let some = to_i64(some.len());
-        tensor.narrow(0, start, some).copy_(&Tensor::from_slice(&values).view([some, shape[1]]));
+        tensor.narrow(0, start, some).copy_(&Tensor::from_slice(values).view([some, shape[1]]));
         start += some;
     }
     tensor
 }
 
-/// A part of the patients as tensors.
-pub(crate) struct Part {
-    pub(crate) inputs: Inputs,
+/// What a network reads of some patients.
+pub(crate) enum Reading<'a> {
+    Held(Inputs),
+    /// It is made of the table whenever it is asked for.
+    Asked {
+        data: &'a Data<'a>,
+        rows: Vec<usize>,
+        device: Device,
+    },
+}
+
+impl<'a> Reading<'a> {
+    /// Of rows of `data`.
+    pub(crate) fn new(data: &'a Data<'a>, rows: &[usize], device: Device) -> Self {
+        let values = rows.len() * data.prepared.ncols();
+        if device.is_cuda() || values <= MOST_HELD {
+            Self::Held(data.inputs(rows, device))
+        } else {
+            Self::Asked { data, rows: rows.to_vec(), device }
+        }
+    }
+
+    /// The number of patients.
+    pub(crate) fn patients(&self) -> usize {
+        match self {
+            Self::Held(inputs) => usize::try_from(inputs.present.size()[0]).unwrap_or(0),
+            Self::Asked { rows, .. } => rows.len(),
+        }
+    }
+
+    /// All patients.
+    pub(crate) fn all(&self) -> Inputs {
+        match self {
+            Self::Held(inputs) => inputs.shared(),
+            Self::Asked { data, rows, device } => data.inputs(rows, *device),
+        }
+    }
+
+    /// Patients by their places.
+    pub(crate) fn pick(&self, places: &[usize]) -> Inputs {
+        match self {
+            Self::Held(inputs) => {
+                inputs.select(&places.iter().map(|&place| to_i64(place)).collect::<Vec<_>>())
+            }
+            Self::Asked { data, rows, device } => {
+                let rows: Vec<usize> = places.iter().map(|&place| rows[place]).collect();
+                data.inputs(&rows, *device)
+            }
+        }
+    }
+
+    /// The network's outputs for all patients.
+    pub(crate) fn outputs(&self, network: &Network) -> Outputs {
+        let Self::Asked { rows, .. } = self else { return network.forward(&self.all()) };
+        let places: Vec<usize> = (0..rows.len()).collect();
+        let raw = |places: &[usize]| network.raw(&self.pick(places), None, None);
+        let raw: Vec<Tensor> = places.chunks(ROWS_AT_ONCE).map(raw).collect();
+        network.outputs(&Tensor::cat(&raw, 0))
+    }
+}
+
+/// A part of the patients.
+pub(crate) struct Part<'a> {
+    pub(crate) reading: Reading<'a>,
     pub(crate) outcomes: Vec<Survival>,
     classes: Tensor,
     survival: SurvivalLoss,
@@ -150,9 +216,10 @@ impl<'a> LossSettings<'a> {
     }
 }
 
-impl Part {
-    pub(crate) fn new(data: &Data, rows: &[usize], settings: &LossSettings) -> Self {
-        Self { inputs: data.inputs(rows, settings.device), ..Self::in_shards(data, rows, settings) }
+impl<'a> Part<'a> {
+    pub(crate) fn new(data: &'a Data<'a>, rows: &[usize], settings: &LossSettings) -> Self {
+        let reading = Reading::new(data, rows, settings.device);
+        Self { reading, ..Self::in_shards(data, rows, settings) }
     }
 
     /// Patients of whom [`crate::team::Shards`] have what the network reads.
@@ -161,10 +228,10 @@ impl Part {
         let classes: Vec<i64> = rows.iter().map(|&row| data.classes[row]).collect();
         let outcomes: Vec<Survival> = rows.iter().map(|&row| data.outcomes[row]).collect();
         Self {
-            inputs: Inputs {
+            reading: Reading::Held(Inputs {
                 blocks: vec![],
                 present: Tensor::zeros([to_i64(rows.len()), 0], (Kind::Float, device)),
-            },
+            }),
             survival: SurvivalLoss::new(&outcomes, settings),
             outcomes,
             classes: Tensor::from_slice(&classes).to_device(device),
@@ -174,7 +241,7 @@ impl Part {
     /// Some of its patients; `in_a_bank` says that a [`RiskBank`] gives their Cox loss.
     pub(crate) fn pick(&self, rows: &[usize], in_a_bank: bool, settings: &LossSettings) -> Self {
         let index: Vec<i64> = rows.iter().map(|&row| to_i64(row)).collect();
-        let inputs = self.inputs.select(&index);
+        let reading = Reading::Held(self.reading.pick(rows));
         let index = Tensor::from_slice(&index).to_device(settings.device);
         let outcomes: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
         let survival = match &self.survival {
@@ -184,7 +251,7 @@ impl Part {
             _ if in_a_bank => SurvivalLoss::None,
             _ => SurvivalLoss::new(&outcomes, settings),
         };
-        Self { inputs, survival, outcomes, classes: self.classes.index_select(0, &index) }
+        Self { reading, survival, outcomes, classes: self.classes.index_select(0, &index) }
     }
 
     /// Survival loss plus weighted class loss; `None` where neither is defined.

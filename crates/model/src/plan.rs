@@ -5,11 +5,12 @@ use std::{
     collections::BTreeMap,
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use oncoweave_core::{
-    PatientId, Risk, Survival,
-    preprocess::{Block, Design, Preprocessing},
+    PatientId, Risk, Survival, Undefined,
+    preprocess::{Prepared, PreparedBlock, Preprocessing},
 };
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,7 @@ use crate::{
     part::Data,
     recipe::{Fitted, Group, Method, Reads, Recipe},
     scale::default_horizons,
+    score::log_risks,
     stacking::stack,
     team::Team,
     train::with_causes,
@@ -40,6 +42,8 @@ pub(crate) struct Plan<'a> {
     rows: Vec<usize>,
     outcomes: Vec<Survival>,
     modalities: Vec<String>,
+    /// How the columns of all modalities are prepared, once it was asked for.
+    columns: OnceLock<Result<Preprocessing, Undefined>>,
     classes: Vec<String>,
     horizons_days: Vec<f64>,
     /// The inner fold of each patient, (patients,); empty but for a stack.
@@ -108,6 +112,7 @@ impl<'a> Plan<'a> {
             rows: rows_used,
             outcomes,
             modalities,
+            columns: OnceLock::new(),
             classes,
             horizons_days,
             notes,
@@ -229,7 +234,7 @@ impl<'a> Plan<'a> {
             let main = models.next().expect("there is a model to fit");
             Model { baselines: models.collect(), ..main }
         };
-        model.reference = Reference::fit(&self.apply(&model.preprocessing)?);
+        model.reference = Reference::fit(&self.prepare(&model.preprocessing)?);
         let sentence = |(name, reason)| format!("`{name}` is left out: {reason}");
         model.training.notes.extend(failures.iter().map(|(a, b)| sentence((a, b))));
         Ok((model, failures))
@@ -238,20 +243,25 @@ impl<'a> Plan<'a> {
     fn ridge(&self, recipe: &Recipe) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
         let name = self.name(recipe);
-        let design = self.apply(&preprocessing)?;
-        let fitted = fit_ridge(&design, &self.outcomes, self.config.seed)
+        let prepared = self.prepare(&preprocessing)?;
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let fitted = fit_ridge(&blocks, &self.outcomes, self.config.seed)
             .map_err(Error::undefined(format!("`{name}` cannot be fitted")))?;
-        let predictor = Predictor::Linear(Linear::new(&fitted, &design));
-        let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
-        Ok(Fitted { model, out_of_fold: vec![] })
+        let predictor = Predictor::Linear(Linear::new(&fitted, &blocks));
+        let log_risks = log_risks(&predictor, &blocks);
+        let model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
+        Ok(Fitted { model, log_risks, out_of_fold: vec![] })
     }
 
     /// A model that gives everybody the same hazard: Nelson and Aalen's.
     pub(crate) fn constant(&self) -> Result<Model, Error> {
         let recipe = Recipe::new(Method::Ridge, Reads::All);
-        let (preprocessing, design) = self.all_columns()?;
-        let predictor = Predictor::Linear(Linear::constant(&design));
-        self.model(&recipe, (preprocessing, predictor), &design, vec![])
+        let preprocessing = self.all_columns()?;
+        let prepared = self.prepare(&preprocessing)?;
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let predictor = Predictor::Linear(Linear::constant(&blocks));
+        let log_risks = vec![0.0; self.rows.len()];
+        self.model(&recipe, (preprocessing, predictor), &log_risks, vec![])
     }
 
     /// Fits the networks of an ensemble and merges them. A stack's ensembles have one network for
@@ -263,14 +273,15 @@ impl<'a> Plan<'a> {
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<Fitted, Error> {
         let preprocessing = self.preprocessing(recipe)?;
-        let design = self.apply(&preprocessing)?;
+        let prepared = self.prepare(&preprocessing)?;
         let Ensemble { architecture, weights, members, out_of_fold } =
-            self.ensemble(recipe, &design, checkpoints, on_epoch)?;
+            self.ensemble(recipe, &prepared, checkpoints, on_epoch)?;
         let (architecture, weights) = unite(&architecture, &weights);
         let device = self.config.training.device;
         let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
-        let model = self.model(recipe, (preprocessing, predictor), &design, members)?;
-        Ok(Fitted { model, out_of_fold })
+        let log_risks = log_risks(&predictor, &prepared.blocks.iter().collect::<Vec<_>>());
+        let model = self.model(recipe, (preprocessing, predictor), &log_risks, members)?;
+        Ok(Fitted { model, log_risks, out_of_fold })
     }
 
     /// Helps another process to fit the networks of one group, and keeps nothing.
@@ -280,8 +291,8 @@ impl<'a> Plan<'a> {
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         for recipe in group.0.iter().filter(|recipe| recipe.method == Method::Network) {
-            let design = self.apply(&self.preprocessing(recipe)?)?;
-            self.ensemble(recipe, &design, None, on_epoch)?;
+            let preprocessing = self.preprocessing(recipe)?;
+            self.ensemble(recipe, &self.prepare(&preprocessing)?, None, on_epoch)?;
         }
         Ok(())
     }
@@ -289,14 +300,14 @@ impl<'a> Plan<'a> {
     fn ensemble(
         &self,
         recipe: &Recipe,
-        design: &Design,
+        prepared: &Prepared,
         checkpoints: Option<&Path>,
         on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
     ) -> Result<Ensemble, Error> {
-        let architecture = self.architecture(design);
-        let factors = balance(design);
+        let architecture = self.architecture(prepared);
+        let factors = balance(prepared);
         let data = Data {
-            blocks: &design.blocks,
+            prepared,
             factors: &factors,
             digest: OnceCell::new(),
             outcomes: self.outcomes.clone(),
@@ -365,23 +376,21 @@ impl<'a> Plan<'a> {
         if folds > 0 { folds } else { self.config.training.ensemble }
     }
 
-    /// Gives a predictor all that a model has beside it.
+    /// Gives a predictor, with the log-risks of the training patients, all that a model has beside it.
     pub(crate) fn model(
         &self,
         recipe: &Recipe,
         (preprocessing, predictor): (Preprocessing, Predictor),
-        design: &Design,
+        log_risks: &[f64],
         members: Vec<MemberRecord>,
     ) -> Result<Model, Error> {
-        let blocks: Vec<&Block> = design.blocks.iter().collect();
-        let risks: Vec<Risk> = predictor.log_risks(&blocks).into_iter().map(Risk).collect();
         Ok(Model {
             name: self.name(recipe),
             config: self.config.clone(),
             training: self.record(recipe, members, &preprocessing),
             preprocessing,
             predictor,
-            scale: RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)?,
+            scale: self.scale(log_risks)?,
             reference: Reference::default(),
             extraction: None,
             baselines: vec![],
@@ -399,15 +408,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The columns of all modalities that have any, as a stack prepares them once for all members,
-    /// with the training patients' blocks.
-    pub(crate) fn all_columns(&self) -> Result<(Preprocessing, Design), Error> {
-        let preprocessing = self.preprocessing(&Recipe::new(Method::Ridge, Reads::All))?;
-        let design = self.apply(&preprocessing)?;
-        Ok((preprocessing, design))
+    /// The columns of all modalities that have any, as a stack prepares them once for all members.
+    pub(crate) fn all_columns(&self) -> Result<Preprocessing, Error> {
+        self.preprocessing(&Recipe::new(Method::Ridge, Reads::All))
     }
 
-    /// The baseline hazard and the median of out-of-fold log-risks.
+    /// The baseline hazard and the median of log-risks.
     pub(crate) fn scale(&self, log_risks: &[f64]) -> Result<RiskScale, Error> {
         let risks: Vec<Risk> = log_risks.iter().map(|&risk| Risk(risk)).collect();
         RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)
@@ -447,18 +453,25 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn preprocessing(&self, recipe: &Recipe) -> Result<Preprocessing, Error> {
-        Preprocessing::fit(self.data.cohort, &self.rows, &self.modalities(recipe))
+        let fit = || Preprocessing::fit(self.data.cohort, &self.rows, &self.modalities);
+        let all = self.columns.get_or_init(fit).as_ref();
+        let of_recipe = |all: &Preprocessing| all.of_modalities(&self.modalities(recipe));
+        all.map_err(Clone::clone)
+            .and_then(of_recipe)
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    pub(crate) fn apply(&self, preprocessing: &Preprocessing) -> Result<Design, Error> {
+    pub(crate) fn prepare<'p>(
+        &'p self,
+        preprocessing: &'p Preprocessing,
+    ) -> Result<Prepared<'p>, Error> {
         preprocessing
-            .apply(self.data.cohort, &self.rows)
+            .prepare(self.data.cohort, &self.rows)
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    fn architecture(&self, design: &Design) -> Architecture {
-        let inputs: Vec<Input> = design.blocks.iter().map(Input::of).collect();
+    fn architecture(&self, prepared: &Prepared) -> Architecture {
+        let inputs: Vec<Input> = prepared.blocks.iter().map(Input::of).collect();
         let heads = &self.config.heads;
         let cut_points = match heads.survival {
             SurvivalHead::Cox => vec![],
@@ -534,9 +547,9 @@ const BALANCED_COLUMNS: f32 = 16.0;
 /// alike, so that without this a block of a thousand columns outruns one of ten; the factors give
 /// all blocks about the same summed variance. They are multiplied into the first layer's weights
 /// afterwards, so that the finished network reads plain standardised columns.
-fn balance(design: &Design) -> Vec<f32> {
-    let factor = |block: &Block| (BALANCED_COLUMNS / block.x.ncols() as f32).sqrt();
-    design.blocks.iter().map(factor).collect()
+fn balance(prepared: &Prepared) -> Vec<f32> {
+    let factor = |block: &PreparedBlock| (BALANCED_COLUMNS / block.ncols() as f32).sqrt();
+    prepared.blocks.iter().map(factor).collect()
 }
 
 /// The first half of the SHA-256 of a patient's id, in hexadecimal.

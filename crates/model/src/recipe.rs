@@ -34,6 +34,8 @@ pub(crate) enum Reads {
 /// A fitted model, and what it says of the patients of each inner fold without having seen them.
 pub(crate) struct Fitted {
     pub(crate) model: Model,
+    /// The log-risks of the patients that it was fitted to, (patients,).
+    pub(crate) log_risks: Vec<f64>,
     /// (patients,), comparable within an inner fold; in a stack's parts alone.
     pub(crate) out_of_fold: Vec<f64>,
 }

@@ -1,7 +1,7 @@
 //! What a model remembers of its training patients, so that a new one can be set against them.
 
-use ndarray::{Array2, ArrayView1, Axis};
-use oncoweave_core::preprocess::{Block, CLIP, Design};
+use ndarray::{Array2, ArrayView1};
+use oncoweave_core::preprocess::{Block, CLIP, Prepared, PreparedBlock};
 use rand::{SeedableRng, rngs::ChaCha12Rng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,8 @@ pub struct ColumnReference {
 
 impl Reference {
     /// Learns from the training patients' blocks.
-    pub(crate) fn fit(design: &Design) -> Self {
-        Self { modalities: design.blocks.iter().map(ModalityReference::fit).collect() }
+    pub(crate) fn fit(prepared: &Prepared) -> Self {
+        Self { modalities: prepared.blocks.iter().map(ModalityReference::of_training).collect() }
     }
 
     fn of(&self, modality: &str) -> Option<&ModalityReference> {
@@ -111,25 +111,28 @@ impl Reference {
 }
 
 impl ModalityReference {
-    fn fit(block: &Block) -> Self {
-        let mut rows: Vec<usize> =
-            (0..block.present.len()).filter(|&row| block.present[row]).collect();
+    fn of_training(block: &PreparedBlock) -> Self {
+        let mut rows: Vec<usize> = (0..block.nrows()).filter(|&row| block.present()[row]).collect();
         if rows.len() > MOST_PATIENTS {
             rows.shuffle(&mut ChaCha12Rng::seed_from_u64(0));
             rows.truncate(MOST_PATIENTS);
         }
-        let x = block.x.select(Axis(0), &rows); // (patients, columns)
+        Self::fit(&block.select(&rows))
+    }
+
+    /// Learns from patients who all have the modality.
+    fn fit(Block { modality, x, .. }: &Block) -> Self {
         let mut distances: Vec<f32> =
             x.rows().into_iter().map(|row| root_mean_square(&row)).collect();
         distances.sort_by(f32::total_cmp);
-        let groups = groups(&x);
+        let groups = groups(x);
         let column = |(place, values): (usize, ArrayView1<f32>)| {
             let mut sorted = values.to_vec();
             sorted.sort_by(f32::total_cmp);
             ColumnReference::fit(&sorted, groups[place])
         };
         Self {
-            modality: block.modality.clone(),
+            modality: modality.clone(),
             distance: quantile(&distances, 99),
             columns: x.columns().into_iter().enumerate().map(column).collect(),
         }

@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use oncoweave_core::cross_fit::{CrossFitted, RidgeBlocks};
+use oncoweave_core::{
+    Values,
+    cross_fit::{CrossFitted, RidgeBlocks},
+};
 
 use crate::{
     Error, Linear, Predictor,
     plan::Plan,
     recipe::{Fitted, Method, Reads, Recipe},
+    score::log_risks,
 };
 
 impl Plan<'_> {
     /// Fits ridge Cox models that share their inner folds and the products of their columns.
     pub(crate) fn cross_fitted(&self, recipes: &[Recipe]) -> Vec<(Recipe, Result<Fitted, Error>)> {
         let everything = Recipe::new(Method::Ridge, Reads::All);
-        let design = self.preprocessing(&everything).and_then(|columns| self.apply(&columns));
-        let Ok(design) = design else {
+        let columns = self.preprocessing(&everything);
+        let prepared = columns.as_ref().ok().map(|columns| self.prepare(columns));
+        let Some(Ok(prepared)) = prepared else {
             let fail = |recipe: &Recipe| (recipe.clone(), self.preprocessing(recipe).map(|_| ()));
             let error = |(recipe, result): (Recipe, Result<(), Error>)| {
                 let reason = || Error::Untrainable { reason: "no column is left".to_owned() };
@@ -23,9 +28,9 @@ impl Plan<'_> {
             };
             return recipes.iter().map(fail).map(error).collect();
         };
-        let views: Vec<_> = design.blocks.iter().map(|block| block.x.view()).collect();
-        let names: Vec<&str> = design.blocks.iter().map(|block| &*block.modality).collect();
-        let blocks = RidgeBlocks::new(&views, self.outcomes(), &self.inner);
+        let values: Vec<Values> = prepared.blocks.iter().map(Values::Prepared).collect();
+        let names: Vec<&str> = prepared.blocks.iter().map(|block| block.modality()).collect();
+        let blocks = RidgeBlocks::new(&values, self.outcomes(), &self.inner);
         let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
         let mut one = |recipe: &Recipe| {
             let preprocessing = self.preprocessing(recipe)?;
@@ -50,13 +55,12 @@ impl Plan<'_> {
             if let [block] = which[..] {
                 alone.entry(block).or_insert_with(|| fitted.clone());
             }
-            let design = self.apply(&preprocessing)?;
-            let predictor = Predictor::Linear(Linear::cross_fitted(&fitted, &design));
-            let model = self.model(recipe, (preprocessing, predictor), &design, vec![])?;
-            Ok(Fitted {
-                model,
-                out_of_fold: fitted.out_of_fold.iter().map(|risk| risk.0).collect(),
-            })
+            let own: Vec<_> = which.iter().map(|&block| &prepared.blocks[block]).collect();
+            let predictor = Predictor::Linear(Linear::cross_fitted(&fitted, &own));
+            let log_risks = log_risks(&predictor, &own);
+            let model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
+            let out_of_fold = fitted.out_of_fold.iter().map(|risk| risk.0).collect();
+            Ok(Fitted { model, log_risks, out_of_fold })
         };
         recipes.iter().map(|recipe| (recipe.clone(), one(recipe))).collect()
     }

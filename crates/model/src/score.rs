@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayRef2, s};
 use oncoweave_core::{
-    Cohort, CumulativeHazard, PatientId, Prediction, Risk, SurvivalProbability,
-    preprocess::{Block, Design, RowPreprocessing},
+    Cohort, CumulativeHazard, PatientId, Prediction, Risk, SurvivalProbability, Undefined,
+    preprocess::{Block, Design, Prepared, PreparedBlock, RowPreprocessing},
 };
 use tch::Kind;
 
@@ -56,10 +56,15 @@ impl Model {
     }
 
     fn score_alone(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        let design = self.design(cohort, rows)?;
+        let prepared = self.prepare(cohort, rows)?;
         let ready = Ready::new(&self.predictor);
-        let patients: Vec<&PatientId> = rows.iter().map(|&row| &cohort.patients[row]).collect();
-        let predictions = self.predictions(&ready, &design.blocks, &patients, self.horizons_days());
+        let places: Vec<usize> = (0..rows.len()).collect();
+        let some = |places: &[usize]| {
+            let patients: Vec<&PatientId> =
+                places.iter().map(|&place| &cohort.patients[rows[place]]).collect();
+            self.predictions(&ready, &prepared.select(places), &patients, self.horizons_days())
+        };
+        let predictions: Vec<_> = places.chunks(PREPARED).flat_map(some).collect();
         let observed = |(prediction, &row): (Result<Prediction, Error>, &usize)| {
             let (observed, label) = (cohort.survival[row], cohort.labels[row].clone());
             let competing = cohort.competing.get(row).cloned().flatten();
@@ -178,6 +183,11 @@ impl Model {
 
     /// Prepares a cohort's rows: a block for each modality that the model was trained on.
     pub(crate) fn design(&self, cohort: &Cohort, rows: &[usize]) -> Result<Design, Error> {
+        self.prepare(cohort, rows)?;
+        self.preprocessing.apply(cohort, rows).map_err(self.unfit())
+    }
+
+    fn prepare<'a>(&'a self, cohort: &'a Cohort, rows: &'a [usize]) -> Result<Prepared<'a>, Error> {
         let found = cohort.modalities();
         let expected = self.modalities();
         if !found.iter().any(|name| expected.iter().any(|read| read == name)) {
@@ -187,9 +197,35 @@ impl Model {
                 expected,
             });
         }
-        let what = format!("the table does not fit the model `{}`", self.name);
-        self.preprocessing.apply(cohort, rows).map_err(Error::undefined(what))
+        self.preprocessing.prepare(cohort, rows).map_err(self.unfit())
     }
+
+    fn unfit(&self) -> impl Fn(Undefined) -> Error {
+        let what = format!("the table does not fit the model `{}`", self.name);
+        move |source| Error::undefined(what.clone())(source)
+    }
+}
+
+/// Patients that are prepared at once, a multiple of [`BLOCK`].
+const PREPARED: usize = 1024;
+
+/// The log-risk of each patient, (patients,), who are prepared some at a time.
+pub(crate) fn log_risks(predictor: &Predictor, blocks: &[&PreparedBlock]) -> Vec<f64> {
+    let ready = Ready::new(predictor);
+    in_parts(blocks, |blocks| ready.outputs(predictor, blocks).log_risks)
+}
+
+/// What some function says of patients, who are prepared some at a time.
+pub(crate) fn in_parts<T>(
+    blocks: &[&PreparedBlock],
+    mut each: impl FnMut(&[&Block]) -> Vec<T>,
+) -> Vec<T> {
+    let patients: Vec<usize> = (0..blocks.first().map_or(0, |block| block.nrows())).collect();
+    let part = |places: &[usize]| {
+        let own: Vec<Block> = blocks.iter().map(|block| block.select(places)).collect();
+        each(&own.iter().collect::<Vec<_>>())
+    };
+    patients.chunks(PREPARED).flat_map(part).collect()
 }
 
 impl Predictor {
@@ -249,7 +285,7 @@ impl Scorer {
 }
 
 /// A predictor's tensors.
-enum Ready {
+pub(crate) enum Ready {
     Network(Network),
     Linear,
     /// One for each member that has a weight or gives the class probabilities.
@@ -257,7 +293,7 @@ enum Ready {
 }
 
 impl Ready {
-    fn new(predictor: &Predictor) -> Self {
+    pub(crate) fn new(predictor: &Predictor) -> Self {
         match predictor {
             Predictor::Network(network) => {
                 use_one_thread();
@@ -276,7 +312,7 @@ impl Ready {
         }
     }
 
-    fn outputs(&self, predictor: &Predictor, blocks: &[&Block]) -> ModelOutputs {
+    pub(crate) fn outputs(&self, predictor: &Predictor, blocks: &[&Block]) -> ModelOutputs {
         match (self, predictor) {
             (Self::Network(network), _) => network_outputs(network, &to_blocks(blocks)),
             (Self::Stack(ready), Predictor::Stack(stack)) => stack_outputs(ready, stack, blocks),

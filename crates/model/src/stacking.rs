@@ -1,19 +1,21 @@
 //! Chooses a stack's weights from the out-of-fold risks of its members.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
     concordance_interval::harrell_c_difference,
-    preprocess::{Block, Preprocessing},
+    preprocess::{Block, Prepared, PreparedBlock, Preprocessing},
     stack::{StackPenalty, fit_stack},
 };
 
 use crate::{
-    Error, Member, Model, Predictor, RiskScale, Share, Stack, StackConfig, Without, plan::Plan,
-    recipe::Fitted, stack::pick,
+    Error, Member, Model, Predictor, RiskScale, Share, Stack, StackConfig, Without,
+    plan::Plan,
+    recipe::Fitted,
+    score::{Ready, in_parts},
 };
 
 /// The single best member replaces the stack when its C is higher by so many standard errors of
@@ -58,16 +60,18 @@ struct Chosen {
 
 /// Stacks fitted models.
 pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
-    let (preprocessing, design) = plan.all_columns()?;
-    let blocks: Vec<&Block> = design.blocks.iter().collect();
+    let preprocessing = plan.all_columns()?;
+    let prepared = plan.prepare(&preprocessing)?;
     let mut columns = vec![];
     let mut members = vec![];
-    for Fitted { model, out_of_fold } in fitted {
-        let own = pick(&blocks, &model);
-        let present: Vec<bool> =
-            (0..out_of_fold.len()).map(|row| own.iter().any(|block| block.present[row])).collect();
+    for Fitted { model, log_risks, out_of_fold } in fitted {
+        let reads = model.preprocessing.widths();
+        let own = |block: &&PreparedBlock| reads.iter().any(|(name, _)| *name == block.modality());
+        let own: Vec<&PreparedBlock> = prepared.blocks.iter().filter(own).collect();
+        let present: Vec<bool> = (0..out_of_fold.len())
+            .map(|row| own.iter().any(|block| block.present()[row]))
+            .collect();
         let (column, standard_deviation) = standardized(&out_of_fold, &present, &plan.inner);
-        let log_risks = model.predictor.log_risks(&own);
         let known: Vec<f64> = log_risks
             .iter()
             .zip(&present)
@@ -100,10 +104,14 @@ pub(crate) fn stack(plan: &Plan, fitted: Vec<Fitted>) -> Result<Model, Error> {
         member.weight = weight;
     }
     let choice = sentence(&chosen, &members);
-    let mut stack = Stack { members, shares: vec![], choice, c_index: chosen.c_index, without };
-    stack.shares = shares(&stack, (&preprocessing, &design.blocks));
+    let stack = Stack { members, shares: vec![], choice, c_index: chosen.c_index, without };
+    let mut predictor = Predictor::Stack(stack);
+    let found = shares(&predictor, (&preprocessing, &prepared));
+    if let Predictor::Stack(stack) = &mut predictor {
+        stack.shares = found;
+    }
     let scale = plan.scale(&chosen.log_risks)?;
-    Ok(plan.combined(preprocessing, (Predictor::Stack(stack), scale)))
+    Ok(plan.combined(preprocessing, (predictor, scale)))
 }
 
 /// Log-risks less the mean of their fold, by the standard deviation within folds; who has none of
@@ -321,25 +329,39 @@ fn without(plan: &Plan, problem: &Problem, kept: &[usize]) -> Result<Vec<Without
 
 /// How far the training patients' risk moves when each modality is taken as never measured, the way
 /// explanations hide it.
-fn shares(stack: &Stack, (columns, blocks): (&Preprocessing, &[Block])) -> Vec<Share> {
-    let as_they_are = stack.log_risks(&blocks.iter().collect::<Vec<_>>());
-    let moved = |hidden: &Block| {
-        let absent = Block {
-            x: hidden_rows(columns, hidden),
-            present: vec![false; hidden.present.len()],
-            ..hidden.clone()
-        };
-        let is_hidden = |block: &&Block| block.modality == hidden.modality;
-        let changed: Vec<&Block> =
-            blocks.iter().map(|block| if is_hidden(&block) { &absent } else { block }).collect();
-        let changed = stack.log_risks(&changed);
-        deviation(&as_they_are.iter().zip(&changed).map(|(a, b)| a - b).collect::<Vec<_>>())
+fn shares(stack: &Predictor, (columns, prepared): (&Preprocessing, &Prepared)) -> Vec<Share> {
+    let ready = Ready::new(stack);
+    let moved = |blocks: &[&Block]| -> Vec<Vec<f64>> {
+        let as_they_are = ready.outputs(stack, blocks).log_risks;
+        let mut moved = vec![vec![]; as_they_are.len()];
+        for hidden in blocks {
+            let absent = Block {
+                x: hidden_rows(columns, hidden),
+                present: vec![false; hidden.present.len()],
+                modality: hidden.modality.clone(),
+                names: Arc::clone(&hidden.names),
+            };
+            let is_hidden = |block: &Block| block.modality == hidden.modality;
+            let changed: Vec<&Block> = blocks
+                .iter()
+                .map(|block| if is_hidden(block) { &absent } else { *block })
+                .collect();
+            let changed = ready.outputs(stack, &changed).log_risks;
+            for ((moved, before), after) in moved.iter_mut().zip(&as_they_are).zip(changed) {
+                moved.push(before - after);
+            }
+        }
+        moved
     };
-    let each: Vec<f64> = blocks.iter().map(moved).collect();
+    let moved = in_parts(&prepared.blocks.iter().collect::<Vec<_>>(), moved);
+    let of = |place: usize| deviation(&moved.iter().map(|one| one[place]).collect::<Vec<_>>());
+    let each: Vec<f64> = (0..prepared.blocks.len()).map(of).collect();
     let sum = each.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let share =
-        |(block, own): (&Block, f64)| Share { modality: block.modality.clone(), share: own / sum };
-    blocks.iter().zip(each).map(share).collect()
+    let share = |(block, own): (&PreparedBlock, f64)| Share {
+        modality: block.modality().to_owned(),
+        share: own / sum,
+    };
+    prepared.blocks.iter().zip(each).map(share).collect()
 }
 
 /// A block's rows as those of patients without the modality, (patients, columns).

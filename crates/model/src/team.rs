@@ -13,7 +13,7 @@ use crate::{
     Error,
     checkpoint::Checkpoint,
     network::{Inputs, Network, Outputs, Training, numbers, to_i64},
-    part::{Data, LossSettings},
+    part::{Data, LossSettings, Reading},
 };
 
 /// The processes that train one network, of which this is one.
@@ -120,15 +120,15 @@ impl<'a> Team<'a> {
 }
 
 /// Some patients dealt to shards, with what the network reads of those of the own shards.
-pub(crate) struct Shards {
+pub(crate) struct Shards<'a> {
     /// The shard of each patient, (patients,).
     shard: Vec<usize>,
     /// The place of each patient in the shard, (patients,).
-    place: Vec<i64>,
+    place: Vec<usize>,
     /// The numbers of the own shards.
     own: Range<usize>,
     /// One for each of them.
-    inputs: Vec<Inputs>,
+    readings: Vec<Reading<'a>>,
 }
 
 /// The patients of a batch that are in one shard.
@@ -146,10 +146,10 @@ pub(crate) struct Pass {
     raw: Tensor,
 }
 
-impl Shards {
+impl<'a> Shards<'a> {
     /// Deals patients, who are rows of `data`, in an order drawn by the seed.
     pub(crate) fn new(
-        data: &Data,
+        data: &'a Data<'a>,
         rows: &[usize],
         (team, seed): (&Team, u64),
         settings: &LossSettings,
@@ -172,23 +172,24 @@ impl Shards {
             (0..rows.len()).filter(|&row| shard[row] == own).map(|row| rows[row]).collect()
         };
         let own = team.own();
-        let inputs = own.clone().map(|own| data.inputs(&members(own), settings.device())).collect();
-        Self { shard, place, own, inputs }
+        let reading = |own| Reading::new(data, &members(own), settings.device());
+        let readings = own.clone().map(reading).collect();
+        Self { shard, place, own, readings }
     }
 
     /// The patients of the first own shard.
-    pub(crate) fn first(&self) -> &Inputs {
-        &self.inputs[0]
+    pub(crate) fn first(&self) -> Inputs {
+        self.readings[0].all()
     }
 
     /// The own patients of a batch, a piece for each own shard.
     fn pieces(&self, batch: &[usize]) -> impl Iterator<Item = Piece> {
-        self.own.clone().zip(&self.inputs).map(|(own, inputs)| {
+        self.own.clone().zip(&self.readings).map(|(own, reading)| {
             let here = batch.iter().enumerate().filter(|(_, row)| self.shard[**row] == own);
-            let (places, rows): (Vec<i64>, Vec<i64>) =
+            let (places, rows): (Vec<i64>, Vec<usize>) =
                 here.map(|(place, &row)| (to_i64(place), self.place[row])).unzip();
-            let everybody = rows.iter().copied().eq(0..inputs.present.size()[0]);
-            let inputs = if everybody { inputs.shared() } else { inputs.select(&rows) };
+            let everybody = rows.iter().copied().eq(0..reading.patients());
+            let inputs = if everybody { reading.all() } else { reading.pick(&rows) };
             Piece { places, inputs }
         })
     }
@@ -203,14 +204,14 @@ impl Shards {
     ) -> Vec<Pass> {
         let start = training.random.borrow().get_word_pos();
         let mut passes = vec![];
-        for (piece, whole) in self.pieces(batch).zip(&self.inputs) {
+        for (piece, whole) in self.pieces(batch).zip(&self.readings) {
             let absent = piece.places.is_empty();
             let (masks, inputs) = if absent {
-                (vec![0], whole.select(&[0]))
+                (vec![0], whole.pick(&[0]))
             } else {
                 (piece.places.clone(), piece.inputs)
             };
-            let device = whole.present.device();
+            let device = inputs.present.device();
             training.pass(batch.len(), Tensor::from_slice(&masks), start);
             let raw = run(&inputs);
             let raw = if absent { raw.narrow(0, 0, 0) } else { raw };

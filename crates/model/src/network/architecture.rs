@@ -1,5 +1,5 @@
 use ndarray::ArrayD;
-use oncoweave_core::preprocess::Block;
+use oncoweave_core::preprocess::PreparedBlock;
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 use serde::{Deserialize, Serialize};
 
@@ -118,11 +118,11 @@ pub(crate) enum Initial {
 
 impl<'a> Input<'a> {
     /// A block of the training part.
-    pub(crate) fn of(block: &'a Block) -> Self {
+    pub(crate) fn of(block: &'a PreparedBlock) -> Self {
         Self {
-            modality: &block.modality,
-            columns: block.x.ncols(),
-            lacked: block.present.iter().any(|present| !present),
+            modality: block.modality(),
+            columns: block.ncols(),
+            lacked: block.present().iter().any(|present| !present),
         }
     }
 }

@@ -1,0 +1,272 @@
+//! Columns of patients that fits multiply by, read one after the other: wide and long tables need
+//! no copy, and none in float64.
+
+use ndarray::{Array2, ArrayRef2, ArrayView2, s};
+use rayon::prelude::*;
+
+use crate::Undefined;
+use crate::newton::{add_scaled, dot};
+use crate::preprocess::PreparedBlock;
+
+/// With more numbers than this prepared columns are not copied, but made anew in every pass.
+const MOST_HELD: usize = 1 << 26;
+
+/// Columns that one thread works on at once.
+const CHUNK: usize = 256;
+
+/// Columns of some patients, whoever holds them.
+#[derive(Clone, Copy, Debug)]
+pub enum Values<'a> {
+    /// (patients, columns).
+    Wide(ArrayView2<'a, f64>),
+    /// (patients, columns).
+    Narrow(ArrayView2<'a, f32>),
+    /// Columns of a cohort.
+    Prepared(&'a PreparedBlock<'a>),
+}
+
+/// Centered columns of some patients.
+#[derive(Debug)]
+pub(crate) struct Columns<'a> {
+    held: Held<'a>,
+    patients: usize,
+    means: Vec<f64>,
+    variances: Vec<f64>,
+}
+
+#[derive(Debug)]
+enum Held<'a> {
+    /// (columns, patients).
+    Wide(Array2<f64>),
+    /// (columns, patients).
+    Narrow(Array2<f32>),
+    Prepared(&'a PreparedBlock<'a>),
+}
+
+/// Blocks of columns side by side, each multiplied by a factor.
+pub(crate) struct Matrix<'a> {
+    blocks: Vec<(&'a Columns<'a>, f64)>,
+    patients: usize,
+    /// Each column's block and place in it.
+    places: Vec<(usize, usize)>,
+}
+
+/// What came of a pass over all columns.
+pub(crate) struct Sweep {
+    /// The inner product of each column with a vector, (columns,).
+    pub(crate) products: Vec<f64>,
+    /// What each column was multiplied by, (columns,).
+    pub(crate) factors: Vec<f64>,
+    /// The sum of the columns times that, (patients,).
+    pub(crate) sum: Vec<f64>,
+}
+
+impl<'a> From<&'a ArrayRef2<f64>> for Values<'a> {
+    fn from(x: &'a ArrayRef2<f64>) -> Self {
+        Self::Wide(x.view())
+    }
+}
+
+impl<'a> From<&'a ArrayRef2<f32>> for Values<'a> {
+    fn from(x: &'a ArrayRef2<f32>) -> Self {
+        Self::Narrow(x.view())
+    }
+}
+
+impl Values<'_> {
+    pub(crate) fn nrows(&self) -> usize {
+        match self {
+            Self::Wide(x) => x.nrows(),
+            Self::Narrow(x) => x.nrows(),
+            Self::Prepared(block) => block.nrows(),
+        }
+    }
+
+    pub(crate) fn ncols(&self) -> usize {
+        match self {
+            Self::Wide(x) => x.ncols(),
+            Self::Narrow(x) => x.ncols(),
+            Self::Prepared(block) => block.ncols(),
+        }
+    }
+}
+
+impl<'a> Columns<'a> {
+    /// Fails where a value is not finite.
+    pub(crate) fn new(values: Values<'a>) -> Result<Self, Undefined> {
+        let (patients, columns) = (values.nrows(), values.ncols());
+        let held = match values {
+            Values::Wide(x) => Held::Wide(x.t().as_standard_layout().into_owned()),
+            Values::Narrow(x) => Held::Narrow(x.t().as_standard_layout().into_owned()),
+            Values::Prepared(block) if patients * columns > MOST_HELD => Held::Prepared(block),
+            Values::Prepared(block) => {
+                let mut x = Array2::zeros((columns, patients));
+                for (column, mut row) in x.rows_mut().into_iter().enumerate() {
+                    block.read(column, row.as_slice_mut().expect("it is in row order"));
+                }
+                Held::Narrow(x)
+            }
+        };
+        let mut own = Self { held, patients, means: vec![0.0; columns], variances: vec![] };
+        let moments = |room: &mut Room, column: usize| {
+            let values = own.centered((column, 1.0), room);
+            if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+                let value = values[row];
+                return Err(Undefined::NotFinite { what: "a column", row, value });
+            }
+            let mean = values.iter().sum::<f64>() / patients as f64;
+            let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+            Ok((mean, squares / patients as f64))
+        };
+        let moments =
+            (0..columns).into_par_iter().with_min_len(CHUNK).map_init(Room::default, moments);
+        let (means, variances) = moments.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        (own.means, own.variances) = (means, variances);
+        Ok(own)
+    }
+
+    pub(crate) fn ncols(&self) -> usize {
+        self.means.len()
+    }
+
+    /// A column less its mean, times a factor.
+    fn centered<'r>(&self, (column, factor): (usize, f64), room: &'r mut Room) -> &'r [f64] {
+        let mean = self.means[column];
+        room.wide.resize(self.patients, 0.0);
+        let narrow: &[f32] = match &self.held {
+            Held::Wide(x) => {
+                for (value, &raw) in room.wide.iter_mut().zip(x.row(column)) {
+                    *value = (raw - mean) * factor;
+                }
+                return &room.wide;
+            }
+            Held::Narrow(x) => x.row(column).to_slice().expect("it is in row order"),
+            Held::Prepared(block) => {
+                room.narrow.resize(self.patients, 0.0);
+                block.read(column, &mut room.narrow);
+                &room.narrow
+            }
+        };
+        for (value, &raw) in room.wide.iter_mut().zip(narrow) {
+            *value = (f64::from(raw) - mean) * factor;
+        }
+        &room.wide
+    }
+}
+
+/// Room for one column.
+#[derive(Default)]
+struct Room {
+    wide: Vec<f64>,
+    narrow: Vec<f32>,
+}
+
+impl<'a> Matrix<'a> {
+    /// # Panics
+    /// When there is no block.
+    pub(crate) fn new(blocks: Vec<(&'a Columns<'a>, f64)>) -> Self {
+        let patients = blocks[0].0.patients;
+        let own = |(block, (columns, _)): (usize, &(&Columns, f64))| {
+            (0..columns.ncols()).map(move |column| (block, column)).collect::<Vec<_>>()
+        };
+        let places = blocks.iter().enumerate().flat_map(own).collect();
+        Self { blocks, patients, places }
+    }
+
+    pub(crate) fn nrows(&self) -> usize {
+        self.patients
+    }
+
+    pub(crate) fn ncols(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The columns' variances, (columns,).
+    pub(crate) fn variances(&self) -> Vec<f64> {
+        let variance = |&(block, column): &(usize, usize)| {
+            let (columns, factor) = self.blocks[block];
+            columns.variances[column] * factor * factor
+        };
+        self.places.iter().map(variance).collect()
+    }
+
+    /// Goes over all columns once: each one's inner product with a vector, (patients,), says by how
+    /// much it is added to a sum.
+    pub(crate) fn sweep(&self, by: &[f64], factor: impl Fn(usize, f64) -> f64 + Sync) -> Sweep {
+        let chunk = |(chunk, places): (usize, &[(usize, usize)])| {
+            let mut room = Room::default();
+            let mut own =
+                Sweep { products: vec![], factors: vec![], sum: vec![0.0; self.patients] };
+            for (place, &(block, column)) in places.iter().enumerate() {
+                let (columns, scale) = self.blocks[block];
+                let values = columns.centered((column, scale), &mut room);
+                let product = dot(values, by);
+                let factor = factor(chunk * CHUNK + place, product);
+                if factor != 0.0 {
+                    add_scaled(&mut own.sum, factor, values);
+                }
+                own.products.push(product);
+                own.factors.push(factor);
+            }
+            own
+        };
+        // Chunks are the same for any number of threads, and so is the order of sums.
+        let chunks: Vec<Sweep> = self.places.par_chunks(CHUNK).enumerate().map(chunk).collect();
+        let mut all = Sweep { products: vec![], factors: vec![], sum: vec![0.0; self.patients] };
+        for own in chunks {
+            all.products.extend(own.products);
+            all.factors.extend(own.factors);
+            add_scaled(&mut all.sum, 1.0, &own.sum);
+        }
+        all
+    }
+
+    /// The sum of the columns times a vector, (columns,).
+    pub(crate) fn times(&self, vector: &[f64]) -> Vec<f64> {
+        self.sweep(&[], |column, _| vector[column]).sum
+    }
+
+    /// The inner products of the columns with a vector, (patients,).
+    pub(crate) fn products(&self, vector: &[f64]) -> Vec<f64> {
+        self.sweep(vector, |_, _| 0.0).products
+    }
+
+    /// `XXᵀ`, (patients, patients).
+    pub(crate) fn gram(&self) -> Array2<f64> {
+        let mut gram = Array2::zeros((self.patients, self.patients));
+        for places in self.places.chunks(8 * CHUNK) {
+            let mut x = Array2::zeros((self.patients, places.len())); // (patients, columns)
+            let mut room = Room::default();
+            for (mut to, &(block, column)) in x.columns_mut().into_iter().zip(places) {
+                let (columns, factor) = self.blocks[block];
+                let values = columns.centered((column, factor), &mut room);
+                to.iter_mut().zip(values).for_each(|(to, &value)| *to = value);
+            }
+            gram += &inner_products(&x);
+        }
+        gram
+    }
+}
+
+/// `XXᵀ`, by blocks of rows in parallel.
+fn inner_products(x: &Array2<f64>) -> Array2<f64> {
+    let patients = x.nrows();
+    let block = patients.div_ceil(16).max(1);
+    let blocks: Vec<(usize, Array2<f64>)> = (0..patients)
+        .step_by(block)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|first| {
+            let rows = x.slice(s![first..(first + block).min(patients), ..]);
+            // XXᵀ is symmetric: blocks left of the diagonal are copied below.
+            (first, rows.dot(&x.slice(s![first.., ..]).t()))
+        })
+        .collect();
+    let mut gram = Array2::zeros((patients, patients)); // (patients, patients)
+    for (first, products) in blocks {
+        let last = first + products.nrows();
+        gram.slice_mut(s![first.., first..last]).assign(&products.t());
+        gram.slice_mut(s![first..last, first..]).assign(&products);
+    }
+    gram
+}
