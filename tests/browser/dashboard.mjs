@@ -1,8 +1,18 @@
 // Starts the dashboard as a user would and hands over its address and first password.
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 
-export async function start(program, args) {
-  const child = spawn(program, ['dashboard', ...args, '--listen', '127.0.0.1:0'], {
+// A port that nobody listens on now.
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  await new Promise((resolve) => { server.close(resolve); });
+  return port;
+}
+
+export async function start(program, args, port = 0) {
+  const child = spawn(program, ['dashboard', ...args, '--listen', `127.0.0.1:${port}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

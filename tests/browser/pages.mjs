@@ -1,21 +1,23 @@
 // The dashboard in a browser: each role's way through, what must not work, axe on every page, no
 // request to anywhere else. Run by scripts/browser.
 import assert from 'node:assert/strict';
-import { mkdtempSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { start } from './dashboard.mjs';
+import { freePort, start } from './dashboard.mjs';
+import { startProvider } from './provider.mjs';
 
 const program = process.env.ONCOWEAVE ?? 'target/debug/oncoweave';
 const demo = process.env.DEMO;
 const hostile = process.env.HOSTILE;
 const pictures = process.env.PICTURES;
 const endpoint = process.env.ENDPOINT;
+const exported = process.env.EXPORTS;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const scratch = mkdtempSync(join(tmpdir(), 'oncoweave-browser-'));
-if (pictures) mkdirSync(pictures, { recursive: true });
+for (const folder of [pictures, exported]) if (folder) mkdirSync(folder, { recursive: true });
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -27,11 +29,13 @@ const elsewhere = [];
 const complaints = [];
 let seen = 0;
 
-async function open(site, options = {}) {
+// `others` are the addresses that the page may lead to besides the dashboard's.
+async function open(site, options = {}, others = []) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   context.setDefaultTimeout(30_000);
   context.on('request', (request) => {
-    if (!request.url().startsWith(site.url) && !request.url().startsWith('data:')) elsewhere.push(request.url());
+    const known = [site.url, 'data:', ...others];
+    if (!known.some((start) => request.url().startsWith(start))) elsewhere.push(request.url());
   });
   const page = await context.newPage();
   page.on('dialog', (dialog) => { complaints.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
@@ -92,6 +96,14 @@ async function newAccount(admin, site, name, roles) {
   return page;
 }
 
+// Keeps a file that a link gives, for the programs of others that read it later.
+async function keep(page, link) {
+  const [file] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  const bytes = readFileSync(await file.path());
+  if (exported) writeFileSync(join(exported, file.suggestedFilename()), bytes);
+  return bytes;
+}
+
 async function check(name, work) {
   const before = Date.now();
   await work();
@@ -104,6 +116,23 @@ const base = [
   '--explanations', `${demo}/explanations.parquet`, '--store', join(scratch, 'store'),
 ];
 const site = await start(program, endpoint ? [...base, '--endpoint', endpoint] : base);
+// One whose sessions end soon: left alone until the last check.
+const brief = await start(program, [`${demo}/evaluation`, '--store', join(scratch, 'brief'), '--idle-minutes', '1']);
+const left = await open(brief);
+let leftAt;
+await check('five wrong passwords lock an account', async () => {
+  await signIn(left, brief, 'admin', brief.password);
+  await choosePassword(left, brief.password, 'a quiet admin of mountains');
+  await newAccount(left, brief, 'dr.grey', ['clinician']);
+  const thief = await open(brief);
+  for (let tried = 0; tried < 5; tried += 1) await signIn(thief, brief, 'dr.grey', 'a wrong password');
+  await signIn(thief, brief, 'dr.grey', OWN);
+  assert.equal(new URL(thief.url()).pathname, '/login');
+  await left.goto(`${brief.url}/accounts`);
+  assert.match(await left.locator('main').textContent(), /locked after wrong passwords/);
+  leftAt = Date.now();
+});
+
 let admin;
 
 await check('the first start: the one-time password works once', async () => {
@@ -201,11 +230,15 @@ await check('a researcher sees groups and no patient', async () => {
 await check('a data manager exports; an auditor sees it; a session ends', async () => {
   const page = await newAccount(admin, site, 'manager', ['data-manager']);
   await page.goto(site.url);
-  const [file] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('link', { name: 'Predictions as CSV' }).click(),
-  ]);
-  assert.match(readFileSync(await file.path(), 'utf8'), /Not a medical device/);
+  const table = await keep(page, page.getByRole('link', { name: 'Predictions as CSV' }));
+  assert.match(table.toString(), /Not a medical device/);
+  for (const picture of await page.getByRole('link', { name: 'PNG' }).all()) await keep(page, picture);
+  const list = page.getByRole('region', { name: 'List of patients' }).locator('tbody tr');
+  await list.filter({ hasNotText: 'none' }).first().getByRole('link').click();
+  for (const name of ['R4', 'R5', /on one page/]) await keep(page, page.getByRole('link', { name }));
+  await page.getByRole('link', { name: 'Validation' }).click();
+  await keep(page, page.getByRole('link', { name: 'This page as PDF' }));
+  await page.goto(site.url);
   if (endpoint) {
     await page.getByRole('link', { name: 'Score patients' }).click();
     await look(page, 'score');
@@ -257,6 +290,68 @@ if (hostile) {
   });
   large.stop();
 }
+
+await check('sign-in by OpenID Connect: who has a role comes in, once, and nobody else', async () => {
+  const port = await freePort();
+  const address = `http://127.0.0.1:${port}`;
+  const secret = 'a secret between the two of them, long enough';
+  const people = { 'dr.house': ['oncology-doctors'], porter: ['porters'] };
+  const provider = await startProvider(`${address}/login/oidc/callback`, secret, people);
+  const settings = join(scratch, 'oidc.toml');
+  writeFileSync(join(scratch, 'secret'), secret);
+  writeFileSync(settings, `issuer = "${provider.issuer}"
+client_id = "oncoweave"
+client_secret_file = "secret"
+address = "${address}"
+label = "Hospital login"
+roles_claim = "groups"
+[roles]
+oncology-doctors = "clinician"
+`);
+  const store = join(scratch, 'elsewhere');
+  const there = await start(program, [`${demo}/evaluation`, '--store', store, '--oidc', settings], port);
+  const enter = async (name) => {
+    const page = await open(there, {}, [provider.issuer]);
+    await page.goto(`${there.url}/studies/evaluation/validation`);
+    const back = page.waitForRequest(/oidc\/callback/);
+    await page.getByRole('link', { name: 'Sign in by Hospital login' }).click();
+    await page.getByLabel('Your name').fill(name);
+    await page.getByRole('button').click();
+    const url = (await back).url();
+    await page.waitForLoadState();
+    return { page, url };
+  };
+  const { page, url } = await enter('dr.house');
+  assert.equal(new URL(page.url()).pathname, '/studies/evaluation/validation');
+  assert.match(await page.locator('footer').textContent(), /for oidc:dr.house/);
+  assert.equal((await page.goto(`${there.url}/audit`)).status(), 403);
+  assert.match(await page.goto(`${there.url}/password`).then(() => page.locator('main').textContent()), /kept and changed there/);
+  // Neither the same browser nor another comes in by the way back a second time.
+  const other = await open(there);
+  for (const one of [page, other]) assert.equal((await one.goto(url)).status(), 401);
+  const porter = await enter('porter');
+  assert.match(await porter.page.locator('main').textContent(), /no role here/);
+  await look(porter.page, 'oidc-refused');
+  const root = await open(there);
+  await root.goto(`${there.url}/login`);
+  await look(root, 'login-oidc');
+  await signIn(root, there, 'admin', there.password);
+  await choosePassword(root, there.password, 'a quiet admin of mountains');
+  await look(root, 'accounts-oidc');
+  await root.getByRole('button', { name: 'Close oidc:dr.house' }).click();
+  assert.equal(new URL((await page.goto(`${there.url}/studies/evaluation`), page.url())).pathname, '/login');
+  const closed = await enter('dr.house');
+  assert.match(await closed.page.locator('main').textContent(), /is closed/);
+  there.stop();
+  provider.stop();
+});
+
+await check('a session that nobody used has ended', async () => {
+  await new Promise((resolve) => { setTimeout(resolve, Math.max(0, leftAt + 61_000 - Date.now())); });
+  await left.goto(`${brief.url}/accounts`);
+  assert.equal(new URL(left.url()).pathname, '/login');
+  brief.stop();
+});
 
 await browser.close();
 assert.deepEqual(elsewhere, [], 'requests to elsewhere');

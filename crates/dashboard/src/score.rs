@@ -1,6 +1,6 @@
 //! A scoring endpoint: the container's `/invocations`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::access::hex;
 
-/// Records that are sent at a time.
+/// Records and bytes that are sent at a time: SageMaker takes no body above some MB.
 const CHUNK: usize = 500;
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Batches that are kept; the oldest goes.
 const KEPT: usize = 20;
@@ -33,6 +34,9 @@ pub(crate) struct Answer {
     pub(crate) high_risk: Option<bool>,
     #[serde(default)]
     pub(crate) survival: Vec<SurvivalAt>,
+    /// Beside competing events, of each by its name; this one is `event`.
+    #[serde(default)]
+    incidence: BTreeMap<String, Vec<f64>>,
     #[serde(default)]
     pub(crate) missing_modalities: Vec<String>,
     #[serde(default)]
@@ -56,6 +60,16 @@ pub(crate) struct RecordError {
 }
 
 impl Answer {
+    /// Beside competing events the pages' probability is that of being without this event.
+    fn without_the_event(mut self) -> Self {
+        if let Some(incidence) = self.incidence.get("event") {
+            for (at, incidence) in self.survival.iter_mut().zip(incidence) {
+                *at = SurvivalAt { survival: 1.0 - incidence, low: None, high: None, ..*at };
+            }
+        }
+        self
+    }
+
     /// The id that the record gave, or its number.
     pub(crate) fn name(&self) -> String {
         self.id.as_str().map_or_else(|| self.id.to_string(), str::to_owned)
@@ -78,7 +92,7 @@ impl Endpoint {
     /// With a sentence for people, when the endpoint cannot be reached or refuses.
     pub(crate) fn score(&self, records: &[Map<String, Value>]) -> Result<Vec<Answer>, String> {
         let mut answers = Vec::with_capacity(records.len());
-        for chunk in records.chunks(CHUNK) {
+        for chunk in records.chunks(at_a_time(records)) {
             answers.extend(self.send(chunk)?);
         }
         Ok(answers)
@@ -113,7 +127,7 @@ impl Endpoint {
         let answers: Vec<Answer> = text
             .lines()
             .filter(|line| !line.trim().is_empty())
-            .map(serde_json::from_str)
+            .map(|line| serde_json::from_str(line).map(Answer::without_the_event))
             .collect::<Result<_, _>>()
             .map_err(|_| {
                 "The endpoint's answer is not as `container serve` gives it.".to_owned()
@@ -127,6 +141,12 @@ impl Endpoint {
         }
         Ok(answers)
     }
+}
+
+/// How many records go into one request, by the size of the first: all have the same columns.
+fn at_a_time(records: &[Map<String, Value>]) -> usize {
+    let bytes = records.first().map_or(1, |record| Value::Object(record.clone()).to_string().len());
+    (CHUNK_BYTES / bytes.max(1)).clamp(1, CHUNK)
 }
 
 /// Records that are scored in the background.
@@ -191,7 +211,7 @@ impl Batches {
 
 /// Scores a batch piece by piece. Blocks.
 pub(crate) fn run(endpoint: &Endpoint, batch: &Mutex<Batch>, records: &[Map<String, Value>]) {
-    for chunk in records.chunks(CHUNK) {
+    for chunk in records.chunks(at_a_time(records)) {
         match endpoint.send(chunk) {
             Ok(answers) => locked(batch).answers.extend(answers),
             Err(problem) => {
@@ -259,6 +279,27 @@ mod tests {
         );
         assert_eq!(records[1]["clinical.age"], Value::Null);
         assert_eq!(records[1]["patient_id"], "P,2");
+    }
+
+    #[test]
+    fn wide_records_go_few_at_a_time() {
+        let wide = |columns: usize| {
+            let values = (0..columns).map(|at| (format!("ct.feature_{at}"), Value::from(0.25)));
+            vec![values.collect::<Map<_, _>>(); 2]
+        };
+        assert_eq!(at_a_time(&wide(3)), CHUNK);
+        assert!((1..CHUNK).contains(&at_a_time(&wide(2000))));
+        assert_eq!(at_a_time(&wide(300_000)), 1);
+        assert_eq!(at_a_time(&[]), CHUNK);
+    }
+
+    #[test]
+    fn beside_competing_events_the_number_is_the_incidence_of_this_one() {
+        let line = r#"{"id":1,"risk":0.5,"high_risk":true,"survival":[{"time_days":365,"survival":0.5,"low":0.4,"high":0.6}],
+                       "incidence":{"event":[0.2],"other death":[0.3]}}"#;
+        let answer: Answer = serde_json::from_str(line).unwrap();
+        let at = answer.without_the_event().survival[0];
+        assert!((at.survival - 0.8).abs() < 1e-12 && at.low.is_none() && at.high.is_none());
     }
 
     #[test]

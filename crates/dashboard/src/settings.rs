@@ -41,6 +41,8 @@ pub struct Settings {
     pub idle_minutes: u64,
     /// The address of a scoring endpoint's `/invocations`.
     pub endpoint: Option<String>,
+    /// The settings of OpenID Connect, where people sign in elsewhere too.
+    pub oidc: Option<PathBuf>,
 }
 
 impl Settings {
@@ -98,6 +100,7 @@ mod tests {
             least_shown: 10,
             idle_minutes: 30,
             endpoint: None,
+            oidc: None,
         }
     }
 

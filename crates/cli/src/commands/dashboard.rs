@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// The `/invocations` of a served model: new patients, other values
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    /// Settings of OpenID Connect (TOML): people sign in at the hospital's own service
+    #[arg(long, value_name = "FILE")]
+    oidc: Option<PathBuf>,
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -103,6 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         (&args.cohort, "the manifest of the cohort, cohort.toml"),
         (&args.certificate, "a certificate chain in PEM"),
         (&args.key, "the certificate's private key in PEM"),
+        (&args.oidc, "the settings of OpenID Connect, in TOML"),
     ] {
         if let Some(path) = path {
             input::check_file(path, wanted)?;
@@ -125,6 +129,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         least_shown: args.small_cells,
         idle_minutes: args.idle_minutes,
         endpoint: args.endpoint.clone(),
+        oidc: args.oidc.clone(),
     };
     oncoweave_dashboard::serve(&settings, &mut said)?;
     Ok(Outcome::Complete)

@@ -1,6 +1,7 @@
 //! Accounts, sessions and the audit log.
 
 mod audit;
+mod oidc;
 mod rights;
 mod secret;
 mod sessions;
@@ -9,6 +10,7 @@ mod throttle;
 
 pub use audit::AuditState;
 pub(crate) use audit::{Entry, Written};
+pub(crate) use oidc::{CALLBACK, Identity, Provider};
 pub(crate) use rights::{Right, Role, Roles};
 pub(crate) use secret::{
     LEAST_CHARACTERS, hash_password, hex, is_password, one_time_password, same, weakness,

@@ -54,6 +54,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Whether the account is one of OpenID Connect, which has no password here.
+    pub(crate) fn signs_in_elsewhere(&self) -> bool {
+        self.password.is_empty()
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.locked_until.is_some_and(|until| until > Utc::now())
     }
@@ -101,6 +106,21 @@ impl Store {
             params![name, hash, roles.text()],
         )?;
         Ok(added == 1)
+    }
+
+    /// Writes down who has signed in elsewhere, with the roles given there; those of a closed account
+    /// stay. Gives the account as it stood before, or the new one.
+    pub(crate) fn sign_in_elsewhere(&self, name: &str, roles: &Roles) -> Result<Account, Error> {
+        self.database().execute(
+            "insert or ignore into account (name, password, roles, must_change)
+             values (?1, '', ?2, 0)",
+            params![name, roles.text()],
+        )?;
+        let known = self.account(name)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        if !known.closed {
+            self.set_roles(name, roles)?;
+        }
+        Ok(known)
     }
 
     pub(crate) fn account(&self, name: &str) -> Result<Option<Account>, Error> {
@@ -327,6 +347,21 @@ mod tests {
         assert!(error.contains("entry 1") && error.contains("changed"), "{error}");
         store.database().execute("delete from audit where number = 1", []).unwrap();
         assert!(store.verify_audit(None).unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn who_signs_in_elsewhere_has_no_password_and_the_roles_of_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (first, later) = (Roles(vec![Role::Clinician]), Roles(vec![Role::Researcher]));
+        let account = store.sign_in_elsewhere("oidc:u-17", &first).unwrap();
+        assert!(account.signs_in_elsewhere() && !account.must_change && account.roles == first);
+        assert!(!super::super::secret::is_password("", &account.password));
+        assert_eq!(store.sign_in_elsewhere("oidc:u-17", &later).unwrap().roles, first);
+        assert_eq!(store.account("oidc:u-17").unwrap().unwrap().roles, later);
+        store.set_closed("oidc:u-17", true).unwrap();
+        assert!(store.sign_in_elsewhere("oidc:u-17", &first).unwrap().closed);
+        assert_eq!(store.account("oidc:u-17").unwrap().unwrap().roles, later);
     }
 
     #[test]

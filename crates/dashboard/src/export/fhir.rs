@@ -102,7 +102,7 @@ fn assessment(
     let applies = applicability(one);
     let text = |text: &str| json!({ "text": text });
     let reason = text("Prognosis for research, by a model that was held out from this patient");
-    let mut notes = vec![json!({ "text": crate::DISCLAIMER })];
+    let mut notes: Vec<Value> = super::notes(study).iter().map(|note| text(note)).collect();
     notes.extend(applies.refused.iter().chain(&applies.warnings).map(|note| text(note)));
     let hash = &study.evaluation.data_sha256;
     let mut resource = json!({

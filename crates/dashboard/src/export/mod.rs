@@ -2,16 +2,12 @@
 //! numbers, and from which data.
 
 mod fhir;
-#[cfg(feature = "print")]
 mod pdf;
-#[cfg(feature = "print")]
 mod picture;
 mod tables;
 
 pub(crate) use fhir::{Release, bundle};
-#[cfg(feature = "print")]
 pub(crate) use pdf::{Frame as PrintedFrame, PatientReport, patient_pdf, validation_pdf};
-#[cfg(feature = "print")]
 pub(crate) use picture::png;
 pub(crate) use tables::{answers_csv, curves_csv, predictions_csv};
 
@@ -19,11 +15,19 @@ use crate::study::Study;
 
 /// What must stand on everything that is taken away.
 pub(crate) fn notes(study: &Study) -> Vec<String> {
-    vec![
+    let mut notes = vec![
         format!("{} Model: {}.", crate::DISCLAIMER, study.version),
         format!(
             "Cohort {}, data SHA-256 {}.",
             study.evaluation.cohort, study.evaluation.data_sha256
         ),
-    ]
+    ];
+    let competing = study.competing();
+    if !competing.is_empty() {
+        notes.push(format!(
+            "Risks are cumulative incidences beside other events: {}.",
+            competing.join(", ")
+        ));
+    }
+    notes
 }

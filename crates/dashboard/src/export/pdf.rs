@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use oncoweave_report::{Section, chart::Figure};
 use serde_json::{Value, json};
-use typst::diag::{FileError, FileResult};
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime};
 use typst::layout::PagedDocument;
 use typst::syntax::{FileId, Source, VirtualPath};
@@ -41,13 +41,16 @@ pub(crate) struct PatientReport {
     pub(crate) figures: Vec<Figure>,
 }
 
+/// Clinical values that are printed: fewer where the page would not hold them.
+const VALUES: [usize; 4] = [12, 8, 4, 0];
+
 /// One patient on one page of A4.
 ///
 /// # Errors
 /// When typst refuses the page, which is the program's own fault.
 pub(crate) fn patient_pdf(report: &PatientReport) -> Result<Vec<u8>, Error> {
     let figures = figures(&report.figures);
-    let data = json!({
+    let mut data = json!({
         "title": report.frame.title,
         "notes": report.frame.notes,
         "made": report.frame.made,
@@ -59,7 +62,16 @@ pub(crate) fn patient_pdf(report: &PatientReport) -> Result<Vec<u8>, Error> {
         "values": report.values,
         "figures": named(&report.figures),
     });
-    Paper::new(include_str!("../../assets/patient.typ"), &data, figures).pdf()
+    let mut document = PagedDocument::default();
+    for values in VALUES {
+        data["most"] = json!(values);
+        let paper = Paper::new(include_str!("../../assets/patient.typ"), &data, figures.clone());
+        document = paper.document()?;
+        if document.pages.len() == 1 {
+            break;
+        }
+    }
+    pdf(&document)
 }
 
 /// The sections of the validation page.
@@ -92,7 +104,8 @@ pub(crate) fn validation_pdf(frame: &Frame, sections: &[Section]) -> Result<Vec<
         "made": frame.made,
         "sections": sections.iter().map(section).collect::<Vec<_>>(),
     });
-    Paper::new(include_str!("../../assets/validation.typ"), &data, figures(&all)).pdf()
+    let paper = Paper::new(include_str!("../../assets/validation.typ"), &data, figures(&all));
+    pdf(&paper.document()?)
 }
 
 fn named(figures: &[Figure]) -> Vec<Value> {
@@ -141,18 +154,22 @@ impl Paper {
         }
     }
 
-    fn pdf(&self) -> Result<Vec<u8>, Error> {
-        let failed = |errors: typst::ecow::EcoVec<typst::diag::SourceDiagnostic>| {
-            let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-            Error::Settings(format!("a page cannot be printed: {}", messages.join("; ")))
-        };
-        let document: PagedDocument = typst::compile(self).output.map_err(failed)?;
-        // Refuses pages whose figures lack a text for those who do not see them.
-        let standards = PdfStandards::new(&[PdfStandard::Ua_1])
-            .map_err(|error| Error::Settings(format!("a page cannot be printed: {error}")))?;
-        typst_pdf::pdf(&document, &PdfOptions { standards, ..PdfOptions::default() })
-            .map_err(failed)
+    fn document(&self) -> Result<PagedDocument, Error> {
+        typst::compile(self).output.map_err(|errors| failed(&errors))
     }
+}
+
+fn failed(errors: &[SourceDiagnostic]) -> Error {
+    let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+    Error::Settings(format!("a page cannot be printed: {}", messages.join("; ")))
+}
+
+/// Refuses pages whose figures lack a text for those who do not see them.
+fn pdf(document: &PagedDocument) -> Result<Vec<u8>, Error> {
+    let standards = PdfStandards::new(&[PdfStandard::Ua_1])
+        .map_err(|error| Error::Settings(format!("a page cannot be printed: {error}")))?;
+    let options = PdfOptions { standards, ..PdfOptions::default() };
+    typst_pdf::pdf(document, &options).map_err(|errors| failed(&errors))
 }
 
 impl World for Paper {
@@ -212,8 +229,8 @@ mod tests {
             sentence: "Of 100 people \u{2026}".to_owned(),
             risks: vec![["1 year", "20 %", "10 to 30 %"].map(str::to_owned)],
             facts: vec![("Observed".to_owned(), "unknown".to_owned())],
-            values: vec![["age", "61 years", "20 to 90"].map(str::to_owned)],
-            figures: vec![icon_array(("people", "T"), 20, ["a", "b"])],
+            values: vec![["age", "61 years", "20 to 90"].map(str::to_owned); 30],
+            figures: vec![icon_array(("people", "T"), 20, ["a", "b"]); 3],
         }
     }
 

@@ -2,8 +2,9 @@
 
 use oncoweave_core::{
     Estimate, Survival, Undefined,
+    competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT, cause_specific},
     hazard_ratio::hazard_ratio,
-    kaplan_meier::{KaplanMeier, Median},
+    kaplan_meier::{self, KaplanMeier, Median},
     log_rank::{LogRank, log_rank},
 };
 use oncoweave_report::chart::{Curve, Figure, Step, survival_curves};
@@ -15,13 +16,22 @@ use super::{Protected, Study};
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) label: &'static str,
+    /// Other events censor here.
     pub(crate) outcomes: Vec<Survival>,
+    /// Patients who had an event that competes with this one.
+    pub(crate) others: usize,
+    /// The probability of being without the event.
     pub(crate) curve: KaplanMeier,
 }
 
 impl Group {
-    pub(crate) fn of(label: &'static str, outcomes: Vec<Survival>) -> Self {
-        Self { label, curve: KaplanMeier::fit(&outcomes), outcomes }
+    pub(crate) fn of(label: &'static str, outcomes: &[CompetingOutcome]) -> Self {
+        Self {
+            label,
+            outcomes: cause_specific(outcomes, EVENT),
+            others: outcomes.iter().filter(|one| is_other(one)).count(),
+            curve: without_the_event(outcomes),
+        }
     }
 
     pub(crate) fn events(&self) -> usize {
@@ -33,7 +43,36 @@ impl Group {
     }
 }
 
-/// How far two groups are apart.
+fn is_other(outcome: &CompetingOutcome) -> bool {
+    outcome.cause.is_some_and(|cause| cause != EVENT)
+}
+
+/// The probability of being without the event: Kaplan and Meier's, beside competing events what
+/// the cumulative incidence of Aalen and Johansen leaves. One less Kaplan and Meier would promise
+/// more events than happen.
+fn without_the_event(outcomes: &[CompetingOutcome]) -> KaplanMeier {
+    let alone = || KaplanMeier::fit(&cause_specific(outcomes, EVENT));
+    if !outcomes.iter().any(is_other) {
+        return alone();
+    }
+    let Ok(incidence) = CumulativeIncidence::fit(outcomes, EVENT) else { return alone() };
+    let steps = &incidence.steps;
+    let left = steps.iter().skip(1).map(|step| step.at_risk).chain([0]);
+    let step = |(step, left): (&oncoweave_core::competing_risks::IncidenceStep, usize)| {
+        kaplan_meier::Step {
+            time_days: step.time_days,
+            at_risk: step.at_risk,
+            events: step.events,
+            censored: step.at_risk - step.events - step.competing - left,
+            survival: 1.0 - step.incidence,
+            low: 1.0 - step.high,
+            high: 1.0 - step.low,
+        }
+    };
+    KaplanMeier { steps: steps.iter().zip(left).map(step).collect() }
+}
+
+/// How far two groups are apart, beside competing events in the hazard of the event itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Separation {
     pub(crate) log_rank: Result<LogRank, Undefined>,
@@ -56,11 +95,11 @@ impl Separation {
 /// High risk, then low; each patient of the selection with a known outcome once. What is protected has
 /// curves that step at the horizons and the quarters of ticks alone.
 pub(crate) fn groups(study: &Study, places: &[usize], protected: Option<Protected>) -> [Group; 2] {
-    let of = |high: bool| {
-        let patients = places.iter().map(|&place| &study.patients[place]);
-        patients.filter(|one| one.high_risk == high).filter_map(|one| one.observed).collect()
+    let of = |high: bool| -> Vec<CompetingOutcome> {
+        let own = places.iter().filter(|&&place| study.patients[place].high_risk == high);
+        own.filter_map(|&place| study.outcome(place)).collect()
     };
-    let mut groups = [Group::of("High risk", of(true)), Group::of("Low risk", of(false))];
+    let mut groups = [Group::of("High risk", &of(true)), Group::of("Low risk", &of(false))];
     if let Some(Protected { least }) = protected {
         let last = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
         let times = TimeUnit::for_span(last).coarse_days(last, &study.evaluation.horizons_days);
@@ -73,9 +112,9 @@ pub(crate) fn groups(study: &Study, places: &[usize], protected: Option<Protecte
 
 /// The curve of some patients, whatever their risk.
 pub(crate) fn cohort_curve(study: &Study, places: &[usize]) -> KaplanMeier {
-    let outcomes: Vec<Survival> =
-        places.iter().filter_map(|&place| study.patients[place].observed).collect();
-    KaplanMeier::fit(&outcomes)
+    let outcomes: Vec<CompetingOutcome> =
+        places.iter().filter_map(|&place| study.outcome(place)).collect();
+    without_the_event(&outcomes)
 }
 
 /// The chart of the groups, with the number at risk under each tick; `None` without outcomes.
@@ -94,7 +133,12 @@ pub(crate) fn drawn_curves(groups: &[Group]) -> Option<Figure> {
     let name = format!("{} since the index date", capital(unit.name()));
     let mut figure = survival_curves(&curves, &ticks, &name);
     "risk-groups".clone_into(&mut figure.name);
-    "Kaplan-Meier curves of the risk groups, with the number at risk".clone_into(&mut figure.title);
+    let estimate = if groups.iter().all(|group| group.others == 0) {
+        "Kaplan-Meier curves of the risk groups, with the number at risk"
+    } else {
+        "Without the event by Aalen and Johansen, with the number at risk"
+    };
+    estimate.clone_into(&mut figure.title);
     Some(figure)
 }
 
@@ -125,4 +169,34 @@ fn capital(word: &str) -> String {
     characters.next().map_or(String::new(), |first| {
         first.to_uppercase().collect::<String>() + characters.as_str()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_had_another_event_stays_without_this_one() {
+        let outcome = |time_days, cause| CompetingOutcome { time_days, cause };
+        let both = [
+            outcome(1.0, Some(EVENT)),
+            outcome(2.0, Some(EVENT + 1)),
+            outcome(3.0, None),
+            outcome(4.0, Some(EVENT)),
+        ];
+        let group = Group::of("High risk", &both);
+        assert_eq!((group.events(), group.others), (2, 1));
+        let left: Vec<f64> = group.curve.steps.iter().map(|step| step.survival).collect();
+        // 1/4 at first; then half of the patients are free of both events when the last one has it.
+        let expected = [0.75, 0.75, 0.75, 0.25];
+        assert!(
+            left.iter().zip(expected).all(|(left, one)| (left - one).abs() < 1e-12),
+            "{left:?}"
+        );
+        let censored: Vec<usize> = group.curve.steps.iter().map(|step| step.censored).collect();
+        assert_eq!(censored, [0, 0, 1, 0]);
+        let alone = [both[0], both[2], both[3]];
+        let survival: Vec<Survival> = cause_specific(&alone, EVENT);
+        assert_eq!(Group::of("High risk", &alone).curve, KaplanMeier::fit(&survival));
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Filter {
     pub(crate) q: String,
     /// `high` or `low`.
     pub(crate) group: String,
-    /// `event`, `censored` or `unknown`.
+    /// `event`, `censored`, `other` (an event that competes with this one) or `unknown`.
     pub(crate) outcome: String,
     pub(crate) site: String,
     pub(crate) label: String,
@@ -154,7 +154,10 @@ fn matches(study: &Study, filter: &Filter, place: usize) -> bool {
     };
     let outcome = match filter.outcome.as_str() {
         "event" => patient.observed.is_some_and(|observed| observed.event),
-        "censored" => patient.observed.is_some_and(|observed| !observed.event),
+        "censored" => {
+            patient.competing.is_none() && patient.observed.is_some_and(|observed| !observed.event)
+        }
+        "other" => patient.competing.is_some(),
         "unknown" => patient.observed.is_none(),
         _ => true,
     };

@@ -15,12 +15,8 @@ use crate::{Error, Sources};
 /// it was made from.
 pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result<Study, Error> {
     let evaluation = read_evaluation(folder)?;
-    if !evaluation.competing.is_empty() {
-        let problem = "has competing events, beside which the Kaplan-Meier curves of these pages \
-                       would say too much; read its report.html";
-        return Err(Error::content(folder, problem));
-    }
-    let (predictions, layout) = read_predictions(&folder.join("predictions.parquet"))?;
+    let (mut predictions, layout) = read_predictions(&folder.join("predictions.parquet"))?;
+    predictions.iter_mut().for_each(without_the_event);
     if layout.horizons_days != evaluation.horizons_days {
         let problem = "predictions.parquet has other horizons than evaluation.json; run the \
                        evaluation again";
@@ -56,6 +52,16 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
     let all: Vec<usize> = (0..study.patients.len()).collect();
     study.separation(&Filter::default(), None, &groups(&study, &all, None));
     Ok(study)
+}
+
+/// Beside competing events the pages' probability is that of being without this event: one less its
+/// cumulative incidence, for which the model gives no interval.
+fn without_the_event(prediction: &mut Prediction) {
+    if let Some(incidence) = prediction.incidence.first() {
+        prediction.survival = incidence.iter().map(|incidence| 1.0 - incidence).collect();
+        prediction.survival_low.clear();
+        prediction.survival_high.clear();
+    }
 }
 
 fn read_evaluation(folder: &Path) -> Result<Evaluation, Error> {

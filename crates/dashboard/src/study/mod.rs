@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use oncoweave_cohort::LineageRow;
-use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction};
+use oncoweave_core::competing_risks::{CompetingOutcome, EVENT, at_risk_for_ever};
+use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction, Survival};
 use sha2::{Digest, Sha256};
 
 use crate::access::hex;
@@ -99,6 +100,29 @@ impl Study {
     /// The horizon that pages show where none is asked for: the middle one.
     pub(crate) fn usual_horizon(&self) -> usize {
         self.evaluation.horizons_days.len().saturating_sub(1) / 2
+    }
+
+    /// The names of the events that compete with this one.
+    pub(crate) fn competing(&self) -> Vec<&str> {
+        self.evaluation.competing.iter().map(|event| event.name.as_str()).collect()
+    }
+
+    /// What was observed of a patient, and which event it was where it was another.
+    pub(crate) fn outcome(&self, place: usize) -> Option<CompetingOutcome> {
+        let patient = &self.patients[place];
+        let Survival { time_days, event } = patient.observed?;
+        let is_it = |name: &&str| patient.competing.as_deref() == Some(name);
+        let other = self.competing().iter().position(is_it);
+        let other = other.and_then(|place| u32::try_from(place).ok());
+        let cause = if event { Some(EVENT) } else { other.map(|place| EVENT + 1 + place) };
+        Some(CompetingOutcome { time_days, cause })
+    }
+
+    /// What discrimination is measured by: who had another event never has this one, as in the C
+    /// of Wolbers et al., Biostatistics 2014;15:526.
+    pub(crate) fn told_apart(&self, place: usize) -> Option<Survival> {
+        let outcome = self.outcome(place)?;
+        at_risk_for_ever(&[outcome], EVENT).pop()
     }
 
     /// The predicted risk of the event within a horizon.

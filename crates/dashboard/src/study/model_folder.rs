@@ -74,13 +74,37 @@ fn ranges(preprocessing: &Preprocessing, reference: &Reference) -> Vec<TrainingR
         let of = reference.modalities.iter().find(|one| one.modality == modality.name);
         for (kept, column) in modality.kept.iter().zip(of.iter().flat_map(|one| &one.columns)) {
             let own = |standardized: f64| kept.scale.mean + kept.scale.sd * standardized;
-            ranges.push(TrainingRange {
-                column: kept.name.clone(),
-                low: own(column.low),
-                high: own(column.high),
-                median: own(column.quantiles[2]),
-            });
+            let (low, high) = whole(column.quantiles.map(own), own(column.low), own(column.high));
+            let median = own(column.quantiles[2]);
+            ranges.push(TrainingRange { column: kept.name.clone(), low, high, median });
         }
     }
     ranges
+}
+
+/// The range reaches a little beyond what was seen. Where values are whole, such as a stage or yes
+/// and no, what is whole within it says the same in plain figures.
+fn whole(quantiles: [f64; 5], low: f64, high: f64) -> (f64, f64) {
+    const NEAR: f64 = 1e-3;
+    let is_whole = |value: &f64| (value - value.round()).abs() < NEAR;
+    if high - low >= 1.0 && quantiles.iter().all(is_whole) {
+        // Adding 0 makes 0 of its negative.
+        ((low - NEAR).ceil() + 0.0, (high + NEAR).floor())
+    } else {
+        (low, high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_has_whole_bounds_and_a_share_keeps_its_own() {
+        assert_eq!(whole([0.0, 1.0, 1.0, 2.0, 3.0], -0.3, 3.3), (0.0, 3.0));
+        assert!(whole([0.0, 1.0, 1.0, 2.0, 3.0], -0.3, 3.3).0.is_sign_positive());
+        assert_eq!(whole([0.0, 0.0, 0.0, 1.0, 1.0], -0.1, 1.1), (0.0, 1.0));
+        assert_eq!(whole([0.0, 0.0, 0.0, 0.0, 0.0], -0.02, 0.07), (-0.02, 0.07));
+        assert_eq!(whole([8.7, 10.0, 12.0, 13.0, 15.0], 8.2, 17.1), (8.2, 17.1));
+    }
 }

@@ -15,6 +15,10 @@ use super::{Protected, Study};
 /// inverse probability of being uncensored. Heagerty et al., Biometrics 2000;56:337; Uno et al.,
 /// J Am Stat Assoc 2007;102:527.
 pub(crate) fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
+    if !study.evaluation.competing.is_empty() {
+        // Who had another event is no plain control; the report's AUC weighs that.
+        return None;
+    }
     let mut curves = Vec::new();
     for (horizon, &days) in study.evaluation.horizons_days.iter().enumerate().take(4) {
         let rows: Vec<(f64, Survival)> = (0..study.patients.len())
@@ -101,7 +105,7 @@ fn roc_points(rows: &[(f64, Survival)], days: f64) -> Option<Vec<(f64, f64)>> {
     Some(points)
 }
 
-/// Patients by site, class and what they lack: how many, how many events, and Harrell's C of the
+/// Patients by site, class and what they lack: how many, how many events, and the C of the
 /// predicted risk at the usual horizon.
 pub(crate) fn subgroup_section(study: &Study, protected: Option<Protected>) -> Option<Section> {
     let horizon = study.usual_horizon();
@@ -121,8 +125,9 @@ pub(crate) fn subgroup_section(study: &Study, protected: Option<Protected>) -> O
         id: "subgroups",
         heading: "In groups of patients",
         text: vec![format!(
-            "Harrell's C of the predicted risk within {}, over all folds together. Many groups are \
+            "{} of the predicted risk within {}, over all folds together. Many groups are \
              looked at: an interval that leaves the others' out can be chance.",
+            if study.evaluation.competing.is_empty() { "Harrell's C" } else { "Wolbers' C" },
             words::horizon(*days)
         )],
         tables: vec![table],
@@ -168,9 +173,8 @@ fn rows(
     protected: Option<Protected>,
 ) -> Vec<Vec<String>> {
     let known = |members: &Vec<usize>| -> Vec<(Survival, Risk)> {
-        let pair = |&place: &usize| {
-            Some((study.patients[place].observed?, Risk(study.risk(place, horizon)?)))
-        };
+        let pair =
+            |&place: &usize| Some((study.told_apart(place)?, Risk(study.risk(place, horizon)?)));
         members.iter().filter_map(pair).collect()
     };
     let pairs: Vec<Vec<(Survival, Risk)>> =

@@ -26,6 +26,10 @@ struct Page {
 
 struct Row {
     name: String,
+    /// The name as a part of an address.
+    path: String,
+    /// Whether the roles and the password are another service's.
+    is_elsewhere: bool,
     roles: Vec<(&'static str, bool)>,
     state: &'static str,
     closed: bool,
@@ -48,6 +52,8 @@ fn page(
         roles: Role::ALL.map(|role| (role.name(), account.roles.contains(role))).to_vec(),
         state: if account.closed {
             "closed"
+        } else if account.signs_in_elsewhere() {
+            "signs in by OpenID Connect"
         } else if account.is_locked() {
             "locked after wrong passwords"
         } else if account.must_change {
@@ -57,6 +63,8 @@ fn page(
         },
         closed: account.closed,
         is_own: account.name == user.account,
+        is_elsewhere: account.signs_in_elsewhere(),
+        path: super::encoded(&account.name),
         name: account.name,
     };
     Ok(Page {
@@ -136,8 +144,11 @@ pub(crate) async fn change(
 ) -> Result<Html<String>, Refusal> {
     app.require(&user, Right::ManageAccounts, "accounts")?;
     user.check_form(&form.csrf)?;
-    if app.store.account(&name)?.is_none() {
-        return Err(Refusal::NotFound);
+    let known = app.store.account(&name)?.ok_or(Refusal::NotFound)?;
+    let is_local = ["roles", "reset", "token"].contains(&form.action.as_str());
+    if known.signs_in_elsewhere() && is_local {
+        let problem = "Roles and password of this account are kept where it signs in.".to_owned();
+        return html(&page(&app, &user, None, problem)?);
     }
     let own = name == user.account;
     let mut secret = None;

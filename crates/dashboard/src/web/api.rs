@@ -11,7 +11,7 @@ use oncoweave_core::small_cells::{Shown, shown, shown_parts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cohort::is_allowed;
+use super::figures::is_allowed;
 use super::{App, Refusal, User};
 use crate::access::Right;
 use crate::study::{Filter, Group, Study, applicability, groups, horizon_risks, select};
@@ -221,6 +221,7 @@ fn one_patient(study: &Study, place: usize) -> Value {
         "missing_modalities": one.missing_modalities,
         "flags": one.flags,
         "observed": one.observed,
+        "competing": one.competing,
         "class": one.label,
     })
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::access::{Entry, Right, Sessions, Store, Throttle};
+use crate::access::{Entry, Provider, Right, Sessions, Store, Throttle};
 use crate::score::{Batches, Endpoint};
 use crate::study::{Study, load};
 use crate::web::{Refusal, User};
@@ -19,6 +19,7 @@ pub(crate) struct App {
     pub(crate) throttle: Throttle,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) batches: Batches,
+    pub(crate) provider: Option<Provider>,
     /// Passwords that are hashed at a time: each takes 19 MiB.
     pub(crate) hashing: Semaphore,
     /// Pictures and printed pages that are made at a time.
@@ -33,7 +34,17 @@ impl App {
             let taken: Vec<String> = studies.iter().map(|study| study.slug.clone()).collect();
             studies.push(load(folder, &settings.sources, &taken)?);
         }
+        let provider = settings.oidc.as_deref().map(Provider::read).transpose()?;
+        if let Some(host) = provider.as_ref().map(Provider::host)
+            && !settings.knows_host(host)
+        {
+            return Err(Error::Settings(format!(
+                "the address of the settings of OpenID Connect names the host {host}; give it with \
+                 --host {host} too"
+            )));
+        }
         Ok(Self {
+            provider,
             store: Store::open(&settings.store)?,
             sessions: Sessions::new(Duration::from_mins(settings.idle_minutes)),
             throttle: Throttle::default(),

@@ -5,19 +5,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use oncoweave_core::{
-    Undefined,
-    small_cells::{shown, shown_parts},
-};
+use oncoweave_core::small_cells::shown;
 use oncoweave_report::chart::histogram;
-use oncoweave_report::words::{self, TimeUnit};
+use oncoweave_report::words;
 
-use super::frame::{Value, html};
+use super::figures::{Figures, figures, is_allowed};
+use super::frame::html;
 use super::{App, Frame, Refusal, User, encoded};
 use crate::access::Right;
-use crate::study::{
-    Filter, Group, Protected, Selected, Separation, Study, drawn_curves, groups, risk_bins, select,
-};
+use crate::study::{Filter, Protected, Selected, Study, drawn_curves, groups, risk_bins, select};
 
 /// Patients on one page of the list.
 const LISTED: usize = 50;
@@ -64,28 +60,6 @@ struct Choices {
     features: Vec<String>,
     horizons: Vec<(String, String, bool)>,
     sees_patients: bool,
-}
-
-/// The table under the curves.
-pub(super) struct Figures {
-    pub(super) horizons: Vec<String>,
-    pub(super) rows: Vec<FigureRow>,
-    pub(super) log_rank: Value,
-    pub(super) statistic: Value,
-    pub(super) hazard_ratio: Value,
-    pub(super) at_risk: Vec<(String, Vec<String>)>,
-    pub(super) ticks: Vec<String>,
-    pub(super) unit: &'static str,
-}
-
-pub(super) struct FigureRow {
-    pub(super) label: &'static str,
-    pub(super) patients: String,
-    pub(super) events: String,
-    pub(super) median: Value,
-    pub(super) median_low: Value,
-    pub(super) median_high: Value,
-    pub(super) survival: Vec<Value>,
 }
 
 /// One page of patients.
@@ -175,15 +149,6 @@ pub(crate) async fn page(
     })
 }
 
-/// Whether the curves may be shown: with protection, each group is large enough in every way.
-pub(super) fn is_allowed(groups: &[Group; 2], protected: Option<Protected>) -> bool {
-    protected.is_none_or(|rule| {
-        groups.iter().all(|group| {
-            group.outcomes.is_empty() || rule.allows(group.outcomes.len(), group.events())
-        })
-    })
-}
-
 fn chosen(study: &Study, selected: &Selected, protected: Option<Protected>) -> String {
     let (all, some) = (study.patients.len(), selected.places.len());
     let count = |number| match protected {
@@ -212,119 +177,6 @@ fn choices(study: &Study, selected: &Selected, user: &User) -> Choices {
             })
             .collect(),
         sees_patients: user.protected.is_none(),
-    }
-}
-
-/// The groups' figures; what is protected is told in part or not at all.
-pub(super) fn figures(
-    study: &Study,
-    groups: &[Group; 2],
-    filter: &Filter,
-    protected: Option<Protected>,
-) -> Figures {
-    let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
-    let unit = TimeUnit::for_span(last_days);
-    let least = protected.map_or(0, |protected| protected.least);
-    let patients = groups.each_ref().map(|group| group.outcomes.len());
-    let events = groups.each_ref().map(Group::events);
-    let (patients_told, events_told) =
-        (shown(&patients, least), shown_parts(&events, &patients, least));
-    let allowed = is_allowed(groups, protected);
-    let horizons = &study.evaluation.horizons_days;
-    let rows = groups.iter().enumerate().map(|(place, group)| FigureRow {
-        label: group.label,
-        patients: patients_told[place].text(least),
-        events: events_told[place].text(least),
-        survival: horizons.iter().map(|&days| survival_at(group, days, allowed)).collect(),
-        ..median(group, unit, allowed)
-    });
-    let (separation, ticks) = (study.separation(filter, protected, groups), unit.ticks(last_days));
-    let at_risk = |group: &Group| {
-        let days: Vec<f64> = ticks.iter().map(|tick| tick * unit.days()).collect();
-        let counts = group.curve.at_risk(&days).into_iter();
-        let text = |count: usize| match protected {
-            Some(_) if count < least => format!("<{least}"),
-            // Rounded down, so that differences of neighbours point at nobody.
-            Some(_) => format!("\u{2265}{}", count / least * least),
-            None => count.to_string(),
-        };
-        (group.label.to_owned(), counts.map(text).collect())
-    };
-    Figures {
-        horizons: horizons.iter().map(|&days| words::horizon(days)).collect(),
-        rows: rows.collect(),
-        log_rank: log_rank(&separation, allowed),
-        statistic: statistic(&separation, allowed),
-        hazard_ratio: hazard_ratio(&separation, allowed),
-        at_risk: groups.iter().map(at_risk).collect(),
-        ticks: ticks.iter().map(ToString::to_string).collect(),
-        unit: unit.name(),
-    }
-}
-
-const TOO_FEW: &str = "not told: too few patients";
-
-fn median(group: &Group, unit: TimeUnit, allowed: bool) -> FigureRow {
-    let value = |days: Option<f64>| match days.filter(|_| allowed) {
-        Some(days) => Value::new(days, format!("{:.1}", days / unit.days())),
-        None if allowed => Value::words("not reached"),
-        None => Value::words(TOO_FEW),
-    };
-    let median = group.median();
-    FigureRow {
-        label: "",
-        patients: String::new(),
-        events: String::new(),
-        survival: Vec::new(),
-        median: value(median.days),
-        median_low: value(median.low),
-        median_high: value(median.high),
-    }
-}
-
-fn survival_at(group: &Group, days: f64, allowed: bool) -> Value {
-    if !allowed {
-        return Value::words(TOO_FEW);
-    }
-    if group.curve.last_days().is_none_or(|last| last < days) {
-        return Value::words("follow-up ends before");
-    }
-    let passed = group.curve.steps.partition_point(|step| step.time_days <= days);
-    let (value, low, high) = passed.checked_sub(1).map_or((1.0, 1.0, 1.0), |last| {
-        let step = group.curve.steps[last];
-        (step.survival, step.low, step.high)
-    });
-    let text = format!("{} ({:.1} to {:.1})", words::percent(value), 100.0 * low, 100.0 * high);
-    Value::new(value, text)
-}
-
-fn undefined(error: &Undefined) -> Value {
-    Value::words(format!("not defined: {error}"))
-}
-
-fn log_rank(separation: &Separation, allowed: bool) -> Value {
-    match &separation.log_rank {
-        _ if !allowed => Value::words(TOO_FEW),
-        Ok(test) => Value::new(test.p, words::p_value(test.p)),
-        Err(error) => undefined(error),
-    }
-}
-
-fn statistic(separation: &Separation, allowed: bool) -> Value {
-    match &separation.log_rank {
-        Ok(test) if allowed => Value::new(test.statistic, format!("{:.2}", test.statistic)),
-        _ => Value::default(),
-    }
-}
-
-fn hazard_ratio(separation: &Separation, allowed: bool) -> Value {
-    match &separation.hazard_ratio {
-        _ if !allowed => Value::words(TOO_FEW),
-        Ok(ratio) => {
-            let text = format!("{:.2} ({:.2} to {:.2})", ratio.value, ratio.low, ratio.high);
-            Value::new(ratio.value, text)
-        }
-        Err(error) => undefined(error),
     }
 }
 
@@ -392,7 +244,11 @@ fn patient_row(study: &Study, place: usize, horizon: usize) -> PatientRow {
             (_, false) => "low",
         },
         observed: patient.observed.map_or("unknown".to_owned(), |observed| {
-            let what = if observed.event { "event" } else { "followed" };
+            let what = match &patient.competing {
+                Some(other) => other,
+                None if observed.event => "event",
+                None => "followed",
+            };
             format!("{what}, {:.0} days", observed.time_days)
         }),
         label: patient.label.clone().unwrap_or_default(),

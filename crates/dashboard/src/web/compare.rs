@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::frame::html;
 use super::{App, Frame, Refusal, User, encoded};
 use crate::access::Right;
-use crate::study::Study;
+use crate::study::{Study, applicability};
 
 #[derive(Template)]
 #[template(path = "compare.html")]
@@ -24,6 +24,7 @@ struct Page {
     names: [String; 2],
     versions: Vec<String>,
     patients: String,
+    measure: &'static str,
     chart: String,
     rows: Vec<(String, String)>,
     verdict: String,
@@ -107,7 +108,7 @@ fn pairs<'a>(a: Chosen<'a>, b: Chosen<'a>) -> Vec<Pair<'a>> {
         .filter_map(|place| {
             let first = a.prediction(place)?;
             let second = b.prediction(b.study.place(first.patient_id.as_str())?)?;
-            Some(Pair { place, outcome: first.observed, both: [first, second] })
+            Some(Pair { place, outcome: a.study.told_apart(place), both: [first, second] })
         })
         .collect()
 }
@@ -146,12 +147,17 @@ pub(crate) async fn page(
         names: [a, b].map(|one| format!("{}: {}", one.study.slug, one.name())),
         versions,
         patients: shown(&[pairs.len()], least)[0].text(least),
+        measure: measure(a.study),
         chart: compared.chart,
         rows: compared.rows,
         verdict: compared.verdict,
         cross: cross(&pairs, least),
         apart: if user.protected.is_some() { Vec::new() } else { apart([a, b], &pairs) },
     })
+}
+
+fn measure(study: &Study) -> &'static str {
+    if study.evaluation.competing.is_empty() { "Harrell\u{2019}s C" } else { "Wolbers\u{2019} C" }
 }
 
 #[derive(Default)]
@@ -192,12 +198,12 @@ fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], least: usize) -> Compar
         })
         .collect();
     let scale = ForestScale {
-        name: "Harrell's C of the predicted risk",
+        name: "C of the predicted risk",
         reference: 0.5,
         reference_name: "chance",
         limits: (0.0, 1.0),
     };
-    let chart = forest("comparison", "Harrell's C on the same patients", &drawn, scale).inline();
+    let chart = forest("comparison", "C on the same patients", &drawn, scale).inline();
     let verdict = match harrell_c_difference(&outcomes, &risks[0], &risks[1]) {
         Ok(found) => {
             let difference = found.difference;
@@ -238,9 +244,13 @@ fn cross(pairs: &[Pair<'_>], least: usize) -> Option<[[String; 2]; 2]> {
 fn apart(models: [Chosen<'_>; 2], pairs: &[Pair<'_>]) -> Vec<Apart> {
     const LISTED: usize = 10;
     let risks = |pair: &Pair<'_>| [0, 1].map(|model: usize| models[model].risk(pair.both[model]));
-    let with_probability =
-        |pair: &&Pair<'_>| pair.both.iter().all(|prediction| !prediction.survival.is_empty());
-    let mut sorted: Vec<&Pair<'_>> = pairs.iter().filter(with_probability).collect();
+    // No number where a model does not apply to the patient, as on every other page.
+    let has_numbers = |pair: &&Pair<'_>| {
+        pair.both.iter().all(|prediction| {
+            !prediction.survival.is_empty() && applicability(prediction).refused.is_empty()
+        })
+    };
+    let mut sorted: Vec<&Pair<'_>> = pairs.iter().filter(has_numbers).collect();
     let distance = |pair: &Pair<'_>| {
         let [a, b] = risks(pair);
         (a - b).abs()

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use oncoweave_report::chart::{Figure, histogram};
 use oncoweave_report::words;
 
-use super::cohort::is_allowed;
+use super::figures::is_allowed;
 use super::patient::{Asked, curves, feature_waterfall, icons, modality_waterfall};
 use super::{App, Refusal, User};
 use crate::access::Right;
@@ -173,19 +173,11 @@ async fn drawn(
     }
 }
 
-#[cfg(feature = "print")]
 async fn picture(app: &App, name: &str, svg: String) -> Result<Response, Refusal> {
     let _permit = app.drawing.acquire().await.map_err(|_| Refusal::TooMany)?;
     let picture = tokio::task::spawn_blocking(move || crate::export::png(&svg));
     let picture = picture.await.map_err(std::io::Error::other)??;
     Ok(file(&format!("{name}.png"), "image/png", picture))
-}
-
-#[cfg(not(feature = "print"))]
-#[expect(clippy::unused_async, reason = "drawing takes time in builds that draw")]
-async fn picture(_: &App, _: &str, _: String) -> Result<Response, Refusal> {
-    let sentence = "This build draws no PNG; take the SVG, or build with `--features print`.";
-    Err(Refusal::Bad(sentence.to_owned()))
 }
 
 /// The patient's prediction as FHIR: `r4` or `r5`.

@@ -18,6 +18,8 @@ pub(crate) struct Frame {
     pub(crate) cohort: String,
     pub(crate) version: String,
     pub(crate) data_sha256: String,
+    /// What keeps the event from happening, with commas; empty where nothing does.
+    pub(crate) competing: String,
     pub(crate) disclaimer: &'static str,
     /// Whether small groups are not told.
     pub(crate) least_shown: Option<usize>,
@@ -57,6 +59,7 @@ impl Frame {
             cohort: evaluation.cohort.clone(),
             version: study.version.clone(),
             data_sha256: evaluation.data_sha256.clone(),
+            competing: study.competing().join(", "),
             ..Self::of(app, user, Some(study), (title, &here))
         }
     }

@@ -41,11 +41,16 @@ pub(crate) fn cookie_name(app: &App) -> &'static str {
     if app.settings.is_secure() { "__Host-oncoweave" } else { "oncoweave" }
 }
 
-/// The session's token in a request's cookies.
-pub(crate) fn session_token<'a>(app: &App, parts: &'a Parts) -> Option<&'a str> {
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(parts: &'a Parts, wanted: &str) -> Option<&'a str> {
     let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|one| one.split_once('='));
-    pairs.find(|(name, _)| name.trim() == cookie_name(app)).map(|(_, value)| value.trim())
+    pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
+}
+
+/// The session's token in a request's cookies.
+pub(crate) fn session_token<'a>(app: &App, parts: &'a Parts) -> Option<&'a str> {
+    cookie(parts, cookie_name(app))
 }
 
 /// The session of a request, whatever it may do.

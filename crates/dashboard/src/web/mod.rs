@@ -8,19 +8,21 @@ mod cds_hooks;
 mod cohort;
 mod compare;
 mod exports;
+mod figures;
 mod frame;
 mod guard;
 mod headers;
 mod imaging;
 mod model_card;
+mod oidc;
 mod patient;
-#[cfg(feature = "print")]
 mod printed;
 mod refusal;
 mod score;
 mod sign_in;
 mod statics;
 mod validation;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -41,6 +43,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(cohort::home))
         .route("/login", get(sign_in::form).post(sign_in::sign_in))
+        .route("/login/oidc", get(oidc::begin))
+        .route(crate::access::CALLBACK, get(oidc::finish))
         .route("/logout", post(sign_in::sign_out))
         .route("/password", get(sign_in::password_form).post(sign_in::set_password))
         .route("/accounts", get(accounts::list).post(accounts::add))
@@ -61,22 +65,19 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 fn study_routes() -> Router<Arc<App>> {
-    let router = Router::new();
-    #[cfg(feature = "print")]
-    let router = router
-        .route("/validation.pdf", get(printed::validation))
-        .route("/patients/{patient}/report.pdf", get(printed::patient));
-    router
+    Router::new()
         .route("/", get(cohort::page))
         .route("/validation", get(validation::page))
+        .route("/validation.pdf", get(printed::validation))
         .route("/model", get(model_card::page))
         .route("/predictions.csv", get(exports::predictions_csv_file))
         .route("/curves.csv", get(exports::curves_csv_file))
         .route("/figures/{file}", get(exports::figure))
         .route("/patients/{patient}", get(patient::page))
         .route("/patients/{patient}/figures/{file}", get(exports::patient_figure))
+        .route("/patients/{patient}/report.pdf", get(printed::patient))
         .route("/patients/{patient}/fhir/{release}", get(exports::fhir))
-        .route("/patients/{patient}/what-if", get(score::what_if).post(score::try_values))
+        .route("/patients/{patient}/what-if", get(what_if::form).post(what_if::try_values))
         .route("/patients/{patient}/images", get(imaging::viewer))
         .route("/patients/{patient}/slice.png", get(imaging::slice))
 }

@@ -270,12 +270,11 @@ fn explain(explained: &Explained) -> ExplainedView {
 }
 
 pub(crate) fn number(value: f64) -> String {
-    let text = if value.abs() >= 1000.0 || value.fract().abs() < 1e-6 {
+    let text = if value.abs() >= 1000.0 {
         format!("{value:.0}")
-    } else if value.abs() >= 10.0 {
-        format!("{value:.1}")
     } else {
-        format!("{value:.3}")
+        let text = if value.abs() >= 10.0 { format!("{value:.1}") } else { format!("{value:.3}") };
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     text.replace('-', "\u{2212}")
 }
@@ -299,7 +298,9 @@ pub(super) fn facts(study: &Study, place: usize) -> Vec<(&'static str, String)> 
     let patient = &study.patients[place];
     let observed = patient.observed.map_or("unknown".to_owned(), |observed| {
         let days = observed.time_days;
-        if observed.event {
+        if let Some(other) = &patient.competing {
+            format!("another event first: {other}, after {days:.0} days")
+        } else if observed.event {
             format!("event after {days:.0} days")
         } else {
             format!("without the event when last seen, after {days:.0} days")

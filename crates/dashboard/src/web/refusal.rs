@@ -17,6 +17,8 @@ pub(crate) enum Refusal {
     NewPassword,
     /// The account has not this right.
     Forbidden(Right),
+    /// Another service was asked who it is, and that did not lead in; the sentence says why.
+    NotSignedIn(String),
     /// There is no such page, study or patient.
     NotFound,
     /// The request makes no sense; the sentence says what to do.
@@ -63,6 +65,9 @@ impl Refusal {
                     right.words()
                 ),
             ),
+            Self::NotSignedIn(sentence) => {
+                (StatusCode::UNAUTHORIZED, "You are not signed in", sentence.clone())
+            }
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "Not found",

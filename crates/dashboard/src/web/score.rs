@@ -1,9 +1,8 @@
-//! New patients and changed values: what the model says through its endpoint.
+//! New patients: what the model says through its endpoint.
 
 use std::sync::{Arc, Mutex};
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
@@ -13,12 +12,11 @@ use oncoweave_report::words;
 use serde_json::{Map, Value};
 
 use super::frame::html;
-use super::patient::number;
-use super::{App, Frame, Refusal, User, encoded};
+use super::{App, Frame, Refusal, User};
 use crate::access::Right;
 use crate::export::answers_csv;
 use crate::score::{Answer, Batch, Endpoint, locked, records_of_csv, run};
-use crate::study::{ClinicalValue, Study, TrainingRange, values};
+use crate::study::{Study, TrainingRange};
 
 /// Records of one batch.
 const MOST_RECORDS: usize = 200_000;
@@ -47,7 +45,7 @@ struct BatchPage {
     failed: usize,
 }
 
-fn endpoint(app: &App) -> Result<&Endpoint, Refusal> {
+pub(super) fn endpoint(app: &App) -> Result<&Endpoint, Refusal> {
     app.endpoint.as_ref().ok_or_else(|| {
         Refusal::Bad("No scoring endpoint is set: start the dashboard with --endpoint.".to_owned())
     })
@@ -144,7 +142,7 @@ fn cohort_records(study: &Study) -> Option<Vec<Map<String, Value>>> {
     )
 }
 
-fn record(
+pub(super) fn record(
     data: &oncoweave_core::Cohort,
     row: usize,
     ranges: &[TrainingRange],
@@ -221,7 +219,7 @@ fn answer_row(answer: &Answer) -> Vec<String> {
 }
 
 /// The bounds are those of survival.
-fn risk_text(risk: f64, bounds: Option<(f64, f64)>) -> String {
+pub(super) fn risk_text(risk: f64, bounds: Option<(f64, f64)>) -> String {
     let interval = bounds.map_or(String::new(), |(low, high)| {
         format!(" ({:.0} to {:.0})", 100.0 * (1.0 - high), 100.0 * (1.0 - low))
     });
@@ -244,170 +242,4 @@ pub(crate) async fn download(
     let name = "attachment; filename=\"predictions.csv\"";
     headers.insert(CONTENT_DISPOSITION, name.parse().expect("a valid header"));
     Ok((headers, answers_csv(&batch.answers)).into_response())
-}
-
-#[derive(Template)]
-#[template(path = "what_if.html")]
-struct WhatIfPage {
-    frame: Frame,
-    path: String,
-    id: String,
-    inputs: Vec<Input>,
-    outcome: Option<Vec<[String; 3]>>,
-    problems: Vec<String>,
-}
-
-/// One value that may be changed within the training range.
-struct Input {
-    name: String,
-    label: String,
-    unit: String,
-    low: String,
-    high: String,
-    own: String,
-    value: String,
-}
-
-/// Other features than clinical ones that may be changed: those that move the risk most.
-const OTHER_INPUTS: usize = 8;
-
-fn inputs(study: &Study, place: usize, sent: &[(String, String)]) -> Vec<Input> {
-    let patient = &study.patients[place].patient_id;
-    let explained = study.explanations.as_ref().and_then(|all| all.of(patient));
-    let strong: Vec<String> = explained.map_or(Vec::new(), |explained| {
-        explained.features.into_iter().take(OTHER_INPUTS).map(|(name, _)| name).collect()
-    });
-    let shown = values(study, place, |column| {
-        column.modality == "clinical" || strong.contains(&column.name())
-    });
-    let input = |value: ClinicalValue| {
-        let (low, high) = value.range?;
-        let own = value.value.map_or(String::new(), |own| own.to_string());
-        let asked = sent.iter().find(|(name, _)| *name == value.name);
-        Some(Input {
-            label: value.name.trim_start_matches("clinical.").to_owned(),
-            unit: value.unit,
-            low: format!("{low:.4}"),
-            high: format!("{high:.4}"),
-            value: asked.map_or(own.clone(), |(_, asked)| asked.clone()),
-            own,
-            name: value.name,
-        })
-    };
-    shown.into_iter().filter_map(input).collect()
-}
-
-fn what_if_page(
-    (app, user, study): (&App, &User, &Study),
-    id: &str,
-    inputs: Vec<Input>,
-    outcome: Result<Option<Vec<[String; 3]>>, Vec<String>>,
-) -> WhatIfPage {
-    let title = format!("What if: patient {id}");
-    let (outcome, problems) =
-        outcome.map_or_else(|problems| (None, problems), |rows| (rows, vec![]));
-    WhatIfPage {
-        frame: Frame::study(app, user, study, &title, ""),
-        path: format!("/studies/{}/patients/{}", study.slug, encoded(id)),
-        id: id.to_owned(),
-        inputs,
-        outcome,
-        problems,
-    }
-}
-
-pub(crate) async fn what_if(
-    State(app): State<Arc<App>>,
-    user: User,
-    Path((slug, id)): Path<(String, String)>,
-) -> Result<Html<String>, Refusal> {
-    let (study, place) = app.patient(&user, &slug, &id)?;
-    endpoint(&app)?;
-    let inputs = inputs(study, place, &[]);
-    html(&what_if_page((&app, &user, study), &id, inputs, Ok(None)))
-}
-
-pub(crate) async fn try_values(
-    State(app): State<Arc<App>>,
-    user: User,
-    Path((slug, id)): Path<(String, String)>,
-    Form(sent): Form<Vec<(String, String)>>,
-) -> Result<Html<String>, Refusal> {
-    let (study, place) = app.patient(&user, &slug, &id)?;
-    endpoint(&app)?;
-    let csrf = sent.iter().find(|(name, _)| name == "csrf").map_or("", |(_, value)| value);
-    user.check_form(csrf)?;
-    let inputs = inputs(study, place, &sent);
-    let (Some((data, row)), Some(folder)) = (study.row(place), &study.folder) else {
-        return Err(Refusal::Bad("The values of this patient are not known here.".to_owned()));
-    };
-    let own = record(data, row, &folder.ranges);
-    let changed = match changed(&own, &inputs) {
-        Ok(changed) => changed,
-        Err(problems) => {
-            return html(&what_if_page((&app, &user, study), &id, inputs, Err(problems)));
-        }
-    };
-    app.audit(&user, "try values", &format!("{slug}/{id}"), "")?;
-    let asked = Arc::clone(&app);
-    let answers = tokio::task::spawn_blocking(move || {
-        let endpoint = asked.endpoint.as_ref().ok_or("No endpoint is set.".to_owned())?;
-        endpoint.score(&[own, changed])
-    });
-    let answers = answers.await.map_err(std::io::Error::other)?.map_err(Refusal::Endpoint)?;
-    let outcome = match &answers[..] {
-        [own, changed] => compared(own, changed),
-        _ => Err(vec!["The endpoint did not answer for both records.".to_owned()]),
-    };
-    html(&what_if_page((&app, &user, study), &id, inputs, outcome.map(Some)))
-}
-
-/// The record with the values asked for, each within its training range; an empty field is a value
-/// that is not known.
-fn changed(own: &Map<String, Value>, inputs: &[Input]) -> Result<Map<String, Value>, Vec<String>> {
-    let mut record = own.clone();
-    let mut problems = Vec::new();
-    for input in inputs.iter().filter(|input| input.value.trim() != input.own) {
-        let text = input.value.trim();
-        if text.is_empty() {
-            record.insert(input.name.clone(), Value::Null);
-            continue;
-        }
-        let range = input.low.parse().ok().zip(input.high.parse().ok());
-        let (low, high): (f64, f64) = range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        match text.parse::<f64>() {
-            Ok(value) if low <= value && value <= high => {
-                record.insert(input.name.clone(), Value::from(value));
-            }
-            _ => problems.push(format!(
-                "{} must be a number from {} to {}: the model was trained on no others.",
-                input.label,
-                number(low),
-                number(high)
-            )),
-        }
-    }
-    if problems.is_empty() { Ok(record) } else { Err(problems) }
-}
-
-fn compared(own: &Answer, changed: &Answer) -> Result<Vec<[String; 3]>, Vec<String>> {
-    if let Some(error) = own.error.as_ref().or(changed.error.as_ref()) {
-        return Err(vec![error.message.clone()]);
-    }
-    let refuses =
-        |flag: &&String| flag.starts_with("insufficient:") || flag.starts_with("unusual:");
-    if let Some(flag) = changed.flags.iter().find(refuses) {
-        return Err(vec![format!("The model does not apply to these values ({flag}).")]);
-    }
-    let row = |(own, changed): (&crate::score::SurvivalAt, &crate::score::SurvivalAt)| {
-        [
-            words::horizon(own.time_days),
-            risk_text(1.0 - own.survival, own.low.zip(own.high)),
-            risk_text(1.0 - changed.survival, changed.low.zip(changed.high)),
-        ]
-    };
-    let mut rows: Vec<[String; 3]> = own.survival.iter().zip(&changed.survival).map(row).collect();
-    let risk = |answer: &Answer| answer.risk.map_or(String::new(), words::signed);
-    rows.push(["Log relative hazard".to_owned(), risk(own), risk(changed)]);
-    Ok(rows)
 }

@@ -24,6 +24,8 @@ use crate::access::{
 struct LoginPage {
     frame: Frame,
     next: String,
+    /// Where else one can sign in: the name, and the address that leads there.
+    elsewhere: Option<(String, String)>,
     problem: String,
 }
 
@@ -39,7 +41,7 @@ struct PasswordPage {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Next {
-    next: String,
+    pub(super) next: String,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +94,30 @@ impl FromRequestParts<Arc<App>> for Token {
     }
 }
 
-pub(crate) async fn form(Query(next): Query<Next>) -> Result<Html<String>, Refusal> {
-    html(&LoginPage { frame: Frame::plain("Sign in"), next: next.next, problem: String::new() })
+fn login_page(app: &App, next: String, problem: &str) -> LoginPage {
+    let elsewhere = app.provider.as_ref().map(|provider| {
+        let to = format!("/login/oidc?next={}", super::encoded(&next));
+        (provider.label().to_owned(), to)
+    });
+    LoginPage { frame: Frame::plain("Sign in"), next, elsewhere, problem: problem.to_owned() }
+}
+
+pub(crate) async fn form(
+    State(app): State<Arc<App>>,
+    Query(next): Query<Next>,
+) -> Result<Html<String>, Refusal> {
+    html(&login_page(&app, next.next, ""))
+}
+
+/// Refuses an address that tries too often.
+pub(super) fn throttled(
+    app: &App,
+    connection: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let address = app.address(connection.ip(), forwarded);
+    if app.throttle.allow(address) { Ok(()) } else { Err(Refusal::TooMany) }
 }
 
 pub(crate) async fn sign_in(
@@ -102,22 +126,17 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Refusal> {
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let address = app.address(connection.ip(), forwarded);
-    if !app.throttle.allow(address) {
-        return Err(Refusal::TooMany);
-    }
+    throttled(&app, connection, &headers)?;
     let name = login.name.trim().to_owned();
     let Some(account) = verified(&app, &name, login.password).await? else {
-        let (status, frame) = (StatusCode::UNAUTHORIZED, Frame::plain("Sign in"));
-        let page = LoginPage { frame, next: login.next, problem: WRONG.to_owned() };
-        return Ok((status, html(&page)?).into_response());
+        let page = html(&login_page(&app, login.next, WRONG))?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
     let must_change = account.must_change;
     let token = app.sessions.begin(&name, account.roles, must_change);
     let to = if must_change { "/password" } else { local(&login.next) };
-    let cookie = set_cookie(&app, &token, "");
+    let cookie = set_cookie(&app, (cookie_name(&app), &token), "");
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to.to_owned()), (SET_COOKIE, cookie)]).into_response())
 }
 
@@ -128,7 +147,8 @@ async fn verified(
     password: String,
 ) -> Result<Option<Account>, Refusal> {
     let account = app.store.account(name)?;
-    let usable = account.filter(|account| !account.closed && !account.is_locked());
+    let usable = account
+        .filter(|account| !account.closed && !account.is_locked() && !account.signs_in_elsewhere());
     let stored = usable.as_ref().map_or(nobodys_hash(), |account| &account.password).to_owned();
     let right = hashed(app, move || is_password(&password, &stored)).await?;
     let refused = |detail: &'static str| Entry {
@@ -166,7 +186,7 @@ pub(super) async fn hashed<T: Send + 'static>(
 }
 
 /// An address on this host: nobody is sent elsewhere after signing in.
-fn local(next: &str) -> &str {
+pub(super) fn local(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])
@@ -174,9 +194,9 @@ fn local(next: &str) -> &str {
     if is_local { next } else { "/" }
 }
 
-fn set_cookie(app: &App, token: &str, more: &str) -> String {
+pub(super) fn set_cookie(app: &App, (name, token): (&str, &str), more: &str) -> String {
     let secure = if app.settings.is_secure() { "; Secure" } else { "" };
-    format!("{}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", cookie_name(app))
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{more}")
 }
 
 #[derive(Deserialize)]
@@ -196,7 +216,7 @@ pub(crate) async fn sign_out(
     app.sessions.end(&token.unwrap_or_default());
     let account = &*session.account;
     app.store.audit(&Entry { account, action: "sign out", subject: "", detail: "" })?;
-    let cookie = set_cookie(&app, "", "; Max-Age=0");
+    let cookie = set_cookie(&app, (cookie_name(&app), ""), "; Max-Age=0");
     let to = "/login".to_owned();
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response())
 }
@@ -211,8 +231,13 @@ fn password_page(session: &Session, problem: String) -> PasswordPage {
 }
 
 pub(crate) async fn password_form(
+    State(app): State<Arc<App>>,
     AnySession(session): AnySession,
 ) -> Result<Html<String>, Refusal> {
+    if app.store.account(&session.account)?.is_some_and(|known| known.signs_in_elsewhere()) {
+        let sentence = "You signed in by another service; your password is kept and changed there.";
+        return Err(Refusal::Bad(sentence.to_owned()));
+    }
     html(&password_page(&session, String::new()))
 }
 
@@ -252,7 +277,7 @@ pub(crate) async fn set_password(
     })?;
     app.sessions.end_all(&name);
     let token = app.sessions.begin(&name, session.roles, false);
-    let cookie = set_cookie(&app, &token, "");
+    let cookie = set_cookie(&app, (cookie_name(&app), &token), "");
     Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
 }
 

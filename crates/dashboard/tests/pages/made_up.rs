@@ -16,7 +16,7 @@ pub(crate) fn write_study(folder: &Path, evaluation: &Evaluation, predictions: &
     let layout = PredictionLayout {
         horizons_days: evaluation.horizons_days.clone(),
         classes: evaluation.classes.clone(),
-        competing: vec![],
+        competing: evaluation.competing.iter().map(|event| event.name.clone()).collect(),
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout).unwrap();
 }

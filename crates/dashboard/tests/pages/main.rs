@@ -1,6 +1,7 @@
 //! The dashboard over a socket: who sees what, and whether the figures are right.
 
 mod access;
+mod competing;
 mod exports;
 mod figures;
 mod made_up;

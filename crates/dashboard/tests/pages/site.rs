@@ -79,6 +79,7 @@ impl Site {
             hosts: vec![],
             least_shown: 10,
             idle_minutes: 30,
+            oidc: None,
             endpoint: None,
         };
         change(&mut settings);

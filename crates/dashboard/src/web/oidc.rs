@@ -1,0 +1,122 @@
+//! Signing in at a provider of OpenID Connect, and coming back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde::Deserialize;
+
+use super::guard::cookie;
+use super::sign_in::{Next, local, set_cookie, throttled};
+use super::{App, Refusal};
+use crate::access::{Entry, Identity, Provider, same};
+
+/// The cookie that binds the way back to the browser that left.
+fn cookie_name(app: &App) -> &'static str {
+    if app.settings.is_secure() { "__Host-oncoweave-oidc" } else { "oncoweave-oidc" }
+}
+
+/// What the browser was given when it left.
+pub(crate) struct Left(Option<String>);
+
+impl FromRequestParts<Arc<App>> for Left {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        Ok(Self(cookie(parts, cookie_name(app)).map(str::to_owned)))
+    }
+}
+
+/// What the provider sends back with the browser.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Back {
+    code: String,
+    state: String,
+    error: String,
+}
+
+/// Asks the provider beside the event loop.
+async fn asked<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&Provider) -> Result<T, String> + Send + 'static,
+) -> Result<Result<T, String>, Refusal> {
+    let app = Arc::clone(app);
+    let work = move || app.provider.as_ref().map(work);
+    let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?;
+    done.ok_or(Refusal::NotFound)
+}
+
+fn refused(app: &App, problem: String) -> Result<Refusal, Refusal> {
+    tracing::warn!("sign-in by OpenID Connect: {problem}");
+    let entry = Entry {
+        account: "-",
+        action: "sign-in refused",
+        subject: "OpenID Connect",
+        detail: &problem,
+    };
+    app.store.audit(&entry)?;
+    Ok(Refusal::NotSignedIn(problem))
+}
+
+pub(crate) async fn begin(
+    State(app): State<Arc<App>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Query(next): Query<Next>,
+) -> Result<Response, Refusal> {
+    throttled(&app, connection, &headers)?;
+    match asked(&app, move |provider| provider.begin(&next.next)).await? {
+        Ok((to, state)) => {
+            let cookie = set_cookie(&app, (cookie_name(&app), &state), "; Max-Age=600");
+            Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response())
+        }
+        Err(problem) => Err(refused(&app, problem)?),
+    }
+}
+
+pub(crate) async fn finish(
+    State(app): State<Arc<App>>,
+    Left(left): Left,
+    Query(back): Query<Back>,
+) -> Result<Response, Refusal> {
+    if !left.is_some_and(|state| same(&state, &back.state)) {
+        // Not written down: anybody on the network could fill the log.
+        let problem = "This is not the browser that left to sign in, or it took too long.";
+        return Err(Refusal::NotSignedIn(problem.to_owned()));
+    }
+    if !back.error.is_empty() {
+        let error: String = back.error.chars().filter(char::is_ascii_graphic).take(60).collect();
+        return Err(refused(&app, format!("The sign-in service let nobody in ({error})."))?);
+    }
+    let found = asked(&app, move |provider| provider.finish(&back.state, back.code)).await?;
+    let (Identity { account, roles }, next) = match found {
+        Ok(found) => found,
+        Err(problem) => return Err(refused(&app, problem)?),
+    };
+    let known = app.store.sign_in_elsewhere(&account, &roles)?;
+    if known.closed {
+        return Err(refused(&app, format!("The account {account} is closed."))?);
+    }
+    if known.roles != roles {
+        app.sessions.end_all(&account);
+    }
+    let detail = format!("OpenID Connect: {}", roles.text());
+    app.store.audit(&Entry {
+        account: &account,
+        action: "sign in",
+        subject: "",
+        detail: &detail,
+    })?;
+    let token = app.sessions.begin(&account, roles, false);
+    let cookies = AppendHeaders([
+        (SET_COOKIE, set_cookie(&app, (super::guard::cookie_name(&app), &token), "")),
+        (SET_COOKIE, set_cookie(&app, (cookie_name(&app), ""), "; Max-Age=0")),
+    ]);
+    let to = [(LOCATION, local(&next).to_owned())];
+    Ok((StatusCode::SEE_OTHER, to, cookies).into_response())
+}
