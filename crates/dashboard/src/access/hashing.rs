@@ -1,5 +1,6 @@
 //! Threads for passwords alone.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -46,6 +47,7 @@ fn work(waiting: &Mutex<Receiver<Work>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(next) = next else { return };
-        next();
+        // The thread outlives work that panicked; who waits for it is told.
+        let _ = catch_unwind(AssertUnwindSafe(next));
     }
 }
