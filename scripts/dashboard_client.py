@@ -45,8 +45,8 @@ class Person:
     """Signs in; with a one-time password and then one of their own, or with the latter alone."""
 
     def __init__(self, site, name, first, own, behind="127.0.0.1"):
-        self.site, self.behind, self.token = site, behind, ""
-        self.post("/login", {"name": name, "password": first or own})
+        self.site, self.behind, self.token, self.form = site, behind, "", ""
+        self.post("/login", {"csrf": self.csrf("/login"), "name": name, "password": first or own})
         if first:
             form = {"csrf": self.csrf("/password"), "old": first, "new": own, "again": own}
             self.post("/password", form)
@@ -55,14 +55,18 @@ class Person:
 
     def ask(self, method, path, body=None):
         connection = http.client.HTTPConnection(self.site.address)
-        headers = {"Cookie": f"{self.site.cookie}={self.token}", "X-Forwarded-For": self.behind}
+        cookies = f"{self.site.cookie}={self.token}; {self.site.cookie}-form={self.form}"
+        headers = {"Cookie": cookies, "X-Forwarded-For": self.behind}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         set_cookie = answer.getheader("Set-Cookie") or ""
+        value = set_cookie.partition("=")[2].partition(";")[0]
         if set_cookie.startswith(f"{self.site.cookie}="):
-            self.token = set_cookie.split("=", 1)[1].split(";")[0]
+            self.token = value
+        elif set_cookie.startswith(f"{self.site.cookie}-form="):
+            self.form = value
         return answer, answer.read()
 
     def get(self, path):

@@ -1,6 +1,7 @@
 //! Accounts, sessions and the audit log.
 
 mod audit;
+mod hashing;
 mod oidc;
 mod rights;
 mod secret;
@@ -10,10 +11,12 @@ mod throttle;
 
 pub use audit::AuditState;
 pub(crate) use audit::{Entry, Written};
+pub(crate) use hashing::Hashing;
 pub(crate) use oidc::{CALLBACK, Identity, Provider};
 pub(crate) use rights::{Right, Role, Roles};
 pub(crate) use secret::{
-    LEAST_CHARACTERS, hash_password, hex, is_password, one_time_password, same, weakness,
+    LEAST_CHARACTERS, hash_password, hex, is_password, one_time_password, random_token, same,
+    weakness,
 };
 pub(crate) use sessions::{Found, Session, Sessions};
 pub use store::verify_audit;

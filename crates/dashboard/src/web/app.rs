@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::access::{Entry, Provider, Right, Sessions, Store, Throttle};
+use crate::access::{Entry, Hashing, Provider, Right, Sessions, Store, Throttle};
 use crate::score::{Batches, Endpoint};
 use crate::study::{Study, load};
 use crate::web::{Refusal, User};
@@ -20,8 +20,7 @@ pub(crate) struct App {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) batches: Batches,
     pub(crate) provider: Option<Provider>,
-    /// Passwords that are hashed at a time: each takes 19 MiB.
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Hashing,
     /// Pictures and printed pages that are made at a time.
     pub(crate) drawing: Semaphore,
 }
@@ -50,7 +49,7 @@ impl App {
             throttle: Throttle::default(),
             endpoint: settings.endpoint.as_deref().map(Endpoint::new),
             batches: Batches::default(),
-            hashing: Semaphore::new(2),
+            hashing: Hashing::start(),
             drawing: Semaphore::new(2),
             studies,
             settings,

@@ -13,16 +13,18 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::frame::html;
-use super::guard::{cookie_name, session, session_token};
+use super::guard::{cookie, cookie_name, session, session_token};
 use super::{App, Frame, Refusal};
 use crate::access::{
-    Account, Entry, LEAST_CHARACTERS, Session, hash_password, is_password, same, weakness,
+    Account, Entry, LEAST_CHARACTERS, Session, hash_password, is_password, random_token, same,
+    weakness,
 };
 
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
     frame: Frame,
+    csrf: String,
     next: String,
     /// Where else one can sign in: the name, and the address that leads there.
     elsewhere: Option<(String, String)>,
@@ -46,6 +48,7 @@ pub(crate) struct Next {
 
 #[derive(Deserialize)]
 pub(crate) struct Login {
+    csrf: String,
     name: String,
     password: String,
     #[serde(default)]
@@ -83,6 +86,27 @@ impl FromRequestParts<Arc<App>> for AnySession {
     }
 }
 
+/// What the form to sign in must send back, in a cookie as there is no session yet: nobody shall be
+/// signed in to somebody else's account by a form on another site.
+pub(crate) struct FormToken(String);
+
+impl FormToken {
+    fn cookie_name(app: &App) -> &'static str {
+        if app.settings.is_secure() { "__Host-oncoweave-form" } else { "oncoweave-form" }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for FormToken {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let is_token =
+            |known: &&str| known.len() == 64 && known.bytes().all(|one| one.is_ascii_hexdigit());
+        let known = cookie(parts, Self::cookie_name(app)).filter(is_token);
+        Ok(Self(known.map_or_else(random_token, str::to_owned)))
+    }
+}
+
 /// The token of the session, if any.
 pub(crate) struct Token(Option<String>);
 
@@ -94,19 +118,23 @@ impl FromRequestParts<Arc<App>> for Token {
     }
 }
 
-fn login_page(app: &App, next: String, problem: &str) -> LoginPage {
+fn login_page(app: &App, csrf: String, next: String, problem: &str) -> LoginPage {
     let elsewhere = app.provider.as_ref().map(|provider| {
         let to = format!("/login/oidc?next={}", super::encoded(&next));
         (provider.label().to_owned(), to)
     });
-    LoginPage { frame: Frame::plain("Sign in"), next, elsewhere, problem: problem.to_owned() }
+    let (frame, problem) = (Frame::plain("Sign in"), problem.to_owned());
+    LoginPage { frame, csrf, next, elsewhere, problem }
 }
 
 pub(crate) async fn form(
     State(app): State<Arc<App>>,
+    FormToken(token): FormToken,
     Query(next): Query<Next>,
-) -> Result<Html<String>, Refusal> {
-    html(&login_page(&app, next.next, ""))
+) -> Result<Response, Refusal> {
+    let cookie = set_cookie(&app, (FormToken::cookie_name(&app), &token), "");
+    let page = html(&login_page(&app, token, next.next, ""))?;
+    Ok(([(SET_COOKIE, cookie)], page).into_response())
 }
 
 /// Refuses an address that tries too often.
@@ -123,13 +151,17 @@ pub(super) fn throttled(
 pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    FormToken(token): FormToken,
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Refusal> {
+    if !same(&token, &login.csrf) {
+        return Err(Refusal::ForeignForm);
+    }
     throttled(&app, connection, &headers)?;
     let name = login.name.trim().to_owned();
     let Some(account) = verified(&app, &name, login.password).await? else {
-        let page = html(&login_page(&app, login.next, WRONG))?;
+        let page = html(&login_page(&app, token, login.next, WRONG))?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
@@ -175,14 +207,13 @@ async fn verified(
     }
 }
 
-/// Runs what takes time and memory beside the event loop, few at a time.
+/// Hashes beside the event loop.
 pub(super) async fn hashed<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let _permit = app.hashing.acquire().await.map_err(|_| Refusal::TooMany)?;
-    let failed = |error| Refusal::from(std::io::Error::other(error));
-    tokio::task::spawn_blocking(work).await.map_err(failed)
+    let failed = || Refusal::from(std::io::Error::other("a password was not hashed"));
+    app.hashing.run(work).await.ok_or_else(failed)
 }
 
 /// An address on this host: nobody is sent elsewhere after signing in.

@@ -104,6 +104,9 @@ fn forms_from_elsewhere_do_nothing() {
     let (evaluation, predictions) = study(60);
     let site = Site::new(&evaluation, &predictions);
     let admin = site.admin();
+    // Nor does a form of another site sign anybody in, here to an account of its own.
+    let form = [("csrf", "guess"), ("name", "admin"), ("password", "a quiet admin of mountains")];
+    assert_eq!(site.browser().post("/login", &form).status, 403);
     let form = [("csrf", "guess"), ("name", "thief"), ("admin", "on")];
     assert_eq!(admin.post("/accounts", &form).status, 403);
     let csrf = admin.get("/accounts").csrf();

@@ -190,10 +190,19 @@ impl Browser {
     }
 
     pub(crate) fn sign_in(&mut self, name: &str, password: &str) -> Answer {
-        let form = [("name", name), ("password", password), ("next", "/")];
-        let answer = self.post("/login", &form);
+        let mut page = self.browser_of_the_form();
+        let csrf = page.get("/login");
+        page.keep_cookie(&csrf);
+        let csrf = csrf.csrf();
+        let form = [("csrf", csrf.as_str()), ("name", name), ("password", password), ("next", "/")];
+        let answer = page.post("/login", &form);
         self.keep_cookie(&answer);
         answer
+    }
+
+    /// The same browser before it is signed in.
+    fn browser_of_the_form(&self) -> Self {
+        Self { agent: self.agent.clone(), url: self.url.clone(), cookie: String::new() }
     }
 
     pub(crate) fn change_password(&mut self, old: &str, new: &str) {
