@@ -57,6 +57,8 @@ REFUSED = {
     "scaling to nothing": (["deploy", "lung", "--package", ARN, "--scale", "0:2:5"], "only asynchronous"),
     "too many requests at a time": (["transform", "s3://b/a.csv", "--model", "m", "--concurrent", "20", "--payload-mb",
                                      "6"], "more than the 100 MB"),
+    "cohort not in S3": (["process", "cohort"], "copy a folder with `aws s3 sync cohort s3://cohorts/lung/cohort`"),
+    "a slash too few": (["train", "--train", "s3:/cohorts/x"], "places in S3 begin with s3://"),
 }
 
 

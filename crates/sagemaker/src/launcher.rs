@@ -147,8 +147,9 @@ pub(crate) fn staged(
         "{text} is a folder; copy it with `aws s3 sync {text} {}` and name that place",
         settings.s3(folder)
     );
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.with_context(|| format!("{text}: no such file, and no place s3://…"))?;
+    let name = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_file());
+    let name =
+        name.with_context(|| format!("{text}: no such file; places in S3 begin with s3://"))?;
     let uri = settings.s3(folder);
     let upload = Upload {
         content: Content::File(path.to_owned()),
@@ -156,6 +157,17 @@ pub(crate) fn staged(
         kms_key: settings.kms_key.clone(),
     };
     Ok((uri, Some(Step::Upload(upload))))
+}
+
+/// A folder that a job reads, which must be in S3 already.
+pub(crate) fn in_s3(text: &str, folder: &str, settings: &Settings) -> Result<()> {
+    ensure!(
+        text.starts_with("s3://"),
+        "{text} is no place in S3, those begin with s3://; copy a folder with `aws s3 sync {text} \
+         {}` and name that place",
+        settings.s3(folder)
+    );
+    Ok(())
 }
 
 #[cfg(test)]

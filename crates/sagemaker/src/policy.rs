@@ -2,6 +2,7 @@
 //! makes them all.
 
 mod roles;
+mod statements;
 mod template;
 
 use serde_json::{Value, json};

@@ -72,7 +72,8 @@ impl Settings {
     /// Reads a settings file.
     ///
     /// # Errors
-    /// When it cannot be read, has a key that is unknown, or lacks the role, image or bucket.
+    /// When it cannot be read, has a key that is unknown, lacks the role, image or bucket, or names
+    /// a bucket that cannot be.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs_err::read_to_string(path).context(
             "every command reads role, image and bucket from a settings file: write one, or name \
@@ -84,6 +85,13 @@ impl Settings {
         {
             ensure!(!value.is_empty(), "{}: `{name}` is absent", path.display());
         }
+        let bucket = &settings.bucket;
+        ensure!(
+            is_bucket(bucket),
+            "{}: `bucket` is a name of 3 to 63 lower-case letters, digits, dots and hyphens, found \
+             `{bucket}`",
+            path.display()
+        );
         Ok(settings)
     }
 
@@ -141,6 +149,14 @@ fn has_local_storage(instance_type: &str) -> bool {
     named.contains(&family) || disk(family)
 }
 
+fn is_bucket(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| inside(byte) || byte == b'.' || byte == b'-')
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +193,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sagemaker.toml");
         for (text, expected) in [
-            ("role = 'r'\nimage = 'i'\nbucket = 'b'\n[tags]\nproject = 'lung'", Ok(())),
+            ("role = 'r'\nimage = 'i'\nbucket = 'b-1'\n[tags]\nproject = 'lung'", Ok(())),
+            ("role = 'r'\nimage = 'i'\nbucket = 's3://b'", Err("`bucket` is a name of")),
+            ("role = 'r'\nimage = 'i'\nbucket = '-b1'", Err("found `-b1`")),
             ("role = 'r'\nimage = 'i'", Err("`bucket` is absent")),
             ("rol = 'r'", Err("unknown field `rol`")),
         ] {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use oncoweave_sagemaker::requests::{Processing, align, extract, process};
 
 use super::Outcome;
-use crate::launcher::{Options, Step, job_name, submit};
+use crate::launcher::{Options, Step, in_s3, job_name, submit};
 use crate::output;
 
 /// Extract a cohort's features, its patients shared out over several machines
@@ -43,6 +43,10 @@ pub(crate) async fn run(args: &Args, options: &Options) -> Result<Outcome> {
     let mut settings = options.settings()?;
     if let Some(instance) = &args.instance {
         settings.instances.process.clone_from(instance);
+    }
+    in_s3(&args.cohort, "cohort", &settings)?;
+    if let Some(shares) = &args.join {
+        in_s3(shares, "shares", &settings)?;
     }
     let name = job_name(args.name.as_deref(), "process", 63);
     let out = args.out.clone().unwrap_or_else(|| settings.s3(&format!("features/{name}")));

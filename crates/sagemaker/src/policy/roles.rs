@@ -1,5 +1,11 @@
+//! The policies of the roles, and those of the key and the bucket.
+
 use serde_json::{Value, json};
 
+use super::statements::{
+    bucket_list, interfaces, interfaces_of_no_resource, metrics, pass_role, pull_image, read_logs,
+    scaling, token, use_key, write_logs,
+};
 use super::{Names, allow, document};
 
 /// Creation of work, which names the role that it runs as.
@@ -322,123 +328,4 @@ pub fn bucket(names: &Names) -> Value {
             },
         }),
     ])
-}
-
-fn pass_role(names: &Names) -> Value {
-    let Names { partition, account, roles, .. } = names;
-    json!({
-        "Sid": "PassRole",
-        "Effect": "Allow",
-        "Action": "iam:PassRole",
-        "Resource": [
-            format!("arn:{partition}:iam::{account}:role/{roles}pipeline"),
-            format!("arn:{partition}:iam::{account}:role/{roles}endpoint"),
-        ],
-        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-    })
-}
-
-/// Jobs in a private network make interfaces in its subnets.
-fn interfaces(names: &Names) -> Value {
-    let Names { partition, region, account, .. } = names;
-    let arn = |kind| format!("arn:{partition}:ec2:{region}:{account}:{kind}/*");
-    allow(
-        "Interfaces",
-        &[
-            "ec2:CreateNetworkInterface",
-            "ec2:CreateNetworkInterfacePermission",
-            "ec2:DeleteNetworkInterface",
-        ],
-        &["network-interface", "subnet", "security-group"].map(arn),
-    )
-}
-
-/// The actions on interfaces that know no resource.
-fn interfaces_of_no_resource() -> Value {
-    allow(
-        "InterfacesOfNoResource",
-        &[
-            "ec2:DeleteNetworkInterfacePermission",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeVpcs",
-            "ec2:DescribeDhcpOptions",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeSecurityGroups",
-        ],
-        &["*".to_owned()],
-    )
-}
-
-fn scaling(names: &Names) -> Value {
-    let Names { partition, region, account, .. } = names;
-    json!({
-        "Sid": "Scaling",
-        "Effect": "Allow",
-        "Action": [
-            "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:DeregisterScalableTarget",
-            "application-autoscaling:PutScalingPolicy",
-        ],
-        "Resource": format!("arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"),
-        "Condition": {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
-    })
-}
-
-fn bucket_list(names: &Names) -> Value {
-    let prefix = &names.prefix;
-    json!({
-        "Sid": "List",
-        "Effect": "Allow",
-        "Action": "s3:ListBucket",
-        "Resource": names.whole_bucket(),
-        "Condition": {"StringLike": {"s3:prefix": [format!("{prefix}*")]}},
-    })
-}
-
-fn pull_image(names: &Names) -> Value {
-    let Names { partition, region, account, repository, .. } = names;
-    allow(
-        "Image",
-        &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"],
-        &[format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}")],
-    )
-}
-
-/// The one action of ECR that knows no resource.
-fn token() -> Value {
-    allow("Token", &["ecr:GetAuthorizationToken"], &["*".to_owned()])
-}
-
-fn log_groups(names: &Names) -> Vec<String> {
-    let Names { partition, region, account, .. } = names;
-    vec![format!("arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/*")]
-}
-
-fn write_logs(names: &Names) -> Value {
-    let actions = [
-        "logs:CreateLogGroup",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "logs:DescribeLogStreams",
-    ];
-    allow("Logs", &actions, &log_groups(names))
-}
-
-fn read_logs(names: &Names) -> Value {
-    allow("Logs", &["logs:DescribeLogStreams", "logs:GetLogEvents"], &log_groups(names))
-}
-
-/// Figures know no resource; the name of their space is what can be asked for.
-fn metrics() -> Value {
-    json!({
-        "Sid": "Figures",
-        "Effect": "Allow",
-        "Action": "cloudwatch:PutMetricData",
-        "Resource": "*",
-        "Condition": {"StringLike": {"cloudwatch:namespace": ["AWS/SageMaker*", "/aws/sagemaker/*"]}},
-    })
-}
-
-fn use_key(names: &Names, actions: &[&str]) -> Value {
-    allow("Key", actions, std::slice::from_ref(&names.key))
 }
