@@ -138,9 +138,9 @@ impl KaplanMeier {
                 break;
             }
             let passed = self.steps.partition_point(|step| step.time_days <= time_days);
-            let last = passed.checked_sub(1).map(|last| self.steps[last]);
+            let passed = passed.checked_sub(1).map(|place| self.steps[place]);
             let (survival, low, high) =
-                last.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
+                passed.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
             let before = steps.last().map_or(1.0, |step| step.survival);
             steps.push(Step {
                 time_days,

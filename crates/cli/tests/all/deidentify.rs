@@ -7,8 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::NaiveDate;
 use fs_err as fs;
-use oncoweave_cohort::read_feature_table;
+use oncoweave_cohort::{read_feature_table, read_lineage};
 use oncoweave_privacy::{Identifier, Key};
 
 use crate::extract::{code, oncoweave, stderr, text};
@@ -73,6 +74,23 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
         let after = features(&table("after"), &|id| id.to_owned());
         assert!(!before.is_empty());
         assert_eq!(before, after, "{name}");
+    }
+
+    // Every date of a patient has moved by one number of days.
+    let dates = |out: &str, name: &dyn Fn(&str) -> String| {
+        let mut dates: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for row in read_lineage(&at(out).join("lineage.parquet")).unwrap() {
+            dates.entry(name(row.patient_id.as_str())).or_default().extend(row.date);
+        }
+        dates
+    };
+    let (before, after) = (dates("before", &pseudonym), dates("after", &|id| id.to_owned()));
+    assert!(before.len() > 20 && before.keys().eq(after.keys()));
+    for (dates, moved) in before.values().zip(after.values()) {
+        let pairs = dates.iter().zip(moved);
+        let days: BTreeSet<i64> = pairs.map(|(a, b)| (*a - *b).num_days()).collect();
+        assert!(dates.len() == moved.len() && days.len() <= 1, "{dates:?} {moved:?}");
+        assert!(days.iter().all(|days| (1..=1825).contains(days)), "{days:?}");
     }
 
     let list = fs::read_to_string(at("cohort/files.csv")).unwrap();

@@ -8,6 +8,7 @@ mod import;
 mod inspect;
 mod judge;
 mod kinds;
+mod leaks;
 mod process;
 mod raw;
 mod results;

@@ -58,7 +58,7 @@ fn collect(root: &Path, path: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-fn zipped(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn zipped(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut put = |name: &str, bytes: &[u8]| {
         let options = zip::write::SimpleFileOptions::default()
@@ -73,7 +73,7 @@ fn zipped(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-fn form(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn form(case: &Value, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut body = vec![];
     let mut put = |disposition: &str, bytes: &[u8]| {
         write!(body, "--limit\r\nContent-Disposition: form-data; {disposition}\r\n\r\n").unwrap();

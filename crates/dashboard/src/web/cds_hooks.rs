@@ -67,7 +67,13 @@ async fn patient_view(
         if user.csrf.is_some() {
             return Err(Refusal::SignIn("/".to_owned()));
         }
-        let call = call.map_err(|error| Refusal::Bad(error.body_text()))?.0;
+        // What the reader says of a body that it cannot read quotes it.
+        let call = call.map_err(|_| {
+            let wanted = "the body must be a CDS Hooks call in JSON: {\"hook\": \"patient-view\", \
+                          \"context\": {\"patientId\": \"...\"}}";
+            Refusal::Bad(wanted.to_owned())
+        })?;
+        let call = call.0;
         if call.hook != "patient-view" {
             return Err(Refusal::Bad("the hook must be patient-view".to_owned()));
         }

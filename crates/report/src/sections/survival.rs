@@ -29,7 +29,7 @@ pub(super) fn risk_groups(
         section.text.push("The evaluation holds no model to make risk groups from.".to_owned());
         return Ok(section);
     };
-    let mut groups = groups(model, predictions)?;
+    let groups = groups(model, predictions)?;
     let patients: usize = groups.iter().map(|group| group.outcomes.len()).sum();
     if patients == 0 {
         section.text.push(format!(
@@ -43,10 +43,7 @@ pub(super) fn risk_groups(
          above the median risk of the patients it was trained on. The bands are pointwise 95\u{a0}% \
          intervals (log-minus-log)."
     ));
-    let is_told = |rule: Protected| {
-        let large = |group: &Group| rule.allows(group.outcomes.len(), group.events());
-        groups.iter().all(|group| group.outcomes.is_empty() || large(group))
-    };
+    let is_told = |rule| groups.iter().all(|group| group.is_told(rule));
     if protected.is_some_and(|rule| !is_told(rule) || !evaluation.competing.is_empty()) {
         section.text.push(
             "The curves are not told: a group is too small in patients, in events or in patients \
@@ -58,6 +55,16 @@ pub(super) fn risk_groups(
     if !evaluation.competing.is_empty() {
         return Ok(beside_others(section, evaluation, (model, predictions)));
     }
+    Ok(beside_each_other(section, evaluation, groups, protected))
+}
+
+/// How far the groups are apart, their curves and their table.
+fn beside_each_other(
+    mut section: Section,
+    evaluation: &Evaluation,
+    mut groups: [Group; 2],
+    protected: Option<Protected>,
+) -> Section {
     section.text.push(separation(&groups));
     section.text.extend(words::finite(evaluation.hazard_ratio).map(|ratio| {
         format!(
@@ -93,7 +100,7 @@ pub(super) fn risk_groups(
     for group in groups.iter().filter(|group| group.outcomes.is_empty()) {
         section.notes.push(format!("Nobody fell into the group \u{201c}{}\u{201d}.", group.label));
     }
-    Ok(section)
+    section
 }
 
 /// The risk groups' cumulative incidence of the event and of those that compete with it.
@@ -270,6 +277,11 @@ fn separation(groups: &[Group; 2]) -> String {
 }
 
 impl Group {
+    /// Whether its curve may be told: nobody is pointed at by a group that is empty or large.
+    fn is_told(&self, rule: Protected) -> bool {
+        self.outcomes.is_empty() || rule.allows(self.outcomes.len(), self.events())
+    }
+
     fn events(&self) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.event).count()
     }
