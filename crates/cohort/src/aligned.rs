@@ -127,7 +127,8 @@ fn read_features(
         features.push(CohortColumn {
             modality: modality.to_owned(),
             info: describe(dictionary, name, feature),
-            values: columns.features(name)?.into_iter().collect(),
+            // Collected by value, the numbers would keep the room of their options, twice their own.
+            values: columns.features(name)?.iter().copied().collect(),
         });
     }
     Ok(())
