@@ -44,8 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let out = &args.out;
     make_room(args)?;
     let manifest = out.join("cohort/cohort.toml");
-    let features = out.join("extracted");
-    let data = out.join("cohort.parquet");
+    let (features, data) = (out.join("extracted"), out.join("cohort.parquet"));
     let (config, model) = (out.join("train.toml"), out.join("model"));
     let settings = TrainConfig { seed: args.seed, ..TrainConfig::default() };
     fs_err::write(&config, toml::to_string(&settings)?)?;

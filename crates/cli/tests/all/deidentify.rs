@@ -37,6 +37,25 @@ fn features(path: &Path, name: &dyn Fn(&str) -> String) -> BTreeMap<String, Vec<
     table.rows.iter().map(|row| (name(row.patient_id.as_str()), of_row(&row.values))).collect()
 }
 
+/// Every date of a patient has moved by one number of days.
+fn dates_moved_together(before: &Path, after: &Path, pseudonym: &dyn Fn(&str) -> String) {
+    let dates = |folder: &Path, name: &dyn Fn(&str) -> String| {
+        let mut dates: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for row in read_lineage(&folder.join("lineage.parquet")).unwrap() {
+            dates.entry(name(row.patient_id.as_str())).or_default().extend(row.date);
+        }
+        dates
+    };
+    let (before, after) = (dates(before, pseudonym), dates(after, &|id| id.to_owned()));
+    assert!(before.len() > 20 && before.keys().eq(after.keys()));
+    for (dates, moved) in before.values().zip(after.values()) {
+        let days: BTreeSet<i64> =
+            dates.iter().zip(moved).map(|(a, b)| (*a - *b).num_days()).collect();
+        assert!(dates.len() == moved.len() && days.len() <= 1, "{dates:?} {moved:?}");
+        assert!(days.iter().all(|days| (1..=1825).contains(days)), "{days:?}");
+    }
+}
+
 #[test]
 fn a_cohort_stays_a_cohort_and_measures_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,22 +95,7 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
         assert_eq!(before, after, "{name}");
     }
 
-    // Every date of a patient has moved by one number of days.
-    let dates = |out: &str, name: &dyn Fn(&str) -> String| {
-        let mut dates: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
-        for row in read_lineage(&at(out).join("lineage.parquet")).unwrap() {
-            dates.entry(name(row.patient_id.as_str())).or_default().extend(row.date);
-        }
-        dates
-    };
-    let (before, after) = (dates("before", &pseudonym), dates("after", &|id| id.to_owned()));
-    assert!(before.len() > 20 && before.keys().eq(after.keys()));
-    for (dates, moved) in before.values().zip(after.values()) {
-        let pairs = dates.iter().zip(moved);
-        let days: BTreeSet<i64> = pairs.map(|(a, b)| (*a - *b).num_days()).collect();
-        assert!(dates.len() == moved.len() && days.len() <= 1, "{dates:?} {moved:?}");
-        assert!(days.iter().all(|days| (1..=1825).contains(days)), "{days:?}");
-    }
+    dates_moved_together(&at("before"), &at("after"), &pseudonym);
 
     let list = fs::read_to_string(at("cohort/files.csv")).unwrap();
     let ids: BTreeSet<&str> =

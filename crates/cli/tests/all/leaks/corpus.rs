@@ -146,7 +146,7 @@ fn nested(depth: usize) -> InMemElement {
     if depth > 1 {
         item.put(nested(depth - 1));
     }
-    let tag = if depth % 2 == 0 {
+    let tag = if depth.is_multiple_of(2) {
         tags::REFERENCED_STUDY_SEQUENCE
     } else {
         tags::REQUEST_ATTRIBUTES_SEQUENCE
@@ -203,19 +203,23 @@ fn rewrite(path: &Path, change: fn(Vec<u8>) -> Vec<u8>) {
     writer.finish().unwrap();
 }
 
+fn header_lines() -> String {
+    format!(
+        "##fileDate={BORN}\n##cmdline=\"call -I {PATH}/{NHS}.bam --mail {MAIL}\"\n\
+         ##SAMPLE=<ID=VSMP-1-T,Description=\"{}\">\n\
+         ##PEDIGREE=<Derived=VSMP-1-T,Original={SURNAME}>\n##{SURNAME}={NHS}\n\
+         ##INFO=<ID=NOTE,Number=1,Type=String,Description=\"{GIVEN}\">\n",
+        all_in_one_text()
+    )
+}
+
 fn plant_vcf(bytes: Vec<u8>) -> Vec<u8> {
     let known = String::from_utf8(bytes).unwrap();
     let (mut planted, mut records) = (String::new(), 0);
     for line in known.lines() {
         let line = line.replace("NORMAL", "VSMP-1-N").replace("TUMOR", "VSMP-1-T");
         if line.starts_with("#CHROM") {
-            planted += &format!(
-                "##fileDate={BORN}\n##cmdline=\"call -I {PATH}/{NHS}.bam --mail {MAIL}\"\n\
-                 ##SAMPLE=<ID=VSMP-1-T,Description=\"{}\">\n\
-                 ##PEDIGREE=<Derived=VSMP-1-T,Original={SURNAME}>\n##{SURNAME}={NHS}\n\
-                 ##INFO=<ID=NOTE,Number=1,Type=String,Description=\"{GIVEN}\">\n",
-                all_in_one_text()
-            );
+            planted += &header_lines();
         }
         let mut cells: Vec<&str> = line.split('\t').collect();
         let noted = cells.get(7).map(|info| format!("{info};NOTE={SURNAME}-{HOSPITAL_NUMBER}"));
@@ -239,8 +243,7 @@ fn plant_nifti(mut bytes: Vec<u8>) -> Vec<u8> {
     let mut extension = [256_u32.to_le_bytes(), 6_u32.to_le_bytes()].concat();
     extension.extend(all_in_one_text().bytes());
     extension.resize(256, b' ');
-    let offset = f32::from_le_bytes(bytes[108..112].try_into().unwrap());
-    assert_eq!(offset, 352.0);
+    assert_eq!(bytes[108..112], 352.0_f32.to_le_bytes());
     bytes[108..112].copy_from_slice(&(352.0_f32 + 256.0).to_le_bytes());
     bytes[348] = 1;
     bytes.splice(352..352, extension);

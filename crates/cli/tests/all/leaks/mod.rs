@@ -175,14 +175,14 @@ fn modelled(way: &Way, table: &Path, surfaces: &mut Surfaces) -> String {
 
 /// The predictions as CSV, with the patients' ids as groups.
 fn concordance(way: &Way, predictions: &Path, surfaces: &mut Surfaces) {
-    let mut risks = String::from("patient_id,risk,time_days,event,group\n");
+    let mut risks = vec!["patient_id,risk,time_days,event,group".to_owned()];
     for one in read_predictions(predictions).unwrap().0 {
         let Some(observed) = one.observed else { continue };
         let (days, event) = (observed.time_days, u8::from(observed.event));
-        risks += &format!("{},{},{days},{event},a\n", one.patient_id, one.risk.0);
+        risks.push(format!("{},{},{days},{event},a", one.patient_id, one.risk.0));
     }
     let path = way.at("risks.csv");
-    fs::write(&path, risks).unwrap();
+    fs::write(&path, risks.join("\n")).unwrap();
     surfaces.run(&[0], &["concordance", text(&path), "--by", "group", "--json"]);
     // A value that is none is told by its place.
     fs::write(&path, "risk,time_days,event\n0.5,Zyxwpatient,1\n0.7,9434765919,Qvorna\n").unwrap();

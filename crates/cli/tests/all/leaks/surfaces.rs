@@ -9,7 +9,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
-use oncoweave_cohort::TextReader;
+use oncoweave_cohort::{TextColumn, TextReader};
 
 use super::corpus::paths;
 use crate::extract::stderr;
@@ -112,7 +112,7 @@ pub(super) fn contents(path: &Path) -> Vec<u8> {
         bytes.extend(unpacked);
     } else if bytes.starts_with(b"PAR1") {
         let reader = TextReader::open(path).unwrap();
-        assert!(reader.columns().iter().all(|column| column.has_text()), "{}", path.display());
+        assert!(reader.columns().iter().all(TextColumn::has_text), "{}", path.display());
         for row in reader.flat_map(Result::unwrap) {
             bytes.extend(row.join("\t").into_bytes());
             bytes.push(b'\n');
