@@ -9,7 +9,11 @@ use crate::{Error, TrainConfig};
 
 /// What one setting is drawn from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `{ values = [...] }`, or `{ min = 1e-4, max = 1e-2 }` with `scale = \"log\"` or \
+                 `integer = true`"
+)]
 pub enum Values {
     /// One of a list, each as likely.
     List(List),
