@@ -21,6 +21,10 @@ pub struct Evaluation {
     pub patients: usize,
     /// Observed events among them.
     pub events: usize,
+    /// Patients whose ids the model was trained on: where they are the same people, the figures
+    /// flatter it.
+    #[serde(default)]
+    pub trained_on: usize,
     /// The competing events; empty where there are none. With them every probability of the event
     /// is its cumulative incidence, and survival in `calibration` is one less that.
     #[serde(default)]

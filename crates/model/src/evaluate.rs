@@ -119,7 +119,8 @@ pub fn evaluate(
         (modality.to_owned(), share, scores)
     };
     let worths = modality_worths(vec![shares(model).into_iter().map(without).collect()]);
-    let mut notes = what_to_know(model, data, rows)?;
+    let seen = trained_on(model, data.cohort, rows);
+    let mut notes = what_to_know(model, data, (seen, rows.len()))?;
     if candidates.len() == 1 {
         notes
             .push("the model folder holds no baselines, so the model stands alone here".to_owned());
@@ -142,7 +143,8 @@ pub fn evaluate(
         training.patients, training.cohort
     );
     let frame = Frame { data, design, config: &model.config, notes, competing };
-    let (evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
+    let (mut evaluation, mut predictions) = frame.evaluation(&setting, candidates, &worths);
+    evaluation.trained_on = seen;
     for prediction in &mut predictions {
         prediction.fold = None;
     }
@@ -150,7 +152,11 @@ pub fn evaluate(
 }
 
 /// What the training said, what of the table the model does not know, and whom it has seen before.
-fn what_to_know(model: &Model, data: &Dataset, rows: &[usize]) -> Result<Vec<String>, Error> {
+fn what_to_know(
+    model: &Model,
+    data: &Dataset,
+    (seen, patients): (usize, usize),
+) -> Result<Vec<String>, Error> {
     let mut notes = model.training.notes.clone();
     let unknown = model.unknown_columns(data.cohort)?;
     if !unknown.is_empty() {
@@ -160,12 +166,10 @@ fn what_to_know(model: &Model, data: &Dataset, rows: &[usize]) -> Result<Vec<Str
             unknown[0]
         ));
     }
-    let seen = trained_on(model, data.cohort, rows);
     if seen > 0 {
         notes.push(format!(
-            "{seen} of these {} patients have an id that the model was trained on (cohort `{}`); \
-             where they are the same people, the figures flatter it",
-            rows.len(),
+            "{seen} of these {patients} patients have an id that the model was trained on (cohort \
+             `{}`); where they are the same people, the figures flatter it",
             model.training.cohort
         ));
     }
@@ -457,6 +461,7 @@ impl Frame<'_> {
             design: self.design,
             patients: known().count(),
             events: known().filter(|outcome| outcome.cause == Some(EVENT)).count(),
+            trained_on: 0,
             competing: competing.clone(),
             horizons_days: setting.horizons_days.to_vec(),
             classes: classes.clone(),

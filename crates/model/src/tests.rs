@@ -594,5 +594,6 @@ fn patients_that_the_model_was_trained_on_are_counted() {
     let some = cohort.select(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let (evaluation, predictions) = evaluate(&model, &dataset(&some), &all_rows(&some)).unwrap();
     assert!(evaluation.notes.iter().any(|note| note.starts_with("10 of these 10 patients")));
+    assert_eq!(evaluation.trained_on, 10);
     assert_eq!(predictions[0].class_probabilities.len(), evaluation.classes.len());
 }

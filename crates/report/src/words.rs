@@ -1,6 +1,6 @@
 //! Figures as text: one way to write an interval, a p-value and a span of time.
 
-use oncoweave_core::Estimate;
+use oncoweave_core::{Estimate, Evaluation};
 
 use crate::chart;
 
@@ -18,6 +18,16 @@ pub fn with_interval(estimate: Option<Estimate>) -> String {
         || NONE.to_owned(),
         |Estimate { value, low, high }| format!("{value:.3} ({low:.3} to {high:.3})"),
     )
+}
+
+/// Which patients the figures are of, after the word `patients`.
+#[must_use]
+pub fn whom(evaluation: &Evaluation) -> &'static str {
+    match evaluation.trained_on {
+        0 => "that the model was not trained on",
+        seen if seen >= evaluation.patients => "that the model was trained on, which flatters it",
+        _ => "some of whom the model was trained on, which flatters it",
+    }
 }
 
 /// `+0.041 (−0.010 to +0.092)`.

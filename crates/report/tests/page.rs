@@ -43,6 +43,25 @@ fn a_full_evaluation_has_every_part() {
 }
 
 #[test]
+fn patients_of_the_training_are_said_to_be_such() {
+    let (mut evaluation, predictions) = synthetic::cohort(60);
+    for (seen, there, not) in [
+        (0, "patients that the model was not trained on", "flatters"),
+        (
+            1,
+            "patients some of whom the model was trained on, which flatters it",
+            "was not trained on",
+        ),
+        (60, "patients that the model was trained on, which flatters it", "was not trained on"),
+    ] {
+        evaluation.trained_on = seen;
+        let page = report_html(&evaluation, &predictions, None).unwrap();
+        assert_eq!(page.matches(there).count(), 3, "{seen}");
+        assert!(!page.contains(not), "{seen}");
+    }
+}
+
+#[test]
 fn a_protected_page_points_at_nobody() {
     let (evaluation, predictions) = synthetic::cohort(240);
     let rule = Protected { least: 10 };

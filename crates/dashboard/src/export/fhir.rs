@@ -101,7 +101,8 @@ fn assessment(
     let one = &study.patients[place];
     let applies = applicability(one);
     let text = |text: &str| json!({ "text": text });
-    let reason = text("Prognosis for research, by a model that was held out from this patient");
+    let whom = words::whom(&study.evaluation);
+    let reason = text(&format!("Prognosis for research, judged by patients {whom}"));
     let mut notes: Vec<Value> = super::notes(study).iter().map(|note| text(note)).collect();
     notes.extend(applies.refused.iter().chain(&applies.warnings).map(|note| text(note)));
     let hash = &study.evaluation.data_sha256;

@@ -60,6 +60,7 @@ struct Choices {
     features: Vec<String>,
     horizons: Vec<(String, String, bool)>,
     sees_patients: bool,
+    whom: &'static str,
 }
 
 /// One page of patients.
@@ -133,6 +134,7 @@ pub(crate) async fn page(
     html(&Page {
         frame: Frame::study(&app, &user, study, "Cohort", ""),
         choices: choices(study, &selected, &user),
+        whom: words::whom(&study.evaluation),
         problems: selected.problems.clone(),
         chosen: chosen(study, &selected, user.protected),
         curves: curves.map_or(String::new(), |figure| figure.inline()),

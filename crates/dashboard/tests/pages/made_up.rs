@@ -54,6 +54,7 @@ pub(crate) fn study(patients: usize) -> (Evaluation, Vec<Prediction>) {
         design: "5-fold cross-validation".to_owned(),
         patients,
         events: patients / 2,
+        trained_on: 0,
         horizons_days: vec![365.25, 730.5],
         classes: vec![],
         competing: vec![],

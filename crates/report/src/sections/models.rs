@@ -13,13 +13,13 @@ pub(super) fn concordance(evaluation: &Evaluation) -> Section {
     let mut section = Section {
         id: "concordance",
         heading: "How well each model ranks patients",
-        text: vec![
-            "C is the share of comparable pairs of patients that a model puts in the right order: \
-             1 is perfect, 0.5 is chance. All figures are from patients that the model was not \
-             trained on, with 95\u{a0}% intervals. The integrated Brier score measures how far \
-             predicted survival lies from what happened: lower is better."
-                .to_owned(),
-        ],
+        text: vec![format!(
+            "C is the share of comparable pairs of patients that a model puts in the right \
+                 order: 1 is perfect, 0.5 is chance. All figures are from patients {}, with \
+                 95\u{a0}% intervals. The integrated Brier score measures how far predicted survival \
+                 lies from what happened: lower is better.",
+            words::whom(evaluation)
+        )],
         ..Section::default()
     };
     if evaluation.models.is_empty() {

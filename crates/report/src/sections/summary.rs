@@ -16,7 +16,7 @@ pub(crate) fn summary(
     let Some(fusion) = evaluation.models.first() else {
         return vec!["This evaluation holds no model, so there is nothing to judge.".to_owned()];
     };
-    let mut sentences = vec![headline(fusion)];
+    let mut sentences = vec![headline(fusion, words::whom(evaluation))];
     let single = best_single(evaluation);
     if let Some((single, c)) = single {
         let verdict = versus(evaluation, fusion, single);
@@ -73,7 +73,7 @@ fn worth(evaluation: &Evaluation) -> Option<String> {
     Some(format!("Modalities whose gain is more than chance explains: {helps}.{idle}"))
 }
 
-fn headline(fusion: &ModelResult) -> String {
+fn headline(fusion: &ModelResult, whom: &str) -> String {
     let name = &fusion.name;
     let Some(c) = words::finite(fusion.c_index) else {
         return format!(
@@ -89,7 +89,7 @@ fn headline(fusion: &ModelResult) -> String {
          model tells risk apart."
     };
     format!(
-        "The {name} model ranked patients it was not trained on with C = {} (95\u{a0}% interval): of \
+        "The {name} model ranked patients {whom} with C = {} (95\u{a0}% interval): of \
          100 pairs of patients in which it is known who had the event first, it gave that patient \
          the higher risk in about {of_hundred}.{chance}",
         words::with_interval(Some(c)),

@@ -39,9 +39,10 @@ pub(super) fn risk_groups(
         return Ok(section);
     }
     section.text.push(format!(
-        "High risk means that the {model} model gave a patient, held out from training, a risk \
-         above the median risk of the patients it was trained on. The bands are pointwise 95\u{a0}% \
-         intervals (log-minus-log)."
+        "High risk means that the {model} model gave a patient a risk above the median risk of the \
+         patients it was trained on. These are patients {}. The bands are pointwise 95\u{a0}% \
+         intervals (log-minus-log).",
+        words::whom(evaluation)
     ));
     let is_told = |rule| groups.iter().all(|group| group.is_told(rule));
     if protected.is_some_and(|rule| !is_told(rule) || !evaluation.competing.is_empty()) {

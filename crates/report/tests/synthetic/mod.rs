@@ -37,6 +37,7 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         design: "5-fold cross-validation, stratified by event and time, seed 7".to_owned(),
         patients,
         events,
+        trained_on: 0,
         competing: vec![],
         horizons_days: vec![365.25, 730.5, 1826.25],
         classes: CLASSES.map(str::to_owned).to_vec(),
