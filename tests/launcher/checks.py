@@ -93,6 +93,12 @@ class Program:
             timeout=120,
         )
 
+    def start(self, *arguments):
+        """Runs until it is terminated."""
+        return subprocess.Popen(
+            [str(self.path), *arguments], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True
+        )
+
     def json(self, *arguments):
         done = self.run(*arguments)
         if done.returncode != 0:

@@ -5,6 +5,8 @@ import json
 import logging
 import tarfile
 import time
+import urllib.error
+import urllib.request
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -131,6 +133,7 @@ def deployed(program, sagemaker):
     check("in service", "endpoint: InService" in text, text)
     text = good(program, "invoke", "lung", "records.jsonl")
     check("an answer", text, text)
+    relayed(program, text)
     done = program.run("clean", "lung")
     check("clean says what it would do", "DeleteEndpoint" in done.stdout and "--yes" in done.stderr, done.stderr)
     check("and does not", sagemaker.describe_endpoint(EndpointName="lung")["EndpointStatus"] == "InService")
@@ -139,6 +142,30 @@ def deployed(program, sagemaker):
     check("clean deletes the endpoint alone", names == ["slow"], names)
     models = [one["ModelName"] for one in sagemaker.list_models()["Models"]]
     check("and its model", not any(one.startswith("lung-") for one in models), models)
+
+
+def relayed(program, answer):
+    relay = program.start("relay", "lung", "--listen", "127.0.0.1:0")
+    try:
+        address = relay.stdout.readline().strip()
+        records = (program.folder / "records.jsonl").read_bytes()
+
+        def ask(**headers):
+            headers["Content-Type"] = "application/jsonlines"
+            try:
+                with urllib.request.urlopen(urllib.request.Request(address, records, headers)) as found:
+                    return found.status, found.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        check("the relay's answer is the endpoint's", ask() == (200, answer), ask())
+        for header in ({"Origin": "http://127.0.0.1"}, {"Host": "evil.example"}):
+            check(f"no browser: {header}", ask(**header)[0] == 403, ask(**header))
+    finally:
+        relay.terminate()
+        relay.wait()
+    done = program.run("relay", "lung", "--listen", "0.0.0.0:0")
+    check("the loopback alone", done.returncode == 1 and "in your name" in done.stderr, done.stderr)
 
 
 def pipeline(program, sagemaker):

@@ -10,6 +10,7 @@ pub(crate) mod policy;
 pub(crate) mod process;
 pub(crate) mod quicksight;
 pub(crate) mod register;
+pub(crate) mod relay;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod train;

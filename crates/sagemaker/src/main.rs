@@ -16,7 +16,7 @@ use clap::Parser;
 
 use commands::{
     Outcome, clean, deploy, invoke, lambda, logs, pipeline, policy, process, quicksight, register,
-    status, stop, train, transform, tune,
+    relay, status, stop, train, transform, tune,
 };
 use launcher::Options;
 
@@ -44,6 +44,7 @@ enum Command {
     Deploy(deploy::Args),
     Transform(transform::Args),
     Invoke(invoke::Args),
+    Relay(relay::Args),
     Status(status::Args),
     Logs(logs::Args),
     Stop(stop::Args),
@@ -64,6 +65,7 @@ impl Command {
             Self::Deploy(args) => deploy::run(&args, options).await,
             Self::Transform(args) => transform::run(&args, options).await,
             Self::Invoke(args) => invoke::run(&args, options).await,
+            Self::Relay(args) => relay::run(&args, options).await,
             Self::Status(args) => status::run(&args, options).await,
             Self::Logs(args) => logs::run(&args, options).await,
             Self::Stop(args) => stop::run(&args, options).await,
