@@ -9,17 +9,16 @@ use oncoweave_report::{figures, report_html};
 
 use crate::output;
 
-/// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`. With a smallest
-/// count that is told, all but the predictions point at no patient.
+/// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`, and gives the
+/// evaluation as it may be told. With a smallest count that is told, all but the predictions point at
+/// no patient.
 pub(crate) fn write(
     folder: &Path,
-    evaluation: &Evaluation,
+    evaluation: Evaluation,
     predictions: &[Prediction],
     least_shown: Option<usize>,
-) -> Result<()> {
+) -> Result<Evaluation> {
     let protected = least_shown.map(|least| Protected { least });
-    let told = protected.map(|rule| rule.evaluation(evaluation));
-    let evaluation = told.as_ref().unwrap_or(evaluation);
     let pictures = folder.join("figures");
     if pictures.exists() {
         fs_err::remove_dir_all(&pictures)?;
@@ -31,11 +30,13 @@ pub(crate) fn write(
         competing: evaluation.competing.iter().map(|event| event.name.clone()).collect(),
     };
     write_predictions(&folder.join("predictions.parquet"), predictions, &layout)?;
-    for (name, svg) in figures(evaluation, predictions, protected)? {
+    for (name, svg) in figures(&evaluation, predictions, protected)? {
         write_text(&pictures.join(name), &svg)?;
     }
-    write_text(&folder.join("report.html"), &report_html(evaluation, predictions, protected)?)?;
-    write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(evaluation)?)
+    write_text(&folder.join("report.html"), &report_html(&evaluation, predictions, protected)?)?;
+    let told = protected.map_or(evaluation, |rule| rule.evaluation(&evaluation));
+    write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(&told)?)?;
+    Ok(told)
 }
 
 /// The smallest count that is told, as an argument.

@@ -127,20 +127,26 @@ impl KaplanMeier {
     }
 
     /// The curve as it may be told where it must not point at single patients: it steps at the given
-    /// times alone, which rise from 0, as far as `least` patients are still under observation, and the
-    /// numbers at risk are rounded down to multiples of `least`. So are its median and its end such times.
+    /// times alone, which rise from 0, as far as `least` patients are still under observation, and only
+    /// when `least` events have come together since it last did; the numbers at risk are rounded down
+    /// to multiples of `least`. So are its median and its end such times.
     #[must_use]
     pub fn coarse(&self, times_days: &[f64], least: usize) -> Self {
         let least = least.max(1);
         let mut steps: Vec<Step> = Vec::new();
+        let mut told = 0;
         for (&time_days, at_risk) in times_days.iter().zip(self.at_risk(times_days)) {
             if at_risk < least {
                 break;
             }
             let passed = self.steps.partition_point(|step| step.time_days <= time_days);
-            let passed = passed.checked_sub(1).map(|place| self.steps[place]);
+            let events: usize = self.steps[told..passed].iter().map(|step| step.events).sum();
+            if events >= least {
+                told = passed;
+            }
+            let last = told.checked_sub(1).map(|place| self.steps[place]);
             let (survival, low, high) =
-                passed.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
+                last.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
             let before = steps.last().map_or(1.0, |step| step.survival);
             steps.push(Step {
                 time_days,
@@ -342,20 +348,24 @@ mod tests {
     fn a_coarse_curve_steps_at_the_given_times_and_ends_where_few_are_left() {
         let rows: Vec<(f64, bool)> = (1..=24).map(|day| (f64::from(day), day % 2 == 0)).collect();
         let curve = KaplanMeier::fit(&outcomes(&rows));
-        let coarse = curve.coarse(&[0.0, 5.0, 10.0, 15.0, 20.0], 10);
+        let coarse = curve.coarse(&[0.0, 5.0, 10.0, 15.0, 20.0], 5);
         let steps: Vec<_> = coarse
             .steps
             .iter()
             .map(|step| (step.time_days, step.at_risk, step.events, step.censored))
             .collect();
-        // 24, 20, 15 and 10 patients are followed then; at 20 days five.
-        assert_eq!(steps, [(0.0, 20, 0, 0), (5.0, 20, 1, 0), (10.0, 10, 1, 0), (15.0, 10, 1, 0)]);
-        for (time, survival) in [(5.0, curve.survival_at(5.0)), (15.0, curve.survival_at(15.0))] {
-            assert_eq!(coarse.survival_at(time), survival);
+        // 24, 20, 15, 10 and 5 patients are followed then, after 0, 2, 5, 7 and 10 events: two are too
+        // few to be told until three more have come.
+        let expected =
+            [(0.0, 20, 0, 0), (5.0, 20, 0, 0), (10.0, 15, 1, 0), (15.0, 10, 0, 0), (20.0, 5, 1, 0)];
+        assert_eq!(steps, expected);
+        for (time, of) in [(9.0, 0.0), (10.0, 10.0), (15.0, 10.0), (20.0, 20.0)] {
+            assert_eq!(coarse.survival_at(time), curve.survival_at(of), "day {time}");
         }
-        assert_eq!(coarse.survival_at(9.0), curve.survival_at(5.0));
-        assert_eq!((coarse.last_days(), coarse.at_risk(&[1.0, 16.0])), (Some(15.0), vec![20, 0]));
-        assert_eq!((curve.median_days(), coarse.median_days()), (Some(18.0), None));
+        assert_eq!((coarse.last_days(), coarse.at_risk(&[1.0, 21.0])), (Some(20.0), vec![20, 0]));
+        assert_eq!((curve.median_days(), coarse.median_days()), (Some(18.0), Some(20.0)));
+        let few_left = curve.coarse(&[0.0, 5.0, 10.0, 15.0, 20.0], 10);
+        assert_eq!(few_left.last_days(), Some(15.0));
         assert_eq!(KaplanMeier::default().coarse(&[0.0], 1).steps, []);
     }
 

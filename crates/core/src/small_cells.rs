@@ -98,12 +98,27 @@ impl Protected {
         [patients, events, left].iter().all(|&count| count >= self.least)
     }
 
-    /// The evaluation without what points at few patients: who was set aside, folds and groups that
-    /// are small in patients, in events, or in patients without one.
+    /// The evaluation without what points at few patients: who was set aside, notes with figures,
+    /// folds and groups that are small in patients, in events, or in patients without one. Counts of
+    /// the cohort are rounded down to multiples of `least`, so that no small one can be worked out.
     #[must_use]
     pub fn evaluation(self, evaluation: &Evaluation) -> Evaluation {
         let mut safe = evaluation.clone();
         safe.exclusions.clear();
+        let before = safe.notes.len();
+        safe.notes.retain(|note| !note.contains(|letter: char| letter.is_ascii_digit()));
+        if safe.notes.len() < before {
+            safe.notes
+                .push("what else is to be known has counts of patients and is not told".to_owned());
+        }
+        let rounded = |count: usize| count / self.least.max(1) * self.least.max(1);
+        safe.patients = rounded(safe.patients);
+        safe.events = rounded(safe.events);
+        // Whether there are any is no secret.
+        safe.trained_on = rounded(safe.trained_on).max(safe.trained_on.min(1));
+        for event in &mut safe.competing {
+            event.events = rounded(event.events);
+        }
         for model in &mut safe.models {
             // All or none: a single fold left out could be worked out from the total.
             if model.folds.iter().any(|fold| !self.allows(fold.patients, fold.events)) {

@@ -65,11 +65,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
     let repeats = repeat(args, &aligned, &config, (&mut evaluation, &on_fit))?;
     bar.finish_and_clear();
-    evaluation_folder::notes(&evaluation);
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation.exclusions.extend(without_fold);
-    evaluation_folder::write(&args.out, &evaluation, &predictions, args.small_cells)?;
+    let evaluation =
+        evaluation_folder::write(&args.out, evaluation, &predictions, args.small_cells)?;
+    evaluation_folder::notes(&evaluation);
     if let Some(repeats) = repeats {
         fs_err::write(args.out.join("repeats.csv"), repeats)?;
     }

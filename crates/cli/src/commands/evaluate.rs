@@ -35,9 +35,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .with_context(|| {
             format!("could not evaluate {} on {}", args.model.display(), args.data.display())
         })?;
-    evaluation_folder::notes(&evaluation);
     evaluation.exclusions.extend(aligned.exclusions);
-    evaluation_folder::write(&args.out, &evaluation, &predictions, args.small_cells)?;
+    let evaluation =
+        evaluation_folder::write(&args.out, evaluation, &predictions, args.small_cells)?;
+    evaluation_folder::notes(&evaluation);
     if args.json {
         output::data(&serde_json::to_string_pretty(&evaluation)?)?;
     } else {

@@ -117,8 +117,8 @@ pub(crate) fn cohort_curve(study: &Study, places: &[usize]) -> KaplanMeier {
     without_the_event(&outcomes)
 }
 
-/// The chart of the groups, with the number at risk under each tick; `None` without outcomes.
-pub(crate) fn drawn_curves(groups: &[Group]) -> Option<Figure> {
+/// The chart of the groups of a study, with the number at risk under each tick; `None` without outcomes.
+pub(crate) fn drawn_curves(study: &Study, groups: &[Group]) -> Option<Figure> {
     let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
     if groups.iter().all(|group| group.outcomes.is_empty()) {
         return None;
@@ -133,7 +133,7 @@ pub(crate) fn drawn_curves(groups: &[Group]) -> Option<Figure> {
     let name = format!("{} since the index date", capital(unit.name()));
     let mut figure = survival_curves(&curves, &ticks, &name);
     "risk-groups".clone_into(&mut figure.name);
-    let estimate = if groups.iter().all(|group| group.others == 0) {
+    let estimate = if study.evaluation.competing.is_empty() {
         "Kaplan-Meier curves of the risk groups, with the number at risk"
     } else {
         "Without the event by Aalen and Johansen, with the number at risk"

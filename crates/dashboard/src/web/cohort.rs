@@ -116,7 +116,7 @@ pub(crate) async fn page(
     let selected = select(study, &filter, user.protected);
     let groups = groups(study, &selected.places, user.protected);
     let allowed = is_allowed(&groups, user.protected);
-    let curves = drawn_curves(&groups).filter(|_| allowed);
+    let curves = drawn_curves(study, &groups).filter(|_| allowed);
     let days = study.evaluation.horizons_days.get(selected.horizon).copied().unwrap_or(0.0);
     let horizon = words::horizon(days);
     let bins = risk_bins(study, &selected.places, selected.horizon, user.protected);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::frame::html;
 use super::{App, Frame, Refusal, User, encoded};
 use crate::access::Right;
-use crate::study::{Study, applicability};
+use crate::study::{Protected, Study, applicability};
 
 #[derive(Template)]
 #[template(path = "compare.html")]
@@ -138,7 +138,7 @@ pub(crate) async fn page(
         all.iter().map(choice).collect()
     };
     let least = user.protected.map_or(0, |rule| rule.least);
-    let compared = compared([a, b], &pairs, least);
+    let compared = compared([a, b], &pairs, Protected { least });
     let mut versions = vec![a.study.version.clone(), b.study.version.clone()];
     versions.dedup();
     html(&Page {
@@ -167,12 +167,14 @@ struct Compared {
     verdict: String,
 }
 
-fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], least: usize) -> Compared {
+fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], rule: Protected) -> Compared {
     let known: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.outcome.is_some()).collect();
     let outcomes: Vec<Survival> = known.iter().filter_map(|pair| pair.outcome).collect();
     let events = outcomes.iter().filter(|one| one.event).count();
-    if outcomes.len() < least || events < least {
-        let verdict = "There are too few patients with a known outcome to tell.".to_owned();
+    if !rule.allows(outcomes.len(), events) {
+        let verdict =
+            "There are too few patients with a known outcome, with or without the event, to tell."
+                .to_owned();
         return Compared { verdict, ..Compared::default() };
     }
     let risks = [0, 1].map(|model: usize| -> Vec<Risk> {

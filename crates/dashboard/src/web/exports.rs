@@ -102,7 +102,7 @@ fn cohort_figure(
         "risk-groups" => {
             let groups = groups(study, &selected.places, user.protected);
             let allowed = is_allowed(&groups, user.protected);
-            drawn_curves(&groups).filter(|_| allowed).ok_or(Refusal::NotFound)
+            drawn_curves(study, &groups).filter(|_| allowed).ok_or(Refusal::NotFound)
         }
         "risk" => {
             let days = study.evaluation.horizons_days.get(selected.horizon).copied();

@@ -70,7 +70,10 @@ pub(crate) fn facts(study: &Study, protected: Option<Protected>) -> Vec<(&'stati
     let (patients, events) = (evaluation.patients, evaluation.events);
     let told = oncoweave_core::small_cells::shown_parts(&[events], &[patients], least)[0];
     vec![
-        ("Patients with a known outcome", patients.to_string()),
+        (
+            "Patients with a known outcome",
+            protected.map_or_else(|| patients.to_string(), |rule| rule.told(patients)),
+        ),
         ("Events", told.text(least)),
         ("How patients were held out", evaluation.design.clone()),
     ]

@@ -25,7 +25,7 @@ pub(crate) fn all(
     let mut sections = vec![survival::risk_groups(evaluation, predictions, protected)?];
     sections.extend(modalities::modalities(evaluation));
     sections.extend([
-        models::concordance(evaluation),
+        models::concordance(evaluation, protected),
         models::comparisons(evaluation),
         models::auc_over_time(evaluation),
     ]);

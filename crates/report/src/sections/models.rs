@@ -1,3 +1,4 @@
+use oncoweave_core::small_cells::Protected;
 use oncoweave_core::{Comparison, Estimate, Evaluation, FoldResult, ModelResult};
 
 use super::summary::{Verdict, difference, verdict};
@@ -9,7 +10,7 @@ use crate::words;
 const SAME_DAY: f64 = 0.5;
 
 /// C of every model: forest plot and table.
-pub(super) fn concordance(evaluation: &Evaluation) -> Section {
+pub(super) fn concordance(evaluation: &Evaluation, protected: Option<Protected>) -> Section {
     let mut section = Section {
         id: "concordance",
         heading: "How well each model ranks patients",
@@ -45,7 +46,7 @@ pub(super) fn concordance(evaluation: &Evaluation) -> Section {
     let second = if evaluation.competing.is_empty() {
         "Uno\u{2019}s C (95\u{a0}%)"
     } else {
-        section.text.push(competing(evaluation));
+        section.text.push(competing(evaluation, protected));
         "Wolbers\u{2019} C (95\u{a0}%)"
     };
     let mut table = Table::new("Discrimination and accuracy of every model")
@@ -70,11 +71,11 @@ pub(super) fn concordance(evaluation: &Evaluation) -> Section {
 }
 
 /// What the figures mean beside competing events.
-fn competing(evaluation: &Evaluation) -> String {
-    let named = evaluation
-        .competing
-        .iter()
-        .map(|event| format!("{} ({})", event.name, words::thousands(event.events)));
+fn competing(evaluation: &Evaluation, protected: Option<Protected>) -> String {
+    let named = evaluation.competing.iter().map(|event| match protected {
+        None => format!("{} ({})", event.name, words::thousands(event.events)),
+        Some(_) => event.name.clone(),
+    });
     format!(
         "Other events compete with this one: {}. Harrell\u{2019}s C is that of the event\u{2019}s own \
          hazard, for which they end follow-up. Wolbers\u{2019} C ranks by the cumulative incidence at \

@@ -115,7 +115,7 @@ pub(crate) fn evaluate(root: &Path) -> Result<Outcome> {
         oncoweave_model::evaluate(&model, &aligned.dataset(), &aligned.rows())?;
     evaluation_folder::notes(&evaluation);
     evaluation.exclusions.extend(aligned.exclusions);
-    evaluation_folder::write(&out, &evaluation, &predictions, None)?;
+    let evaluation = evaluation_folder::write(&out, evaluation, &predictions, None)?;
     let verdict = verdict(&evaluation)?;
     write_json(&out.join("verdict.json"), &verdict)?;
     output::data(&verdict.to_string())?;
