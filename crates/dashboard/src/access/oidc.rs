@@ -110,7 +110,7 @@ pub(crate) struct Identity {
 
 /// Somebody who was sent to the provider.
 #[derive(Debug)]
-struct Pending {
+pub(crate) struct Pending {
     begun: Instant,
     next: String,
     nonce: Nonce,
@@ -229,15 +229,22 @@ impl Provider {
         Ok((url.to_string(), state.into_secret()))
     }
 
-    /// Takes the code of a browser that came back, once. Gives who it is and the page that was asked
-    /// for. Blocks.
+    /// Who left with this state, once, and came back in time.
+    pub(crate) fn take(&self, state: &str) -> Option<Pending> {
+        let pending = self.pending().remove(state);
+        pending.filter(|pending| pending.begun.elapsed() < PATIENCE)
+    }
+
+    /// Takes the code of a browser that came back. Gives who it is and the page that was asked for.
+    /// Blocks.
     ///
     /// # Errors
     /// With a sentence for people, which holds no token.
-    pub(crate) fn finish(&self, state: &str, code: String) -> Result<(Identity, String), String> {
-        let pending = self.pending().remove(state);
-        let pending = pending.filter(|pending| pending.begun.elapsed() < PATIENCE);
-        let pending = pending.ok_or("This way in was used already, or it took too long.")?;
+    pub(crate) fn finish(
+        &self,
+        pending: Pending,
+        code: String,
+    ) -> Result<(Identity, String), String> {
         let takes_basic = |methods: &Vec<CoreClientAuthMethod>| {
             methods.contains(&CoreClientAuthMethod::ClientSecretBasic)
         };
@@ -329,6 +336,12 @@ fn identity(
     let name = match settings.name_claim {
         NameClaim::Sub => Some(claims.subject().as_str()),
         NameClaim::PreferredUsername => claims.preferred_username().map(|name| name.as_str()),
+        // Else somebody could write another's address into their own entry.
+        NameClaim::Email if claims.email_verified() != Some(true) => {
+            return Err(
+                "The sign-in service does not say that your email address was verified.".to_owned()
+            );
+        }
         NameClaim::Email => claims.email().map(|email| email.as_str()),
     };
     let is_plain = |name: &&str| {
@@ -369,7 +382,7 @@ mod tests {
         CoreEdDsaPrivateSigningKey, CoreHmacKey, CoreJsonWebKeySet, CoreJwsSigningAlgorithm as By,
     };
     use openidconnect::{
-        Audience, IdTokenClaims, JsonWebKeySet, PrivateSigningKey, StandardClaims,
+        Audience, EndUserEmail, IdTokenClaims, JsonWebKeySet, PrivateSigningKey, StandardClaims,
         SubjectIdentifier,
     };
     use serde_json::json;
@@ -495,6 +508,20 @@ mod tests {
     }
 
     #[test]
+    fn an_email_address_is_a_name_only_where_it_was_verified() {
+        let by_email = Settings { name_claim: NameClaim::Email, ..settings() };
+        let found = |verified| {
+            let email = EndUserEmail::new("house@hospital.example".to_owned());
+            let claims = fine().set_email(Some(email)).set_email_verified(verified);
+            checked(&signed(claims), &by_email)
+        };
+        assert_eq!(found(Some(true)).unwrap().account, "oidc:house@hospital.example");
+        for verified in [None, Some(false)] {
+            assert!(found(verified).unwrap_err().contains("verified"), "{verified:?}");
+        }
+    }
+
+    #[test]
     fn settings_that_would_send_secrets_in_the_clear_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("oidc.toml");
@@ -519,6 +546,6 @@ mod tests {
             let found = read(issuer, rest).unwrap_err().to_string();
             assert!(found.contains(problem) && found.contains("oidc.toml"), "{found}");
         }
-        assert!(provider.finish("no such state", "code".to_owned()).is_err());
+        assert!(provider.take("no such state").is_none());
     }
 }

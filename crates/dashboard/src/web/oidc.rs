@@ -81,19 +81,25 @@ pub(crate) async fn begin(
 
 pub(crate) async fn finish(
     State(app): State<Arc<App>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
     Left(left): Left,
+    headers: HeaderMap,
     Query(back): Query<Back>,
 ) -> Result<Response, Refusal> {
-    if !left.is_some_and(|state| same(&state, &back.state)) {
+    throttled(&app, connection, &headers)?;
+    let provider = app.provider.as_ref().ok_or(Refusal::NotFound)?;
+    let state = left.filter(|state| same(state, &back.state));
+    let Some(pending) = state.and_then(|state| provider.take(&state)) else {
         // Not written down: anybody on the network could fill the log.
-        let problem = "This is not the browser that left to sign in, or it took too long.";
+        let problem = "This is not the browser that left to sign in, or it came back before, or \
+                       it took too long.";
         return Err(Refusal::NotSignedIn(problem.to_owned()));
-    }
+    };
     if !back.error.is_empty() {
         let error: String = back.error.chars().filter(char::is_ascii_graphic).take(60).collect();
         return Err(refused(&app, format!("The sign-in service let nobody in ({error})."))?);
     }
-    let found = asked(&app, move |provider| provider.finish(&back.state, back.code)).await?;
+    let found = asked(&app, move |provider| provider.finish(pending, back.code)).await?;
     let (Identity { account, roles }, next) = match found {
         Ok(found) => found,
         Err(problem) => return Err(refused(&app, problem)?),

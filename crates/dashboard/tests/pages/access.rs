@@ -47,6 +47,28 @@ fn cookies_and_headers_are_strict() {
 }
 
 #[test]
+fn who_never_left_for_the_provider_comes_back_in_vain_and_writes_nothing() {
+    let (evaluation, predictions) = study(60);
+    let site = Site::with(&evaluation, &predictions, |settings| {
+        let path = settings.store.with_file_name("oidc.toml");
+        let text = "issuer = \"https://login.hospital.example\"\nclient_id = \"oncoweave\"\n\
+                    address = \"http://127.0.0.1\"\n[roles]\ndoctors = \"clinician\"\n";
+        fs_err::write(&path, text).unwrap();
+        settings.oidc = Some(path);
+    });
+    let admin = site.admin();
+    let mut forger = site.browser();
+    forger.cookie = "oncoweave-oidc=x".to_owned();
+    for way_back in ["state=x&error=y", "state=x&code=y", "state=z&error=y", "error=y"] {
+        assert_eq!(forger.get(&format!("/login/oidc/callback?{way_back}")).status, 401);
+    }
+    let log = admin.get("/audit").body;
+    assert!(log.contains("sign in") && !log.contains("sign-in refused"), "{log}");
+    let is_slowed = (0..30).any(|_| forger.get("/login/oidc/callback?state=x").status == 429);
+    assert!(is_slowed);
+}
+
+#[test]
 fn five_wrong_passwords_lock_an_account() {
     let (evaluation, predictions) = study(60);
     let site = Site::new(&evaluation, &predictions);
