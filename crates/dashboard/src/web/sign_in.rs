@@ -207,13 +207,14 @@ async fn verified(
     }
 }
 
-/// Hashes beside the event loop.
+/// Hashes beside the event loop, unless too many wait for that already.
 pub(super) async fn hashed<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let failed = || Refusal::from(std::io::Error::other("a password was not hashed"));
-    app.hashing.run(work).await.ok_or_else(failed)
+    let result = app.hashing.queue(work).ok_or(Refusal::TooMany)?;
+    let failed = |_| Refusal::from(std::io::Error::other("a password was not hashed"));
+    result.await.map_err(failed)
 }
 
 /// An address on this host: nobody is sent elsewhere after signing in.
