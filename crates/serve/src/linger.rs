@@ -20,6 +20,9 @@ const MOST_BYTES: usize = 100 << 20;
 /// How long nothing may come.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// How long it may take in all, however little comes at a time.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Answers a request, whose body is read to its end whatever the answer is.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
@@ -57,7 +60,9 @@ impl Drop for Lingering {
         if let Some(rest) = self.rest.take().filter(|_| self.is_sending)
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(swallow(rest));
+            runtime.spawn(async move {
+                let _ = tokio::time::timeout(PATIENCE, swallow(rest)).await;
+            });
         }
     }
 }
