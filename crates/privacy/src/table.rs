@@ -39,6 +39,12 @@ impl Use {
         use Role::{FreeText, Identifier, Patient, Postcode, Sample};
         matches!(self, Self::Role(Patient | Sample | Identifier | Postcode | FreeText))
     }
+
+    /// Whether a pseudonym or token is made of what stands there.
+    fn names_somebody(&self) -> bool {
+        use Role::{Identifier, Patient, Sample};
+        matches!(self, Self::Role(Patient | Sample | Identifier))
+    }
 }
 
 /// How a table is read.
@@ -129,10 +135,15 @@ fn copy_parquet(source: &Path, out: &mut dyn Write, cleaner: &Cleaner) -> Result
     let names: Vec<String> =
         rows.columns().iter().map(|column| column.name.trim().to_owned()).collect();
     let mut columns = Columns::new(&names, cleaner.plan)?;
+    let mut numbered = BTreeSet::new();
     for (place, column) in rows.columns().iter().enumerate() {
         if !column.has_text() {
-            columns.uses[place] = Use::Role(Role::Drop);
-            columns.nested.insert(place);
+            columns.leave_out_nested(place)?;
+        }
+        // A text stays as it is: `1.0` and `1` may be two samples.
+        let is_text = column.clone().of_texts() == *column;
+        if !is_text && columns.uses[place].names_somebody() {
+            numbered.insert(place);
         }
     }
     if columns.kept().is_empty() {
@@ -148,12 +159,31 @@ fn copy_parquet(source: &Path, out: &mut dyn Write, cleaner: &Cleaner) -> Result
     let mut writer = TextWriter::new(&kept.collect::<Vec<_>>())?;
     for batch in rows {
         for cells in batch? {
-            let cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+            let text = |(place, cell): (usize, &String)| {
+                let cell = cell.trim();
+                let cell = if numbered.contains(&place) { whole(cell) } else { cell };
+                cell.to_owned()
+            };
+            let cells: Vec<String> = cells.iter().enumerate().map(text).collect();
             writer.write(&columns.clean(&cells, cleaner)?, out)?;
         }
     }
     writer.finish(out)?;
     Ok(columns.done())
+}
+
+/// A whole number as CSV has it, so that a patient has one pseudonym: `1017` of `1017.0`.
+fn whole(cell: &str) -> &str {
+    match cell.split_once('.') {
+        Some((digits, fraction))
+            if digits.bytes().all(|byte| byte.is_ascii_digit())
+                && fraction.bytes().all(|byte| byte == b'0')
+                && !digits.is_empty() =>
+        {
+            digits
+        }
+        _ => cell,
+    }
 }
 
 const UNREADABLE: Error = Error::Aside(Aside {
@@ -212,6 +242,19 @@ impl<'a> Columns<'a> {
         })
     }
 
+    /// Leaves out a column of lists or structures.
+    fn leave_out_nested(&mut self, place: usize) -> Result<(), Error> {
+        if self.uses[place] == Use::Role(Role::Patient) {
+            return Err(aside(
+                "table",
+                "the column of patients holds lists or structures; write the ids as texts or numbers",
+            ));
+        }
+        self.uses[place] = Use::Role(Role::Drop);
+        self.nested.insert(place);
+        Ok(())
+    }
+
     /// The places of the columns that are not left out.
     fn kept(&self) -> Vec<usize> {
         let kept = |place: &usize| self.uses[*place] != Use::Role(Role::Drop);
@@ -255,9 +298,11 @@ impl<'a> Columns<'a> {
         count("rows", self.rows);
         count("columns left out", dropped as u64);
         count("cells emptied", self.changed.iter().sum());
-        for (place, name) in
-            self.names.iter().enumerate().filter(|(place, _)| !self.declared[*place])
-        {
+        for (place, name) in self.names.iter().enumerate() {
+            let is_nested = self.nested.contains(&place);
+            if self.declared[place] && !is_nested {
+                continue;
+            }
             let most = self.found[place].iter().max_by_key(|(_, count)| **count);
             let seems = most.map_or(String::new(), |(finding, cells)| {
                 format!("; {cells} of {} cells look like {}", self.rows, finding.words())
@@ -266,7 +311,7 @@ impl<'a> Columns<'a> {
             let is_known = Words::default().clean(name).is_none();
             let shown =
                 if is_known { format!("column `{name}`") } else { format!("column {}", place + 1) };
-            if self.nested.contains(&place) {
+            if is_nested {
                 let what = "holds lists or structures, which no rule can clean, and was left out";
                 done.warnings.push(format!("{shown} {what}"));
                 continue;
@@ -479,6 +524,76 @@ mod tests {
         oncoweave_cohort::write_cohort(path, "Smith's cohort", &cohort).unwrap();
     }
 
+    fn plan(roles: &[(&str, Role)]) -> TablePlan {
+        let column = |&(name, role): &(&str, Role)| (name.to_owned(), Use::Role(role));
+        TablePlan {
+            columns: roles.iter().map(column).collect(),
+            undeclared: Role::Drop,
+            missing: BTreeSet::new(),
+            max_shift_days: Some(30),
+            keep_dates: false,
+        }
+    }
+
+    #[test]
+    fn numbers_that_name_somebody_give_one_pseudonym_in_csv_and_parquet() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let key = Key::create(&at("a.key")).unwrap();
+        let linkage = Linkage::open(&key).unwrap();
+        parquet(&at("a.parquet"));
+        let header = "clinical.age,clinical.score,clinical.undeclared";
+        fs_err::write(at("a.csv"), format!("{header}\n93,0.1,7700900\n61.5,-2.5e-7,1\n")).unwrap();
+        let plan = plan(&[
+            ("clinical.age", Role::Sample),
+            ("clinical.score", Role::Identifier),
+            ("clinical.undeclared", Role::Patient),
+        ]);
+        for end in ["csv", "parquet"] {
+            let (from, to) = (at(&format!("a.{end}")), at(&format!("b.{end}")));
+            deidentify(&from, &to, &key, &linkage, &plan).unwrap();
+        }
+        let csv = fs_err::read_to_string(at("b.csv")).unwrap();
+        let patient = key.pseudonym(&Identifier::of("7700900"));
+        assert!(csv.lines().nth(1).unwrap().ends_with(&patient), "{csv}");
+        let reader = TextReader::open(&at("b.parquet")).unwrap();
+        let rows: Vec<String> =
+            reader.flat_map(Result::unwrap).map(|cells| cells.join(",")).collect();
+        assert_eq!(rows, csv.lines().skip(1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_what_is_a_whole_number_loses_its_fraction() {
+        for (cell, expected) in [
+            ("1017.0", "1017"),
+            ("1017.00", "1017"),
+            ("1017.5", "1017.5"),
+            ("1017", "1017"),
+            ("1e16", "1e16"),
+            ("2020-01-01T00:00:00.000", "2020-01-01T00:00:00.000"),
+            (".0", ".0"),
+            ("", ""),
+        ] {
+            assert_eq!(whole(cell), expected, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_nested_column_is_warned_of_and_one_of_patients_refused() {
+        let plan = plan(&[("id", Role::Patient), ("tags", Role::Keep)]);
+        let names = ["id", "tags", "undeclared"].map(str::to_owned);
+        let mut columns = Columns::new(&names, &plan).unwrap();
+        for place in [1, 2] {
+            columns.leave_out_nested(place).unwrap();
+        }
+        assert_eq!(columns.kept(), [0]);
+        let refused = columns.leave_out_nested(0);
+        assert!(matches!(refused, Err(Error::Aside(aside)) if aside.code == "table"));
+        let warnings = columns.done().warnings;
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().all(|one| one.contains("lists or structures")), "{warnings:?}");
+    }
+
     #[test]
     fn a_parquet_file_is_cleaned_as_a_csv_is_and_its_metadata_go() {
         let folder = tempfile::tempdir().unwrap();
@@ -496,13 +611,7 @@ mod tests {
             ("clinical.age", Role::Age),
             ("clinical.score", Role::Number),
         ];
-        let plan = TablePlan {
-            columns: roles.map(|(name, role)| (name.to_owned(), Use::Role(role))).into(),
-            undeclared: Role::Drop,
-            missing: BTreeSet::new(),
-            max_shift_days: Some(30),
-            keep_dates: false,
-        };
+        let plan = plan(&roles);
         let clean = |out: &Path| deidentify(&at("a.parquet"), out, &key, &linkage, &plan).unwrap();
         let done = clean(&at("b.parquet"));
         let reader = TextReader::open(&at("b.parquet")).unwrap();

@@ -3,10 +3,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    io::Read,
     path::Path,
     process::Command,
 };
 
+use flate2::read::ZlibDecoder;
 use fs_err as fs;
 
 use super::{
@@ -18,6 +20,16 @@ use crate::extract::text;
 
 const PASSWORD: &str = "four quiet mountain lakes";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// Where the browser comes back from OpenID Connect: the one route that its source names by a constant.
+const CALLBACK: &str = "/login/oidc/callback";
+
+/// Routes that give a PDF or a PNG to whoever may see patients.
+const PRINTED: [&str; 3] = [
+    "/studies/{study}/validation.pdf",
+    "/studies/{study}/patients/{patient}/report.pdf",
+    "/studies/{study}/figures/{file}",
+];
 
 /// So many addresses of one route are asked for.
 const OF_A_ROUTE: usize = 5;
@@ -33,7 +45,13 @@ pub(super) fn every_page(way: &Way, patient: &str, surfaces: &mut Surfaces) {
     };
     let password = between("printed this once: ");
     let client = || Client::new(between("open ").trim_end_matches('/'));
-    let mut pages = Pages { patient, surfaces, asked: BTreeMap::new(), has_patient: false };
+    let mut pages = Pages {
+        patient,
+        surfaces,
+        asked: BTreeMap::new(),
+        printed: BTreeSet::new(),
+        has_patient: false,
+    };
 
     let mut admin = client();
     pages.signs_in(&mut admin, "admin", &password);
@@ -56,6 +74,9 @@ pub(super) fn every_page(way: &Way, patient: &str, surfaces: &mut Surfaces) {
     pages.program(client(), &admin);
     pages.post("/logout", &seer, &[("csrf", &csrf(&seer.get("/password")))]);
     pages.every_route_was_asked();
+    for route in PRINTED {
+        assert!(pages.printed.contains(route), "no PDF or PNG came from {route}");
+    }
     surfaces.look("dashboard: log", &dashboard.end());
     surfaces.folder(&way.at("store"), "audit");
     surfaces.look("endpoint: log", &endpoint.end());
@@ -85,6 +106,8 @@ struct Pages<'a> {
     surfaces: &'a mut Surfaces,
     /// How many addresses of each route were asked for.
     asked: BTreeMap<String, usize>,
+    /// The routes that gave a PDF or a PNG.
+    printed: BTreeSet<String>,
     has_patient: bool,
 }
 
@@ -92,7 +115,16 @@ impl Pages<'_> {
     fn look(&mut self, path: &str, answer: Answer) -> Answer {
         let route = route_of(path.split(['?', '#']).next().unwrap());
         *self.asked.entry(route.clone()).or_default() += 1;
-        self.surfaces.look(&format!("dashboard: {route}"), &answer.bytes);
+        let name = format!("dashboard: {route}");
+        if holds(&answer.bytes, b"%PDF-") {
+            let unpacked = unpacked(&answer.bytes);
+            assert!(!unpacked.is_empty(), "no stream of {path} could be unpacked");
+            self.surfaces.look(&name, &unpacked);
+            self.printed.insert(route);
+        } else if holds(&answer.bytes, b"\x89PNG\r\n") {
+            self.printed.insert(route);
+        }
+        self.surfaces.look(&name, &answer.bytes);
         self.has_patient |= !found_in(&answer.bytes, &[self.patient]).is_empty();
         answer
     }
@@ -105,13 +137,18 @@ impl Pages<'_> {
     }
 
     fn signs_in(&mut self, client: &mut Client, name: &str, password: &str) {
-        let wrong = [("name", name), ("password", "Zyxwpatient"), ("next", "/")];
-        assert_eq!(self.post("/login", client, &wrong).status, 401);
-        let right = [("name", name), ("password", password), ("next", "/")];
-        client.cookie = kept(&self.post("/login", client, &right));
-        let csrf = csrf(&client.get("/password"));
+        let form = client.get("/login");
+        let form = self.look("/login", form);
+        client.cookie = kept(&form);
+        let token = csrf(&form);
+        let filled = |password| {
+            [("csrf", token.as_str()), ("name", name), ("password", password), ("next", "/")]
+        };
+        assert_eq!(self.post("/login", client, &filled("Zyxwpatient")).status, 401);
+        client.cookie = kept(&self.post("/login", client, &filled(password)));
+        let token = csrf(&client.get("/password"));
         let new =
-            [("csrf", csrf.as_str()), ("old", password), ("new", PASSWORD), ("again", PASSWORD)];
+            [("csrf", token.as_str()), ("old", password), ("new", PASSWORD), ("again", PASSWORD)];
         let answer = self.post("/password", client, &new);
         assert_eq!(answer.status, 303, "{}", answer.text());
         client.cookie = kept(&answer);
@@ -137,6 +174,7 @@ impl Pages<'_> {
             ["/score", "/api/v1/openapi.json", "/api/v1/studies", "/cds-services", "/healthz"]
                 .map(str::to_owned),
         );
+        waiting.extend(["/login/oidc", CALLBACK].map(str::to_owned));
         for study in ["evaluation", "judged"] {
             let patient = encoded(self.patient);
             for rest in [
@@ -150,6 +188,12 @@ impl Pages<'_> {
             waiting.push_back(format!("/studies/{study}/patients/{patient}"));
             waiting.push_back(format!("/studies/{study}/model"));
             waiting.push_back(format!("/studies/{study}/patients/NOBODY"));
+            for rest in ["report.pdf", "figures/curve.png", "slice.png"] {
+                waiting.push_back(format!("/studies/{study}/patients/{patient}/{rest}"));
+            }
+            for rest in ["validation.pdf", "figures/risk.png"] {
+                waiting.push_back(format!("/studies/{study}/{rest}"));
+            }
         }
         while let Some(path) = waiting.pop_front() {
             let count = here.entry(route_of(path.split('?').next().unwrap())).or_default();
@@ -249,10 +293,10 @@ impl Pages<'_> {
     }
 }
 
-/// The routes of the dashboard, by its own source; those of the feature `print` are not built.
+/// The routes of the dashboard, by its own source.
 fn routes() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard/src/web");
-    let mut routes = Vec::new();
+    let mut routes = vec![CALLBACK.to_owned()];
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let source = fs::read_to_string(&path).unwrap();
@@ -262,11 +306,9 @@ fn routes() -> Vec<String> {
                 prefix = "/studies/{study}";
             }
             let Some((_, rest)) = line.split_once(".route(\"") else { continue };
-            if !line.contains("printed::") {
-                let whole = format!("{prefix}{}", rest.split('"').next().unwrap());
-                let is_first = whole.len() == 1;
-                routes.push(if is_first { whole } else { whole.trim_end_matches('/').to_owned() });
-            }
+            let whole = format!("{prefix}{}", rest.split('"').next().unwrap());
+            let is_first = whole.len() == 1;
+            routes.push(if is_first { whole } else { whole.trim_end_matches('/').to_owned() });
         }
     }
     routes
@@ -283,6 +325,23 @@ fn route_of(path: &str) -> String {
     let mut fitting: Vec<String> = routes().iter().filter(fits).cloned().collect();
     fitting.sort_by_key(|route| route.matches('{').count());
     fitting.into_iter().next().unwrap_or_else(|| "none".to_owned())
+}
+
+fn holds(bytes: &[u8], mark: &[u8]) -> bool {
+    memchr::memmem::find(bytes, mark).is_some()
+}
+
+/// What is packed in the streams of a PDF.
+fn unpacked(bytes: &[u8]) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    for place in memchr::memmem::find_iter(bytes, b"stream") {
+        let rest = &bytes[place + b"stream".len()..];
+        let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+        let rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        // One that is not packed, and the end of each, gives nothing.
+        let _ = ZlibDecoder::new(rest).read_to_end(&mut unpacked);
+    }
+    unpacked
 }
 
 fn links(answer: &Answer) -> Vec<String> {
