@@ -94,11 +94,16 @@ impl Values<'_> {
 impl<'a> Columns<'a> {
     /// Fails where a value is not finite.
     pub(crate) fn new(values: Values<'a>) -> Result<Self, Undefined> {
+        Self::holding(values, MOST_HELD)
+    }
+
+    /// As [`Self::new`], where no more than so many prepared numbers are copied.
+    fn holding(values: Values<'a>, most_held: usize) -> Result<Self, Undefined> {
         let (patients, columns) = (values.nrows(), values.ncols());
         let held = match values {
             Values::Wide(x) => Held::Wide(x.t().as_standard_layout().into_owned()),
             Values::Narrow(x) => Held::Narrow(x.t().as_standard_layout().into_owned()),
-            Values::Prepared(block) if patients * columns > MOST_HELD => Held::Prepared(block),
+            Values::Prepared(block) if patients * columns > most_held => Held::Prepared(block),
             Values::Prepared(block) => {
                 let mut x = Array2::zeros((columns, patients));
                 for (column, mut row) in x.rows_mut().into_iter().enumerate() {
@@ -269,4 +274,68 @@ fn inner_products(x: &Array2<f64>) -> Array2<f64> {
         gram.slice_mut(s![first..last, first..]).assign(&products);
     }
     gram
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preprocess::Preprocessing;
+    use crate::{Cohort, CohortColumn, FeatureInfo, PatientId};
+
+    /// Columns with gaps, of two modalities.
+    fn cohort(patients: usize) -> Cohort {
+        let column = |name: &str, speed: f64, gap: usize| {
+            let (modality, feature) = name.split_once('.').unwrap();
+            let value = |row: usize| {
+                #[expect(clippy::cast_possible_truncation, reason = "columns are narrow")]
+                let value = (row as f64 * speed).sin() as f32;
+                (row % gap != 0).then_some(value)
+            };
+            CohortColumn {
+                modality: modality.to_owned(),
+                info: FeatureInfo {
+                    name: feature.to_owned(),
+                    unit: String::new(),
+                    meaning: String::new(),
+                    standard: String::new(),
+                },
+                values: (0..patients).map(value).collect(),
+            }
+        };
+        Cohort {
+            patients: (0..patients)
+                .map(|row| PatientId::new(&format!("P{row}")).unwrap())
+                .collect(),
+            sites: vec![None; patients],
+            index_dates: vec![None; patients],
+            survival: vec![None; patients],
+            competing: vec![],
+            labels: vec![None; patients],
+            folds: vec![None; patients],
+            columns: vec![column("a.x", 1.7, 5), column("a.y", 0.3, 7), column("b.z", 2.9, 3)],
+        }
+    }
+
+    #[test]
+    fn columns_made_anew_are_those_that_are_held() {
+        let cohort = cohort(60);
+        let rows: Vec<usize> = (0..60).filter(|row| row % 4 != 1).collect();
+        let names = ["a".to_owned(), "b".to_owned()];
+        let fitted = Preprocessing::fit(&cohort, &rows, &names).unwrap();
+        let prepared = fitted.prepare(&cohort, &rows).unwrap();
+        let by: Vec<f64> = (0..rows.len()).map(|row| (row as f64).cos()).collect();
+        for block in &prepared.blocks {
+            let values = Values::Prepared(block);
+            let held = Columns::holding(values, usize::MAX).unwrap();
+            let anew = Columns::holding(values, 0).unwrap();
+            assert!(matches!((&held.held, &anew.held), (Held::Narrow(_), Held::Prepared(_))));
+            let (held, anew) = (Matrix::new(vec![(&held, 0.5)]), Matrix::new(vec![(&anew, 0.5)]));
+            let pass = |matrix: &Matrix| matrix.sweep(&by, |_, product| product / 10.0);
+            let (of_held, of_anew) = (pass(&held), pass(&anew));
+            assert_eq!((of_held.products, of_held.sum), (of_anew.products, of_anew.sum));
+            assert_eq!(held.gram(), anew.gram());
+            assert_eq!(held.variances(), anew.variances());
+            assert!(held.variances().iter().any(|&variance| variance > 0.1));
+        }
+    }
 }

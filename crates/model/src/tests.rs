@@ -10,11 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oncoweave_core::{Cohort, Column, Survival};
+use oncoweave_core::{Cohort, Column, Survival, preprocess::Preprocessing};
 
 use crate::{
     Dataset, EpochReport, Error, Folds, Model, ModelKind, Predictor, TrainConfig, cross_validate,
     evaluate,
+    part::{Data, Reading},
     testing::{Shape, Simulated, simulate},
     train,
 };
@@ -584,6 +585,38 @@ fn a_class_that_one_fold_never_saw_has_probability_zero_there() {
         if prediction.fold == folds.of[0] {
             assert!(prediction.class_probabilities[rare].abs() < f64::EPSILON);
         }
+    }
+}
+
+#[test]
+fn a_large_table_is_read_as_a_small_one_is() {
+    let cohort = small().cohort;
+    let rows = all_rows(&cohort);
+    let mut modalities: Vec<String> =
+        cohort.columns.iter().map(|column| column.modality.clone()).collect();
+    modalities.sort();
+    modalities.dedup();
+    let fitted = Preprocessing::fit(&cohort, &rows, &modalities).unwrap();
+    let prepared = fitted.prepare(&cohort, &rows).unwrap();
+    let factors = vec![0.5; prepared.blocks.len()];
+    let data = Data {
+        prepared: &prepared,
+        factors: &factors,
+        digest: std::cell::OnceCell::new(),
+        outcomes: vec![],
+        classes: vec![],
+    };
+    let device = tch::Device::Cpu;
+    let own: Vec<usize> = rows.iter().copied().filter(|row| row % 3 != 0).collect();
+    let held = Reading::new(&data, &own, device);
+    let asked = Reading::Asked { data: &data, rows: own.clone(), device };
+    assert!(matches!(held, Reading::Held(_)), "the cohort is not small");
+    assert_eq!((held.patients(), asked.patients()), (own.len(), own.len()));
+    let places = [5, 0, 7, 7, 2];
+    for (held, asked) in [(held.all(), asked.all()), (held.pick(&places), asked.pick(&places))] {
+        assert_eq!(held.present, asked.present);
+        assert_eq!(held.blocks, asked.blocks);
+        assert!(held.blocks.iter().any(|block| block.abs().max().double_value(&[]) > 0.5));
     }
 }
 

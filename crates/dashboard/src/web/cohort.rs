@@ -50,6 +50,7 @@ struct Page {
     may_export_figures: bool,
     may_export_data: bool,
     query: String,
+    whom: &'static str,
 }
 
 /// What the filters offer.
@@ -60,7 +61,6 @@ struct Choices {
     features: Vec<String>,
     horizons: Vec<(String, String, bool)>,
     sees_patients: bool,
-    whom: &'static str,
 }
 
 /// One page of patients.

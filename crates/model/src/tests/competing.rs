@@ -98,6 +98,7 @@ fn incidence_is_near_the_truth_and_one_less_survival_is_not() {
         assert!(naive - truth > 0.05, "day {day}: {naive} for {truth}");
         // Independent errors add up by their squares; a model that knows nobody is `spread` apart.
         let most = least_apart.hypot(sampling).min(spread);
+        assert!(least_apart < 0.7 * spread, "day {day}: {least_apart} of {spread}");
         assert!(apart < most, "day {day}: {apart} of {least_apart}, {sampling}, {spread}");
     }
 }
