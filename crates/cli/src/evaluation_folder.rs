@@ -34,7 +34,10 @@ pub(crate) fn write(
         write_text(&pictures.join(name), &svg)?;
     }
     write_text(&folder.join("report.html"), &report_html(&evaluation, predictions, protected)?)?;
-    let told = protected.map_or(evaluation, |rule| rule.evaluation(&evaluation));
+    let told = match protected {
+        Some(rule) => rule.evaluation(&evaluation),
+        None => evaluation,
+    };
     write_text(&folder.join("evaluation.json"), &serde_json::to_string_pretty(&told)?)?;
     Ok(told)
 }
