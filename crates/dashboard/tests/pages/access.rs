@@ -57,12 +57,13 @@ fn who_never_left_for_the_provider_comes_back_in_vain_and_writes_nothing() {
         settings.oidc = Some(path);
     });
     let admin = site.admin();
+    let auditor = site.account(&admin, "auditor", &["auditor"]);
     let mut forger = site.browser();
     forger.cookie = "oncoweave-oidc=x".to_owned();
     for way_back in ["state=x&error=y", "state=x&code=y", "state=z&error=y", "error=y"] {
         assert_eq!(forger.get(&format!("/login/oidc/callback?{way_back}")).status, 401);
     }
-    let log = admin.get("/audit").body;
+    let log = auditor.get("/audit").body;
     assert!(log.contains("sign in") && !log.contains("sign-in refused"), "{log}");
     let is_slowed = (0..30).any(|_| forger.get("/login/oidc/callback?state=x").status == 429);
     assert!(is_slowed);
