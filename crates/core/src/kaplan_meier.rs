@@ -144,9 +144,9 @@ impl KaplanMeier {
             if events >= least {
                 told = passed;
             }
-            let last = told.checked_sub(1).map(|place| self.steps[place]);
+            let shown = told.checked_sub(1).map(|place| self.steps[place]);
             let (survival, low, high) =
-                last.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
+                shown.map_or((1.0, 1.0, 1.0), |step| (step.survival, step.low, step.high));
             let before = steps.last().map_or(1.0, |step| step.survival);
             steps.push(Step {
                 time_days,

@@ -289,7 +289,7 @@ mod tests {
             let value = |row: usize| {
                 #[expect(clippy::cast_possible_truncation, reason = "columns are narrow")]
                 let value = (row as f64 * speed).sin() as f32;
-                (row % gap != 0).then_some(value)
+                (!row.is_multiple_of(gap)).then_some(value)
             };
             CohortColumn {
                 modality: modality.to_owned(),

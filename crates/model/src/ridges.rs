@@ -29,7 +29,11 @@ impl Plan<'_> {
             return recipes.iter().map(fail).map(error).collect();
         };
         let values: Vec<Values> = prepared.blocks.iter().map(Values::Prepared).collect();
-        let names: Vec<&str> = prepared.blocks.iter().map(|block| block.modality()).collect();
+        let names: Vec<&str> = prepared
+            .blocks
+            .iter()
+            .map(oncoweave_core::preprocess::PreparedBlock::modality)
+            .collect();
         let blocks = RidgeBlocks::new(&values, self.outcomes(), &self.inner);
         let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
         let mut one = |recipe: &Recipe| {

@@ -1,6 +1,7 @@
 //! Beside competing events the pages show incidences, against figures of scikit-survival.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::float_cmp, reason = "causes are whole numbers")]
 
 use oncoweave_core::{CompetingEvent, Evaluation, PatientId, Prediction, Risk, Survival};
 use serde_json::Value;

@@ -22,7 +22,7 @@ use crate::output;
 /// The service takes no larger body.
 const BODY_LIMIT_BYTES: usize = 25 << 20;
 
-/// Answer at http://127.0.0.1:8490/invocations as an endpoint does, for `oncoweave dashboard --endpoint`
+/// Answer at `http://127.0.0.1:8490/invocations` as an endpoint does, for `oncoweave dashboard --endpoint`
 ///
 /// Requests are signed with the credentials of whoever starts this, so that it listens on the loopback alone and answers no browser.
 #[derive(clap::Args)]
@@ -108,7 +108,7 @@ async fn invocations(State(relay): State<Arc<Relay>>, headers: HeaderMap, body: 
     match relay.clients.invoke(invocation).await {
         Ok(answer) => ([(CONTENT_TYPE, accept)], answer).into_response(),
         Err(error) => {
-            let problem = format!("{:#}\n", anyhow::Error::from(error));
+            let problem = format!("{error:#}\n");
             (StatusCode::BAD_GATEWAY, problem).into_response()
         }
     }
