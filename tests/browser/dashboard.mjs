@@ -27,6 +27,7 @@ export async function start(program, args, port = 0) {
     url: said.match(/open (\S+?)\/?\s/)[1],
     password: (told.match(/printed this once: (\S+)/) ?? [])[1],
     pid: child.pid,
-    stop: () => child.kill(),
+    stopped: false,
+    stop() { this.stopped = true; child.kill(); },
   };
 }

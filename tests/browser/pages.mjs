@@ -40,6 +40,8 @@ async function open(site, options = {}, others = []) {
   const page = await context.newPage();
   page.on('dialog', (dialog) => { complaints.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on('console', (message) => {
+    // An icon may be asked for when the test is over.
+    if (site.stopped) return;
     if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
