@@ -67,6 +67,11 @@ async function look(page, name) {
   seen += 1;
 }
 
+// Waits for the text: a key or a click leads to another page some time later.
+async function says(locator, text) {
+  await locator.filter({ hasText: text }).first().waitFor();
+}
+
 async function signIn(page, site, name, password) {
   await page.goto(`${site.url}/login`);
   await page.getByLabel('Name').fill(name);
@@ -131,7 +136,7 @@ await check('five wrong passwords lock an account', async () => {
   await signIn(thief, brief, 'dr.grey', OWN);
   assert.equal(new URL(thief.url()).pathname, '/login');
   await left.goto(`${brief.url}/accounts`);
-  assert.match(await left.locator('main').textContent(), /locked after wrong passwords/);
+  await says(left.locator('main'), /locked after wrong passwords/);
   leftAt = Date.now();
 });
 
@@ -157,13 +162,13 @@ await check('a clinician finds a patient, understands the number, prints it', as
   await look(page, 'cohort');
   await page.getByLabel('Risk group', { exact: true }).selectOption('high');
   await page.getByRole('button', { name: 'Show', exact: true }).click();
-  assert.match(await page.locator('.lead-line').textContent(), /\d+ of \d+ patients/);
+  await says(page.locator('.lead-line'), /\d+ of \d+ patients/);
   await page.goto(site.url);
   await page.getByRole('link', { name: 'Predicted risk' }).click();
   const rows = page.getByRole('region', { name: 'List of patients' }).locator('tbody tr');
   const whole = rows.filter({ hasNotText: 'none' }).first();
   await whole.getByRole('link').click();
-  assert.match(await page.locator('main').textContent(), /Of 100 people/);
+  await says(page.locator('main'), /Of 100 people/);
   await look(page, 'patient');
   if (pictures) {
     await page.pdf({ path: join(pictures, 'patient.pdf'), format: 'A4' });
@@ -202,7 +207,7 @@ await check('a patient for whom the model does not apply has no number', async (
   const row = page.getByRole('region', { name: 'List of patients' }).locator('tr', { hasText: 'model does not apply' });
   if (await row.count()) {
     await row.first().getByRole('link').click();
-    assert.match(await page.locator('main').textContent(), /No number is shown/);
+    await says(page.locator('main'), /No number is shown/);
     await look(page, 'patient-refused');
   }
 });
@@ -214,7 +219,7 @@ await check('everything works without JavaScript, on a small screen, by keyboard
   await page.keyboard.press('Enter');
   await page.getByLabel('Patient id holds').fill('1');
   await page.keyboard.press('Enter');
-  assert.match(await page.locator('.lead-line').textContent(), /of \d+ patients/);
+  await says(page.locator('.lead-line'), /of \d+ patients/);
   await page.getByRole('region', { name: 'List of patients' }).getByRole('link').nth(3).click();
   if (pictures) await page.screenshot({ path: join(pictures, 'patient-small.png'), fullPage: true });
 });
@@ -253,17 +258,17 @@ await check('a data manager exports; an auditor sees it; a session ends', async 
     await look(page, 'what-if');
     await page.getByLabel(/^age/).fill('75');
     await page.getByRole('button', { name: 'Ask the model' }).click();
-    assert.match(await page.locator('main').textContent(), /As asked/);
+    await says(page.locator('main'), /As asked/);
     await look(page, 'what-if-asked');
     await page.getByLabel(/^age/).fill('400');
     await page.getByRole('button', { name: 'Ask the model' }).click();
-    assert.match(await page.getByRole('alert').textContent(), /trained on no others/);
+    await says(page.getByRole('alert'), /trained on no others/);
   }
   const auditor = await newAccount(admin, site, 'watch', ['auditor']);
   await auditor.goto(`${site.url}/audit?text=manager`);
   await auditor.getByRole('button', { name: 'Check the whole chain' }).click();
-  assert.match(await auditor.locator('main').textContent(), /export predictions/);
-  assert.match(await auditor.getByRole('status').textContent(), /is whole/);
+  await says(auditor.locator('main'), /export predictions/);
+  await says(auditor.getByRole('status'), /is whole/);
   await look(auditor, 'audit');
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.goto(`${site.url}/`);
@@ -325,14 +330,14 @@ oncology-doctors = "clinician"
   };
   const { page, url } = await enter('dr.house');
   assert.equal(new URL(page.url()).pathname, '/studies/evaluation/validation');
-  assert.match(await page.locator('footer').textContent(), /for oidc:dr.house/);
+  await says(page.locator('footer'), /for oidc:dr.house/);
   assert.equal((await page.goto(`${there.url}/audit`)).status(), 403);
   assert.match(await page.goto(`${there.url}/password`).then(() => page.locator('main').textContent()), /kept and changed there/);
   // Neither the same browser nor another comes in by the way back a second time.
   const other = await open(there);
   for (const one of [page, other]) assert.equal((await one.goto(url)).status(), 401);
   const porter = await enter('porter');
-  assert.match(await porter.page.locator('main').textContent(), /no role here/);
+  await says(porter.page.locator('main'), /no role here/);
   await look(porter.page, 'oidc-refused');
   const root = await open(there);
   await root.goto(`${there.url}/login`);
@@ -343,7 +348,7 @@ oncology-doctors = "clinician"
   await root.getByRole('button', { name: 'Close oidc:dr.house' }).click();
   assert.equal(new URL((await page.goto(`${there.url}/studies/evaluation`), page.url())).pathname, '/login');
   const closed = await enter('dr.house');
-  assert.match(await closed.page.locator('main').textContent(), /is closed/);
+  await says(closed.page.locator('main'), /is closed/);
   there.stop();
   provider.stop();
 });
