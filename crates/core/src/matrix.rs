@@ -279,46 +279,23 @@ fn inner_products(x: &Array2<f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preprocess::Preprocessing;
-    use crate::{Cohort, CohortColumn, FeatureInfo, PatientId};
+    use crate::preprocess::{Preprocessing, tests::cohort};
 
-    /// Columns with gaps, of two modalities.
-    fn cohort(patients: usize) -> Cohort {
-        let column = |name: &str, speed: f64, gap: usize| {
-            let (modality, feature) = name.split_once('.').unwrap();
-            let value = |row: usize| {
-                #[expect(clippy::cast_possible_truncation, reason = "columns are narrow")]
-                let value = (row as f64 * speed).sin() as f32;
-                (!row.is_multiple_of(gap)).then_some(value)
-            };
-            CohortColumn {
-                modality: modality.to_owned(),
-                info: FeatureInfo {
-                    name: feature.to_owned(),
-                    unit: String::new(),
-                    meaning: String::new(),
-                    standard: String::new(),
-                },
-                values: (0..patients).map(value).collect(),
-            }
+    /// A column with gaps.
+    fn column(speed: f64, gap: usize) -> Vec<Option<f32>> {
+        let value = |row: usize| {
+            #[expect(clippy::cast_possible_truncation, reason = "columns are narrow")]
+            let value = (row as f64 * speed).sin() as f32;
+            (!row.is_multiple_of(gap)).then_some(value)
         };
-        Cohort {
-            patients: (0..patients)
-                .map(|row| PatientId::new(&format!("P{row}")).unwrap())
-                .collect(),
-            sites: vec![None; patients],
-            index_dates: vec![None; patients],
-            survival: vec![None; patients],
-            competing: vec![],
-            labels: vec![None; patients],
-            folds: vec![None; patients],
-            columns: vec![column("a.x", 1.7, 5), column("a.y", 0.3, 7), column("b.z", 2.9, 3)],
-        }
+        (0..60).map(value).collect()
     }
 
     #[test]
     fn columns_made_anew_are_those_that_are_held() {
-        let cohort = cohort(60);
+        let columns = [column(1.7, 5), column(0.3, 7), column(2.9, 3)];
+        let [x, y, z] = &columns;
+        let cohort = cohort(&[("a.x", x), ("a.y", y), ("b.z", z)]);
         let rows: Vec<usize> = (0..60).filter(|row| row % 4 != 1).collect();
         let names = ["a".to_owned(), "b".to_owned()];
         let fitted = Preprocessing::fit(&cohort, &rows, &names).unwrap();

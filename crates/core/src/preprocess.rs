@@ -376,11 +376,11 @@ fn missing_columns(missing: &[&str]) -> Undefined {
 
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{FeatureInfo, PatientId};
 
-    fn cohort(columns: &[(&str, &[Option<f32>])]) -> Cohort {
+    pub(crate) fn cohort(columns: &[(&str, &[Option<f32>])]) -> Cohort {
         let patients = columns.first().map_or(0, |(_, values)| values.len());
         let column = |(name, values): &(&str, &[Option<f32>])| {
             let (modality, feature) = name.split_once('.').unwrap();
