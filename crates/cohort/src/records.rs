@@ -1,6 +1,6 @@
 //! Records of a request to a served model, in Parquet, read in pieces.
 
-use std::{fs::File, path::Path};
+use std::{collections::HashSet, fs::File, path::Path};
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
@@ -62,10 +62,10 @@ impl RecordReader {
             .map_err(|source| Error::Parquet { path: path(), source })?;
         let rows = builder.metadata().file_metadata().num_rows();
         let fields = builder.schema().fields();
-        let mut names = Vec::new();
+        let (mut names, mut seen) = (Vec::new(), HashSet::new());
         for field in fields.iter().filter(|field| !is_index(field.name())) {
             let (name, found) = (field.name(), field.data_type());
-            if names.contains(name) {
+            if !seen.insert(name) {
                 let problem = format!("two columns are named `{name}`; rename one of them");
                 return Err(Error::content(&path(), problem));
             }
@@ -82,9 +82,10 @@ impl RecordReader {
                     found: found.to_string().to_lowercase(),
                 });
             }
-            names.push(name.clone());
+            if name != PATIENT_ID {
+                names.push(name.clone());
+            }
         }
-        names.retain(|name| name != PATIENT_ID);
         let batches = builder
             .with_batch_size(rows_at_a_time)
             .build()

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 
-use oncoweave_core::PatientId;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::plain::{self, skip_space};
 use super::{Read, RecordError, Shape, blank_line, is_id, no_utf8, read_id};
 use crate::columns::{Row, no_number, repeated};
 use crate::view::View;
@@ -16,7 +16,7 @@ use crate::view::View;
 /// The member that holds a record's values where they do not stand in the object itself.
 const FEATURES: &str = "features";
 /// The member of a body that holds its records.
-const INSTANCES: &str = "instances";
+pub(super) const INSTANCES: &str = "instances";
 
 /// Reads one record into the row.
 pub(super) fn record(line: &[u8], row: &mut Row, view: Option<&View>) -> Read {
@@ -25,10 +25,15 @@ pub(super) fn record(line: &[u8], row: &mut Row, view: Option<&View>) -> Read {
     }
     let Ok(text) = std::str::from_utf8(line) else { return no_utf8() };
     row.clear();
-    if let Some(Plain { id }) = quick(text, row) {
+    if let Some(id) = plain::record(text, row) {
         return (id, None);
     }
     row.clear();
+    any_record(text, row, view)
+}
+
+/// Reads one record as the full parser does.
+pub(super) fn any_record(text: &str, row: &mut Row, view: Option<&View>) -> Read {
     match serde_json::from_str::<Top>(text) {
         Ok(Top::Object(members)) => object(&members, row, view),
         Ok(Top::List(values)) => (None, dense(&values, row, view).err()),
@@ -41,85 +46,6 @@ pub(super) fn record(line: &[u8], row: &mut Row, view: Option<&View>) -> Read {
             (None, Some(RecordError::new("invalid_json", message)))
         }
     }
-}
-
-/// A plain object whose values are in the row.
-struct Plain {
-    id: Option<PatientId>,
-}
-
-/// Reads a plain object, names without escapes and values that are numbers or null; `None` where
-/// anything is otherwise, which the full parser then judges.
-fn quick(text: &str, row: &mut Row) -> Option<Plain> {
-    let bytes = text.as_bytes();
-    let mut at = expect(bytes, 0, b'{')?;
-    let (mut id, mut ids) = (None, 0);
-    loop {
-        at = expect(bytes, at, b'"')?;
-        let length =
-            memchr::memchr2(b'"', b'\\', &bytes[at..]).filter(|&n| bytes[at + n] == b'"')?;
-        let name = &text[at..at + length];
-        at = skip_space(bytes, expect(bytes, at + length + 1, b':')?);
-        if is_id(name) {
-            ids += 1;
-            let start = expect(bytes, at, b'"')?;
-            let length = memchr::memchr2(b'"', b'\\', &bytes[start..])?;
-            let word = text.get(start..start + length)?;
-            if bytes[start + length] != b'"' || ids > 1 {
-                return None;
-            }
-            id = Some(PatientId::new(word).ok()?);
-            at = start + length + 1;
-        } else if bytes[at..].starts_with(b"null") {
-            row.set(name, None).ok()?;
-            at += 4;
-        } else {
-            let end = at + number_length(&bytes[at..])?;
-            let value: f64 = text[at..end].parse().ok().filter(|value: &f64| value.is_finite())?;
-            row.set(name, Some(value)).ok()?;
-            at = end;
-        }
-        at = skip_space(bytes, at);
-        match bytes.get(at)? {
-            b',' => at += 1,
-            b'}' if skip_space(bytes, at + 1) == bytes.len() => return Some(Plain { id }),
-            _ => return None,
-        }
-    }
-}
-
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-        at += 1;
-    }
-    at
-}
-
-/// The place behind a byte that must come next, after white space.
-fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
-    let at = skip_space(bytes, at);
-    (bytes.get(at) == Some(&byte)).then_some(at + 1)
-}
-
-/// The length of a number as RFC 8259 has it.
-fn number_length(bytes: &[u8]) -> Option<usize> {
-    let digits =
-        |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let some_digits = |from: usize| Some(digits(from)).filter(|&count| count > 0);
-    let mut at = usize::from(bytes.first() == Some(&b'-'));
-    let whole = some_digits(at)?;
-    if whole > 1 && bytes[at] == b'0' {
-        return None;
-    }
-    at += whole;
-    if bytes.get(at) == Some(&b'.') {
-        at += 1 + some_digits(at + 1)?;
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        at += some_digits(at)?;
-    }
-    Some(at)
 }
 
 /// A record as JSON has it; an object's members in order, so that a name that stands twice can be
@@ -257,7 +183,7 @@ pub(super) fn split(text: &[u8]) -> Result<(VecDeque<Range<usize>>, Shape), Stri
     }
 }
 
-fn skip_mark(text: &[u8]) -> usize {
+pub(super) fn skip_mark(text: &[u8]) -> usize {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     if text.starts_with(MARK) { MARK.len() } else { 0 }
 }
@@ -330,58 +256,6 @@ fn value_end(text: &[u8], start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::tests::columns;
-
-    #[test]
-    fn the_quick_way_and_the_full_parser_agree() {
-        let columns = columns();
-        let values =
-            ["61", "-0.5", "1e3", "0", "null", "1E-2", "0.10", "123456789.123456789", "5e-324"];
-        for (first, second) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
-            let text = format!(
-                "{{\"ct.volume\" : {first} ,\"patient_id\":\"P\u{e9}1\",\"clinical.age\":{second}}} "
-            );
-            let (mut quickly, mut fully) = (Row::new(&columns), Row::new(&columns));
-            let id = quick(&text, &mut quickly).expect("plain").id.expect("an id");
-            let Ok(Top::Object(members)) = serde_json::from_str::<Top>(&text) else { panic!() };
-            let (full_id, fault) = object(&members, &mut fully, None);
-            assert_eq!((Some(id), None), (full_id, fault), "{text}");
-            let bits = |row: &mut Row| {
-                row.finish().map(|v| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
-            };
-            assert_eq!(bits(&mut quickly), bits(&mut fully), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_plain_is_left_to_the_full_parser() {
-        let columns = columns();
-        for text in [
-            "{}",
-            "[1]",
-            r#"{"ct.volume": 01}"#,
-            r#"{"ct.volume": +1}"#,
-            r#"{"ct.volume": .5}"#,
-            r#"{"ct.volume": 1.}"#,
-            r#"{"ct.volume": 1e}"#,
-            r#"{"ct.volume": -}"#,
-            r#"{"ct.volume": 1e999}"#,
-            r#"{"ct.volume": Infinity}"#,
-            r#"{"ct.volume": nulll}"#,
-            r#"{"ct.volume": 1} x"#,
-            r#"{"ct.volume": 1,}"#,
-            r#"{"ct.\u0076olume": 1}"#,
-            r#"{"ct.volume": 1"#,
-            r#"{"ct.volume": 1, "ct.volume": 1}"#,
-            r#"{"patient_id": "a", "patient_id": "a", "ct.volume": 1}"#,
-            r#"{"patient_id": "a\n", "ct.volume": 1}"#,
-            r#"{"patient_id": 7, "ct.volume": 1}"#,
-            r#"{"patient_id": "a"#,
-            r#"{"patient_id": "#,
-        ] {
-            assert!(quick(text, &mut Row::new(&columns)).is_none(), "{text}");
-        }
-    }
 
     #[test]
     fn records_are_found_in_lists_and_instances() {

@@ -3,6 +3,7 @@
 mod csv_lines;
 mod json;
 mod lines;
+mod plain;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -76,6 +77,11 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
+    /// The memory that it takes, about.
+    fn bytes(&self) -> usize {
+        size_of_val(&self.values[..]) + size_of_val(&self.records[..])
+    }
+
     fn push(&mut self, patient_id: Option<PatientId>, values: Result<&[f32], RecordError>) {
         let fault = match values {
             Ok(values) => {
@@ -110,10 +116,29 @@ pub(crate) struct Reader {
 }
 
 enum Source {
-    Csv { lines: Lines, cells: Vec<Cell>, header: bool },
+    Csv {
+        lines: Lines,
+        cells: Vec<Cell>,
+        header: bool,
+    },
     JsonLines(Lines),
-    Json { text: Bytes, spans: VecDeque<Range<usize>>, shape: Shape },
-    Parquet { reader: Box<RecordReader>, places: Vec<usize>, rows: VecDeque<Chunk> },
+    /// A body that was read when it was opened.
+    Plain {
+        records: VecDeque<Record>,
+        values: Vec<f32>,
+        given: usize,
+        shape: Shape,
+    },
+    Json {
+        text: Bytes,
+        spans: VecDeque<Range<usize>>,
+        shape: Shape,
+    },
+    Parquet {
+        reader: Box<RecordReader>,
+        places: Vec<usize>,
+        rows: VecDeque<Chunk>,
+    },
 }
 
 impl Reader {
@@ -138,9 +163,15 @@ impl Reader {
             }
             Format::Json => {
                 let text = body.whole()?;
-                let (spans, shape) = json::split(&text).map_err(Unreadable::Bad)?;
-                let count = spans.len();
-                (Source::Json { text, spans, shape }, count)
+                if let Some((read, shape)) = plain::body(&text, &mut Row::new(columns), most) {
+                    let count = read.records.len();
+                    let (records, values) = (read.records.into(), read.values);
+                    (Source::Plain { records, values, given: 0, shape }, count)
+                } else {
+                    let (spans, shape) = json::split(&text).map_err(Unreadable::Bad)?;
+                    let count = spans.len();
+                    (Source::Json { text, spans, shape }, count)
+                }
             }
             Format::Parquet => open_parquet(body, columns, most)?,
             Format::Zip | Format::Multipart => {
@@ -167,7 +198,10 @@ impl Reader {
     }
 
     pub(crate) fn shape(&self) -> Shape {
-        if let Source::Json { shape, .. } = self.source { shape } else { Shape::List }
+        match self.source {
+            Source::Plain { shape, .. } | Source::Json { shape, .. } => shape,
+            _ => Shape::List,
+        }
     }
 
     /// The next records, no more than so many; `None` after the last.
@@ -190,6 +224,13 @@ impl Reader {
                     let read = json::record(lines.line(), &mut row, view);
                     push(&mut chunk, read, &mut row);
                 }
+            }
+            Source::Plain { records, values, given, .. } => {
+                chunk.records.extend(records.drain(..most.min(records.len())));
+                let good = chunk.records.iter().filter(|record| record.fault.is_none()).count();
+                let start = *given;
+                *given += good * self.columns.width();
+                chunk.values.extend_from_slice(&values[start..*given]);
             }
             Source::Json { text, spans, .. } => {
                 while chunk.records.len() < most
@@ -311,6 +352,11 @@ pub(crate) fn number(cell: &str) -> Result<Option<f64>, ()> {
         && MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
     {
         return Ok(None);
+    }
+    if let Some((value, length)) = plain::number(cell)
+        && length == cell.len()
+    {
+        return Ok(Some(value));
     }
     cell.parse::<f64>().ok().filter(|value| value.is_finite()).map(Some).ok_or(())
 }
