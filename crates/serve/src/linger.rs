@@ -14,14 +14,22 @@ use axum::response::Response;
 use futures_core::Stream;
 use tokio::runtime::Handle;
 
-/// The platform sends no more, but for asynchronous requests.
-const MOST_BYTES: usize = 100 << 20;
+/// How long a body is read that nobody wants.
+#[derive(Clone, Copy)]
+struct Patience {
+    most_bytes: usize,
+    /// How long nothing may come.
+    silence: Duration,
+    /// How long it may take in all, however little comes at a time.
+    in_all: Duration,
+}
 
-/// How long nothing may come.
-const SILENCE: Duration = Duration::from_secs(2);
-
-/// How long it may take in all, however little comes at a time.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The platform sends no more bytes than these, but for asynchronous requests.
+const PATIENCE: Patience = Patience {
+    most_bytes: 100 << 20,
+    silence: Duration::from_secs(2),
+    in_all: Duration::from_mins(1),
+};
 
 /// Answers a request, whose body is read to its end whatever the answer is.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
@@ -60,19 +68,74 @@ impl Drop for Lingering {
         if let Some(rest) = self.rest.take().filter(|_| self.is_sending)
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(async move {
-                let _ = tokio::time::timeout(PATIENCE, swallow(rest)).await;
-            });
+            runtime.spawn(swallow(rest, PATIENCE));
         }
     }
 }
 
-async fn swallow(mut rest: BodyDataStream) {
-    let mut left = MOST_BYTES;
-    loop {
-        let part = poll_fn(|cx| Pin::new(&mut rest).poll_next(cx));
-        let Ok(Some(Ok(part))) = tokio::time::timeout(SILENCE, part).await else { return };
-        let Some(less) = left.checked_sub(part.len()) else { return };
-        left = less;
+async fn swallow(mut rest: BodyDataStream, patience: Patience) {
+    let to_the_end = async {
+        let mut left = patience.most_bytes;
+        loop {
+            let part = poll_fn(|cx| Pin::new(&mut rest).poll_next(cx));
+            let Ok(Some(Ok(part))) = tokio::time::timeout(patience.silence, part).await else {
+                return;
+            };
+            let Some(less) = left.checked_sub(part.len()) else { return };
+            left = less;
+        }
+    };
+    let _ = tokio::time::timeout(patience.in_all, to_the_end).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::stream::Pieces;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    /// Sends pieces of a length without end, one after each pause, to who has that patience; how many
+    /// were taken, and how long it took until no more were.
+    async fn send_on(piece: usize, pause: Duration, patience: Patience) -> (usize, Duration) {
+        let (send, receive) = mpsc::channel(1);
+        let start = Instant::now();
+        let rest = Body::from_stream(Pieces::new(receive)).into_data_stream();
+        let reader = tokio::spawn(swallow(rest, patience));
+        let mut taken = 0;
+        loop {
+            tokio::select! {
+                () = send.closed() => break,
+                () = sleep(pause) => {}
+            }
+            if send.send(Ok(Bytes::from(vec![0; piece]))).await.is_err() {
+                break;
+            }
+            taken += 1;
+        }
+        reader.await.expect("no panic");
+        (taken, start.elapsed())
+    }
+
+    #[tokio::test]
+    async fn patience_ends_with_time_silence_and_bytes() {
+        let endless = Patience { most_bytes: usize::MAX, silence: LONG, in_all: LONG };
+        let often = Duration::from_millis(1);
+
+        let in_all = Duration::from_millis(300);
+        let (taken, time) = send_on(1, often, Patience { in_all, ..endless }).await;
+        assert!(taken > 1 && time >= in_all && time < LONG, "{taken} in {time:?}");
+
+        let silence = Duration::from_millis(100);
+        let (taken, time) = send_on(1, LONG, Patience { silence, ..endless }).await;
+        assert!(taken == 0 && time >= silence && time < LONG, "{taken} in {time:?}");
+
+        let (taken, _) = send_on(10, often, Patience { most_bytes: 100, ..endless }).await;
+        assert!((11..=13).contains(&taken), "{taken}");
     }
 }
