@@ -96,6 +96,9 @@ def check_said(program):
     done = program.run("train", *TRAINING, "--dry-run", "--settings", "bare.toml")
     check("no key is said", "no kms_key is set" in done.stderr, done.stderr)
     check("no network is said", "no [vpc] is set" in done.stderr, done.stderr)
+    done = program.run("train", *TRAINING, "--dry-run", "--set", "training.epoch=9")
+    refused = done.returncode == 1 and "training has no setting `training.epoch`" in done.stderr
+    check("a misspelt setting", refused, done.stderr)
     done = program.run("train", *TRAINING, "--settings", "none.toml")
     check("no settings", done.returncode == 1 and "--settings" in done.stderr, done.stderr)
     request = program.json("train", *TRAINING, "--spot", "--dry-run")[0]["request"]

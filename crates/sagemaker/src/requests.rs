@@ -2,6 +2,7 @@
 
 mod deploy;
 mod hyperparameters;
+mod known;
 mod process;
 mod register;
 mod train;

@@ -224,6 +224,22 @@ mod tests {
         }
     }
 
+    /// `oncoweave sagemaker` is compiled without models, so that its list of settings is written here.
+    #[test]
+    fn the_launcher_knows_every_setting() {
+        let list: String =
+            kinds().iter().map(|(name, kind)| format!("{name} = {}\n", kind.expected())).collect();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = path.join("../sagemaker/src/requests/settings.txt");
+        if std::env::var_os("ONCOWEAVE_WRITE_TABLES").is_some() {
+            fs_err::write(&path, &list).unwrap();
+        }
+        assert!(
+            fs_err::read_to_string(&path).unwrap() == list,
+            "settings.txt is out of date, run this test with ONCOWEAVE_WRITE_TABLES=1"
+        );
+    }
+
     #[test]
     fn lists_are_json_or_separated_by_commas() {
         for text in ["[\"ct\",\"clinical\"]", "ct, clinical", "\"[\\\"ct\\\",\\\"clinical\\\"]\""] {

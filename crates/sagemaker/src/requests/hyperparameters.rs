@@ -3,11 +3,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
 
+use super::known;
+
 /// The settings of a `train.toml` as the flat map of texts that the service carries: dotted names,
 /// lists as JSON.
 ///
 /// # Errors
-/// When a value is of a kind that no setting has.
+/// When training has no such setting, or the setting is of another kind.
 pub fn hyperparameters(settings: &Table) -> Result<BTreeMap<String, String>> {
     let mut flat = BTreeMap::new();
     flatten("", settings, &mut flat)?;
@@ -28,6 +30,7 @@ fn flatten(prefix: &str, table: &Table, flat: &mut BTreeMap<String, String>) -> 
             Value::Datetime(_) => bail!("`{name}` is a date, which no setting is"),
             other => other.to_string(),
         };
+        known::check(&name, &text)?;
         flat.insert(name, text);
     }
     Ok(())
@@ -36,7 +39,7 @@ fn flatten(prefix: &str, table: &Table, flat: &mut BTreeMap<String, String>) -> 
 /// Lays `name=value` pairs over hyperparameters.
 ///
 /// # Errors
-/// When one has no `=` or no name.
+/// When one has no `=` or no name, training has no such setting, or it is of another kind.
 pub fn laid_over(
     mut flat: BTreeMap<String, String>,
     pairs: &[String],
@@ -44,6 +47,7 @@ pub fn laid_over(
     for pair in pairs {
         match pair.split_once('=') {
             Some((name, value)) if !name.trim().is_empty() => {
+                known::check(name.trim(), value.trim())?;
                 flat.insert(name.trim().to_owned(), value.trim().to_owned());
             }
             _ => bail!("--set takes name=value such as training.epochs=200, found `{pair}`"),
@@ -76,6 +80,9 @@ mod tests {
             ]
         );
         assert!(hyperparameters(&"day = 2020-01-01".parse().unwrap()).is_err());
-        assert!(laid_over(BTreeMap::new(), &["=3".into()]).is_err());
+        for pair in ["=3", "training.epoch=3", "training.epochs=many"] {
+            assert!(laid_over(BTreeMap::new(), &[pair.into()]).is_err(), "{pair}");
+        }
+        assert!(hyperparameters(&"[training]\nepoch = 5".parse().unwrap()).is_err());
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::Training;
+use super::known;
 use super::train::{algorithm, common, merge};
 use crate::{Request, Settings};
 
@@ -122,16 +123,19 @@ pub fn tune(tuning: &Tuning, training: &Training, settings: &Settings) -> Result
 /// `values`, or `min` and `max` with `scale = "log"` and `integer = true`.
 ///
 /// # Errors
-/// When a range is no such thing, or a grid has one that is no list.
+/// When training has no such setting, a range is no such thing, or a grid has one that is no list.
 pub fn ranges(settings: &Table, strategy: Strategy) -> Result<Value> {
     ensure!(!settings.is_empty(), "the search file has no ranges below [settings]");
     let (mut integers, mut numbers, mut categories) = (vec![], vec![], vec![]);
     for (name, range) in settings {
+        known::kind(name)?;
         let range = range.as_table().with_context(|| {
             format!("`{name}` must be {{ values = [...] }} or {{ min = .., max = .. }}")
         })?;
         if let Some(values) = range.get("values") {
-            categories.push(json!({"Name": name, "Values": texts(name, values)?}));
+            let values = texts(name, values)?;
+            values.iter().try_for_each(|value| known::check(name, value))?;
+            categories.push(json!({"Name": name, "Values": values}));
             continue;
         }
         if strategy == Strategy::Grid {
@@ -219,11 +223,13 @@ mod tests {
         for (text, strategy, part) in [
             (SEARCH, Strategy::Grid, "a grid takes lists"),
             ("", Strategy::Random, "no ranges"),
-            ("a = 3", Strategy::Random, "`a` must be"),
-            ("a = { min = 3, max = 3 }", Strategy::Random, "not below"),
-            ("a = { min = 0, max = 3, scale = 'log' }", Strategy::Random, "above 0"),
-            ("a = { min = 0 }", Strategy::Random, "lacks a number `max`"),
-            ("a = { values = [] }", Strategy::Random, "must be a list"),
+            ("seed = 3", Strategy::Random, "`seed` must be"),
+            ("seed = { min = 3, max = 3 }", Strategy::Random, "not below"),
+            ("seed = { min = 0, max = 3, scale = 'log' }", Strategy::Random, "above 0"),
+            ("seed = { min = 0 }", Strategy::Random, "lacks a number `max`"),
+            ("seed = { values = [] }", Strategy::Random, "must be a list"),
+            ("sed = { values = [1] }", Strategy::Random, "no setting `sed`"),
+            ("seed = { values = ['x'] }", Strategy::Random, "must be a whole number"),
         ] {
             let error = ranges(&text.parse().unwrap(), strategy).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
