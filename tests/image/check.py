@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engine import Engine, free_port, own, request, training_root, write
 
-MOST_BYTES = 700_000_000
+MOST_BYTES = {"cpu": 700_000_000, "gpu": 4_000_000_000}
 USER = 12345
 FEW_EPOCHS = {"model": '"network"', "training.epochs": "3", "training.ensemble": '"1"'}
 MANY_EPOCHS = {"model": "network", "training.epochs": "100000", "training.patience": "100000", "training.ensemble": "1", "training.validation_fraction": "0"}
@@ -56,7 +56,8 @@ def check_image(engine):
     # Contract: image.entrypoint image.labels image.size image.platform_folder
     image = engine.inspect()
     config = image["Config"]
-    expect(image["Size"] <= MOST_BYTES, f"the image has {image['Size']} bytes, at most {MOST_BYTES} were meant")
+    most = MOST_BYTES[config["Labels"]["org.oncoweave.device"]]
+    expect(image["Size"] <= most, f"the image has {image['Size']} bytes, at most {most} were meant")
     expect(config["Entrypoint"] == ["oncoweave", "container"], f"entry point {config['Entrypoint']}")
     for name in ["multi-models", "accept-bind-to-port"]:
         expect(config["Labels"].get(f"com.amazonaws.sagemaker.capabilities.{name}") == "true", f"label {name}")
