@@ -20,6 +20,8 @@ pub(crate) struct Columns {
     used: Vec<usize>,
     /// Whether a column is one of these.
     is_used: Vec<bool>,
+    /// Whether JSON writes every name as it is.
+    has_plain_names: bool,
     /// The columns of each category, such as `clinical.stage=I` and `clinical.stage=II`.
     levels: Vec<Vec<usize>>,
 }
@@ -41,8 +43,10 @@ impl Columns {
             }
         }
         let levels = levels.into_iter().map(|(_, places)| places).collect();
+        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        let has_plain_names = names.iter().all(|name| name.bytes().all(is_plain));
         let places = names.iter().cloned().enumerate().map(|(place, name)| (name, place));
-        Self { places: places.collect(), names, used, is_used, levels }
+        Self { places: places.collect(), names, used, is_used, has_plain_names, levels }
     }
 
     /// How many values a record has.
@@ -143,6 +147,20 @@ impl<'a> Row<'a> {
         };
         self.last = place;
         Some(place)
+    }
+
+    /// The column that is expected next, where JSON begins with its name and a quotation mark; and the
+    /// name's length.
+    pub(crate) fn expected(&mut self, text: &[u8]) -> Option<(usize, usize)> {
+        let place = self.following[self.last];
+        let name = self.columns.names.get(place)?.as_bytes();
+        let is_it = self.columns.has_plain_names
+            && text.starts_with(name)
+            && text.get(name.len()) == Some(&b'"');
+        is_it.then(|| {
+            self.last = place;
+            (place, name.len())
+        })
     }
 
     /// The name of a column.

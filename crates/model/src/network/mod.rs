@@ -209,7 +209,8 @@ impl Slot {
 /// A float32 tensor of the same shape and numbers.
 pub(crate) fn to_tensor(array: &ArrayD<f32>) -> Tensor {
     let shape: Vec<i64> = array.shape().iter().map(|&size| to_i64(size)).collect();
-    Tensor::from_slice(&array.iter().copied().collect::<Vec<f32>>()).reshape(shape)
+    Tensor::from_slice(array.as_standard_layout().as_slice().expect("in standard layout"))
+        .reshape(shape)
 }
 
 /// The numbers of a float32 tensor.

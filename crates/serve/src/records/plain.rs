@@ -75,10 +75,21 @@ fn object(text: &str, start: usize, row: &mut Row) -> Option<(Option<PatientId>,
     let (mut id, mut ids) = (None, 0);
     loop {
         at = expect(bytes, at, b'"')?;
-        let end = at + bytes[at..].iter().position(|&byte| matches!(byte, b'"' | b'\\'))?;
-        let name = &text[at..end];
-        at = skip_space(bytes, expect(bytes, expect(bytes, end, b'"')?, b':')?);
-        if is_id(name) {
+        let (place, length) = match row.expected(&bytes[at..]) {
+            Some((place, length)) => (Some(place), length),
+            None => {
+                let length = bytes[at..].iter().position(|&byte| matches!(byte, b'"' | b'\\'))?;
+                let name = &text[at..at + length];
+                let place = if is_id(name) { None } else { Some(row.find(name)?) };
+                (place, length)
+            }
+        };
+        at = skip_space(bytes, expect(bytes, expect(bytes, at + length, b'"')?, b':')?);
+        if let Some(place) = place {
+            let (value, length) = value(&text[at..])?;
+            row.set_at(place, value).ok()?;
+            at += length;
+        } else {
             ids += 1;
             let start = expect(bytes, at, b'"')?;
             let end = start + memchr::memchr2(b'"', b'\\', &bytes[start..])?;
@@ -87,13 +98,6 @@ fn object(text: &str, start: usize, row: &mut Row) -> Option<(Option<PatientId>,
             }
             id = Some(PatientId::new(&text[start..end]).ok()?);
             at = end + 1;
-        } else if bytes[at..].starts_with(b"null") {
-            row.set(name, None).ok()?;
-            at += 4;
-        } else {
-            let (value, length) = number(&text[at..])?;
-            row.set(name, Some(value)).ok()?;
-            at += length;
         }
         at = skip_space(bytes, at);
         match bytes.get(at)? {
@@ -117,6 +121,14 @@ fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
     (bytes.get(at) == Some(&byte)).then_some(at + 1)
 }
 
+/// The number or null that a text begins with, and its length.
+fn value(text: &str) -> Option<(Option<f64>, usize)> {
+    if text.starts_with("null") {
+        return Some((None, 4));
+    }
+    number(text).map(|(value, length)| (Some(value), length))
+}
+
 /// The number that a text begins with, written as RFC 8259 (section 6) has it, and its length.
 ///
 /// Up to 15 digits and a power of ten up to 10^15 are exact in a double, so that one division rounds
@@ -127,27 +139,18 @@ pub(super) fn number(text: &str) -> Option<(f64, usize)> {
     const POWERS: [f64; EXACT_DIGITS + 1] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let bytes = text.as_bytes();
-    let mut mantissa = 0_u64;
-    let mut digits = |from: usize| {
-        let mut at = from;
-        while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0'))
-            && digit < 10
-        {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            at += 1;
-        }
-        Some(at - from).filter(|&count| count > 0)
-    };
     let is_negative = bytes.first() == Some(&b'-');
     let start = usize::from(is_negative);
-    let whole = digits(start)?;
+    let (mut at, mut mantissa) = digits(bytes, start, 0)?;
+    let whole = at - start;
     if whole > 1 && bytes[start] == b'0' {
         return None;
     }
-    let (mut at, mut fraction) = (start + whole, 0);
+    let mut fraction = 0;
     if bytes.get(at) == Some(&b'.') {
-        fraction = digits(at + 1)?;
-        at += 1 + fraction;
+        let start = at + 1;
+        (at, mantissa) = digits(bytes, start, mantissa)?;
+        fraction = at - start;
     }
     let has_exponent = matches!(bytes.get(at), Some(b'e' | b'E'));
     if !has_exponent && whole + fraction <= EXACT_DIGITS {
@@ -156,10 +159,21 @@ pub(super) fn number(text: &str) -> Option<(f64, usize)> {
     }
     if has_exponent {
         at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        at += digits(at)?;
+        (at, _) = digits(bytes, at, 0)?;
     }
     let value = text[..at].parse().ok().filter(|value: &f64| value.is_finite())?;
     Some((value, at))
+}
+
+/// Where the digits from a place on end, at least one, and the number that they carry on.
+fn digits(bytes: &[u8], start: usize, mut number: u64) -> Option<(usize, u64)> {
+    let rest = bytes.get(start..)?;
+    let mut count = 0;
+    for digit in rest.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|&digit| digit < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (count > 0).then_some((start + count, number))
 }
 
 #[cfg(test)]
@@ -303,6 +317,19 @@ mod tests {
         }
         let cut = b"[{\"ct.volume\": 1, \"\xff\": 2}]";
         assert!(body(cut, &mut Row::new(&columns), 2).is_none());
+    }
+
+    #[test]
+    fn names_that_json_writes_otherwise_are_not_mistaken() {
+        let columns = crate::columns::tests::columns_of(&[("c", &["c.a\\b", "c.d"])]);
+        let mut row = Row::new(&columns);
+        for text in [r#"{"c.a\\b": 1}"#, r#"{"c.a\b": 1}"#] {
+            row.clear();
+            assert!(record(text, &mut row).is_none(), "{text}");
+        }
+        row.clear();
+        let (_, fault) = json::any_record(r#"{"c.a\\b": 1}"#, &mut row, None);
+        assert_eq!(fault, None);
     }
 
     #[test]
