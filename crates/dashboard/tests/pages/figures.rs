@@ -171,6 +171,8 @@ fn those_who_see_no_patient_see_no_small_group() {
 
 /// A drawn curve: what its time axis steps by, and the times of its corners, both in the axis' unit.
 fn corners(page: &str, series: &str) -> (f64, Vec<f64>) {
+    let end = page.find("Number at risk").expect("a table below the curves");
+    let page = &page[page[..end].rfind("<svg").expect("a drawing")..end];
     let ticks: Vec<(f64, f64)> = page
         .split("<path class=\"axis\" d=\"M")
         .filter(|part| part.split('"').next().is_some_and(|path| path.ends_with("v5")))
