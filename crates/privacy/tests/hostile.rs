@@ -111,7 +111,7 @@ fn links_archives_and_what_cannot_be_read_are_set_aside_by_name() {
     directory[place..place + class.len()].copy_from_slice(b"1.2.840.10008.1.3.10\0\0\0\0\0");
     bench.write("DICOMDIR", &directory);
     let closed = bench.write("closed.dcm", &slice(3, b""));
-    fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
     let report = bench.run();
     let mut expected = vec![
         ("DICOMDIR", "dicomdir"),
