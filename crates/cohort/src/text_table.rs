@@ -42,6 +42,12 @@ impl TextColumn {
         !self.kind.is_nested() && can_cast_types(&self.kind, &DataType::Utf8)
     }
 
+    /// Whether its cells are numbers, whole or not.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.kind.is_numeric()
+    }
+
     /// The column with texts in place of numbers or dates.
     #[must_use]
     pub fn of_texts(mut self) -> Self {
@@ -51,7 +57,7 @@ impl TextColumn {
 
     /// Numbers, dates and truth values stay such; whatever else has a text becomes one.
     fn written(&self) -> DataType {
-        let stays = self.kind.is_numeric()
+        let stays = self.is_number()
             || matches!(
                 self.kind,
                 DataType::Boolean | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..)
@@ -205,5 +211,29 @@ impl From<ArrowError> for TextError {
 impl From<ParquetError> for TextError {
     fn from(_: ParquetError) -> Self {
         Self::Damaged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_texts_is_none_of_numbers_however_it_is_stored() {
+        let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        for (kind, is_number) in [
+            (DataType::Utf8, false),
+            (DataType::LargeUtf8, false),
+            (DataType::Utf8View, false),
+            (coded, false),
+            (DataType::Date32, false),
+            (DataType::Int64, true),
+            (DataType::Float32, true),
+            (DataType::Decimal128(12, 0), true),
+        ] {
+            let column = TextColumn { name: String::new(), kind: kind.clone() };
+            assert_eq!(column.is_number(), is_number, "{kind}");
+            assert!(column.has_text(), "{kind}");
+        }
     }
 }

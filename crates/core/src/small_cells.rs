@@ -98,7 +98,7 @@ impl Protected {
         [patients, events, left].iter().all(|&count| count >= self.least)
     }
 
-    /// The evaluation without what points at few patients: who was set aside, notes with figures,
+    /// The evaluation without what points at few patients: who was set aside, notes with counts,
     /// folds and groups that are small in patients, in events, or in patients without one. Counts of
     /// the cohort are rounded down to multiples of `least`, so that no small one can be worked out.
     #[must_use]
@@ -106,7 +106,7 @@ impl Protected {
         let mut safe = evaluation.clone();
         safe.exclusions.clear();
         let before = safe.notes.len();
-        safe.notes.retain(|note| !note.contains(|letter: char| letter.is_ascii_digit()));
+        safe.notes.retain(|note| numbers_are_settings(note, evaluation));
         if safe.notes.len() < before {
             safe.notes
                 .push("what else is to be known has counts of patients and is not told".to_owned());
@@ -147,6 +147,26 @@ impl Protected {
     pub fn told(self, count: usize) -> String {
         shown(&[count], self.least)[0].text(self.least)
     }
+}
+
+/// Whether every number in a note is known without any patient: the level of an interval, the resamples
+/// of a bootstrap, a horizon, or part of a model's name. Any other may be a count or somebody's day.
+fn numbers_are_settings(note: &str, evaluation: &Evaluation) -> bool {
+    let unnamed = evaluation
+        .models
+        .iter()
+        .fold(note.to_owned(), |rest, model| rest.replace(&format!("`{}`", model.name), "it"));
+    let words: Vec<&str> = unnamed.split_whitespace().collect();
+    let is_horizon = |number: f64| evaluation.horizons_days.contains(&number);
+    words.iter().enumerate().all(|(place, word)| {
+        let number = word.trim_end_matches([',', ';', ':', '.']);
+        let before = place.checked_sub(1).map(|before| words[before]);
+        let after = words.get(place + 1).copied().unwrap_or_default();
+        !word.contains(|letter: char| letter.is_numeric())
+            || number == "95" && after == "%"
+            || number.parse::<usize>().is_ok() && after.trim_end_matches(',') == "resamples"
+            || before == Some("day") && number.parse().is_ok_and(is_horizon)
+    })
 }
 
 #[cfg(test)]
@@ -200,6 +220,32 @@ mod tests {
             ("few events", vec![4, 30, 50], vec![40, 60, 90], vec![FEW, NO, yes(50)]),
         ] {
             assert_eq!(shown_parts(&events, &patients, LEAST_SHOWN), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn notes_of_settings_stay_and_counts_go() {
+        let mut evaluation: Evaluation = serde_json::from_value(serde_json::json!({
+            "schema_version": 2, "program_version": "", "cohort": "a", "data_sha256": "",
+            "design": "5-fold cross-validation", "patients": 57, "events": 23, "horizons_days": [365.0, 730.5], "classes": [],
+            "models": [], "comparisons": [], "exclusions": [], "notes": [], "config": null,
+        }))
+        .unwrap();
+        for (note, stays) in [
+            ("the C-index is undefined: no two patients are comparable", true),
+            ("intervals are 95 % percentile bootstrap intervals, 1000 resamples, as fitted", true),
+            ("Uno's C counts events before day 365, and the Brier score runs to day 730.5", true),
+            ("it is calibrated to day 731", false),
+            ("1 patients have no fold", false),
+            ("3 of these 57 patients were seen; 200 resamples", false),
+            ("95 patients, 95 %", false),
+            ("12 % of the patients", false),
+            ("the last of ٣ patients", false),
+        ] {
+            evaluation.notes = vec![note.to_owned()];
+            let told = Protected { least: 10 }.evaluation(&evaluation).notes;
+            assert_eq!(told[0] == note, stays, "{note}");
+            assert_eq!(told.len(), 1);
         }
     }
 }

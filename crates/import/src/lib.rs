@@ -10,6 +10,7 @@ mod error;
 mod findings;
 mod manifest;
 mod matrix;
+mod merged;
 mod meta;
 mod panels;
 #[cfg(test)]

@@ -10,53 +10,14 @@ use fs_err as fs;
 
 use crate::{
     Error, ImportSettings, Imported, ImportedModality,
-    clinical::{Attributes, Datatype, status},
+    clinical::{Datatype, status},
     findings::Findings,
     manifest::{ClinicalPlan, OutcomePlan, genes, modality_name, text},
+    merged::{ENDPOINTS, Merged, leave_out_personal, merge, why_not},
     meta::Content,
     study::{Profile, Study},
-    table::{Lines, cells, is_missing},
+    table::{Lines, cells},
 };
-
-/// A text attribute with more kinds than this is a free text, or nearly an id.
-const MOST_LEVELS: usize = 20;
-
-/// Parts of names of attributes that tell what came after diagnosis: a model that reads them
-/// predicts the past.
-const AFTER_DIAGNOSIS: [&str; 22] = [
-    "_STATUS",
-    "_MONTHS",
-    "VITAL",
-    "DEATH",
-    "DECEASED",
-    "DEAD",
-    "FOLLOW",
-    "LAST_CONTACT",
-    "RECUR",
-    "RELAPSE",
-    "PROGRESS",
-    "NEW_TUMOR",
-    "NEW_NEOPLASM",
-    "DISEASE_FREE",
-    "SURVIVAL",
-    "RESPONSE",
-    "TREATMENT_OUTCOME",
-    "DAYS_TO_",
-    "OUTCOME",
-    "REMISSION",
-    "CAUSE_OF",
-    "LOST_TO",
-];
-
-/// The endpoints of cBioPortal.
-const ENDPOINTS: [&str; 4] = ["OS", "DFS", "PFS", "DSS"];
-
-/// The clinical table of the cohort: one row a patient.
-struct Merged {
-    columns: Vec<(String, Datatype)>,
-    /// By patient, a cell for each column.
-    rows: BTreeMap<String, Vec<String>>,
-}
 
 /// Writes everything, the manifest last.
 pub(crate) fn cohort(
@@ -65,7 +26,8 @@ pub(crate) fn cohort(
     settings: &ImportSettings,
     mut findings: Findings,
 ) -> Result<Imported, Error> {
-    let merged = merge(study);
+    let mut merged = merge(study);
+    leave_out_personal(&mut merged, settings, &mut findings);
     let plan = plan(study, &merged, settings, &mut findings)?;
     fs::create_dir_all(out.join("data"))?;
     write_clinical(&out.join("clinical.csv"), &merged)?;
@@ -87,59 +49,6 @@ pub(crate) fn cohort(
         modalities,
         notes: findings.notes,
     })
-}
-
-/// Joins the patient's attributes with those of the first of his samples.
-fn merge(study: &Study) -> Merged {
-    let mut columns: Vec<(String, Datatype)> = Vec::new();
-    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let attributes = [study.patients.as_ref(), Some(&study.samples)];
-    let mut patients: BTreeSet<String> = study.by_patient.keys().cloned().collect();
-    if let Some(table) = &study.patients {
-        patients.extend((0..table.table.rows.len()).map(|row| table.patient(row).to_owned()));
-    }
-    for attributes in attributes.into_iter().flatten() {
-        let row_of = rows_by_patient(attributes, study);
-        for (place, name) in attributes.table.columns.iter().enumerate() {
-            let is_id = ["PATIENT_ID", "SAMPLE_ID"].contains(&name.as_str());
-            if is_id || columns.iter().any(|(known, _)| known == name) {
-                continue;
-            }
-            columns.push((name.clone(), attributes.datatypes[place]));
-            for patient in &patients {
-                let cell =
-                    row_of.get(patient.as_str()).map(|&row| &attributes.table.rows[row].1[place]);
-                let cell = cell.filter(|cell| !is_missing(cell)).cloned().unwrap_or_default();
-                rows.entry(patient.clone()).or_default().push(cell);
-            }
-        }
-    }
-    for patient in patients {
-        rows.entry(patient).or_default();
-    }
-    Merged { columns, rows }
-}
-
-fn rows_by_patient<'a>(attributes: &'a Attributes, study: &'a Study) -> BTreeMap<&'a str, usize> {
-    if std::ptr::eq(attributes, &raw const study.samples) {
-        return study
-            .by_patient
-            .iter()
-            .map(|(patient, rows)| (patient.as_str(), rows[0]))
-            .collect();
-    }
-    (0..attributes.table.rows.len()).map(|row| (attributes.patient(row), row)).collect()
-}
-
-impl Merged {
-    fn place(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|(column, _)| column == name)
-    }
-
-    /// The cells of a column that are not missing.
-    fn cells(&self, place: usize) -> impl Iterator<Item = &str> {
-        self.rows.values().map(move |row| row[place].as_str()).filter(|cell| !cell.is_empty())
-    }
 }
 
 fn plan(
@@ -186,22 +95,6 @@ fn plan(
         }
     }
     Ok(ClinicalPlan { columns, outcome, label: settings.label.clone() })
-}
-
-/// Why a column becomes no feature.
-fn why_not(merged: &Merged, place: usize, name: &str, datatype: Datatype) -> Option<String> {
-    if AFTER_DIAGNOSIS.iter().any(|part| name.contains(part)) {
-        return Some("no feature: tells what came after diagnosis".to_owned());
-    }
-    let levels: BTreeSet<&str> = merged.cells(place).collect();
-    match levels.len() {
-        0 => Some("no feature: has no value".to_owned()),
-        1 => Some("no feature: has one value alone".to_owned()),
-        count if datatype == Datatype::Text && count > MOST_LEVELS => {
-            Some(format!("no feature: {count} different texts, more than {MOST_LEVELS}"))
-        }
-        _ => None,
-    }
 }
 
 /// What is wrong with names of genes: an extraction refuses a manifest with such names.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the tables beside it. Run where the sources lie:
 
-    pip install highdicom==0.28.2 pydicom==3.0.2 && pip download --no-deps names==0.3.0
+    pip install highdicom==0.28.2 pydicom==3.0.2 dicom-anonymizer==2.1.0 && pip download --no-deps names==0.3.0
     crates/privacy/data/make.py SOURCES NAMES
 
 SOURCES holds
@@ -9,11 +9,16 @@ SOURCES holds
       standard/confidentiality_profile_attributes.json (MIT): DICOM PS3.15 Table E.1-1, edition 2024e
   deid.dicom.burned_in_filters.txt                           pydicom/deid @8d26fca2ea09,
       deid/data/deid.dicom (MIT)
+  e3_10_1.json                                               pymedphys/pymedphys @a94ddab6f24c,
+      lib/pymedphys/_dicom/deidentify/_standard/e3_10_1.json (Apache-2.0): DICOM PS3.15 Table E.3.10-1,
+      edition 2026d, with a digest of its rows
 NAMES is the unpacked `names` 0.3.0 (MIT): surnames and given names of the US census of 1990.
 highdicom 0.28.2 (MIT) brings the types of attributes in every IOD of PS3.3, pydicom 3.0.2 (MIT) the
-keywords of PS3.6 and the concepts of PS3.16.
+keywords of PS3.6 and the concepts of PS3.16, dicom-anonymizer 2.1.0 (BSD-3) the actions of Table E.1-1 as of
+edition 2026c.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -22,7 +27,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import highdicom
-from pydicom.datadict import DicomDictionary, tag_for_keyword
+from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
+from pydicom.datadict import DicomDictionary, keyword_for_tag, tag_for_keyword
 from pydicom.sr._concepts_dict import concepts
 
 HERE = Path(__file__).parent
@@ -65,7 +71,43 @@ def profile():
         "From innolitics/dicom-standard @7f4749d09ed3 (MIT); made by make.py.",
     ]
     write("ps315_e1_1.tsv", source, lines)
+    later({row["id"] for row in rows})
     return {int(row["id"], 16) for row in rows if "/" in row["basicProfile"]}
+
+
+def later(known):
+    lines = []
+    for kind, tags in dicom_anonymization_database_selector("dicomfields_2026c").items():
+        for tag in tags:
+            hexadecimal = f"{tag[0]:04x}{tag[1]:04x}"
+            if kind != "ALL_TAGS" and len(tag) == 2 and hexadecimal not in known:
+                action = kind.removesuffix("_TAGS").replace("_STAR", "*").replace("_", "/")
+                name = keyword_for_tag(tag) or ""
+                lines.append(f"{tag[0]:04x},{tag[1]:04x}\t{action}\t\t{name}")
+    source = [
+        "DICOM PS3.15 Table E.1-1, the rows of edition 2026c that 2024e has not: tag, action of the Basic Profile,",
+        "none of options, keyword where PS3.6 was known.",
+        f"From dicom-anonymizer {version('dicom-anonymizer')} (BSD-3, Kitware); made by make.py.",
+    ]
+    write("ps315_e1_1_later.tsv", source, sorted(lines))
+
+
+def safe_private():
+    table = load(SOURCES / "e3_10_1.json")
+    rows = table["rows"]
+    written = json.dumps(rows, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    assert len(rows) == 479 and table["edition"] == "2026d"
+    assert hashlib.sha256(written.encode()).hexdigest() == table["content_sha256"]
+    lines = []
+    for row in rows:
+        group, low = re.fullmatch(r"\((\w{4}),xx(\w\w)\)", row["tag"]).groups()
+        lines.append("\t".join([row["private_creator"], group.lower(), low.lower(), row["vr"], row["meaning"]]))
+    source = [
+        "DICOM PS3.15 Table E.3.10-1, edition 2026d: private creator, group, last two digits of the element, VR",
+        "(none where the table has none), meaning.",
+        f"From pymedphys/pymedphys @a94ddab6f24c (Apache-2.0), rows of SHA-256 {table['content_sha256'][:12]}; made by make.py.",
+    ]
+    write("ps315_e3_10_1.tsv", source, lines)
 
 
 def types(combined):
@@ -209,5 +251,6 @@ def words(device_words):
 
 
 combined = profile()
+safe_private()
 types(combined)
 words(burned_in())

@@ -86,7 +86,7 @@ impl Jobs<'_> {
             Some(job) if is_same(job) => {}
             Some(job) => job.patient = None,
             None => {
-                let job = Job { source: source.clone(), relative, work, patient };
+                let job = Job { source: source.clone(), relative, work, patient, namesakes: 0 };
                 self.by_source.insert(source, job);
             }
         }
@@ -101,7 +101,8 @@ impl Jobs<'_> {
                 let mut paths = Vec::new();
                 collect(&file.path, &mut paths)?;
                 for path in paths {
-                    self.add(path, Work::Dicom, patient.clone());
+                    let work = if path.is_symlink() { Work::Link } else { Work::Dicom };
+                    self.add(path, work, patient.clone());
                 }
             }
             Kind::Dicom => self.add(file.path.clone(), Work::Dicom, patient),
@@ -270,6 +271,18 @@ fn resources(manifest: &Manifest, modality: &Modality) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The fields of the files of gene panels that each modality's settings name: the name of a panel is one
+/// of them, and any other text may be anything.
+fn panels(manifest: &Manifest) -> BTreeMap<&str, BTreeSet<String>> {
+    let fields = |modality: &Modality| {
+        let files = texts(modality.options.get("panels")).into_iter();
+        let read = |path: String| fs_err::read_to_string(manifest.resolve(Path::new(&path))).ok();
+        let text = files.filter_map(read).collect::<Vec<_>>().join("\n");
+        text.split(['\t', ',', ':', '\n', '\r']).map(|field| field.trim().to_owned()).collect()
+    };
+    manifest.modalities.iter().map(|one| (one.name.as_str(), fields(one))).collect()
+}
+
 impl CohortPlan {
     /// The patients' ids with their pseudonyms.
     pub(crate) fn pseudonyms(&self, key: &Key) -> BTreeMap<String, String> {
@@ -316,11 +329,12 @@ impl CohortPlan {
     fn write_files(&self, outs: &BTreeMap<&Path, &Path>, shared: &Shared) -> Result<usize, Error> {
         let header = ["patient_id", "modality", "path", "sample_id", "date", "mask", "panel"];
         let mut left_out = 0;
+        let panels = panels(&self.manifest);
         write_atomically(&shared.out.join("files.csv"), |out| {
             let mut writer = csv::Writer::from_writer(out);
             writer.write_record(header)?;
             for file in &self.files {
-                match self.row(file, outs, shared) {
+                match self.row(file, outs, &panels, shared) {
                     Some(row) => writer.write_record(row)?,
                     None => left_out += 1,
                 }
@@ -336,9 +350,11 @@ impl CohortPlan {
         &self,
         file: &SourceFile,
         outs: &BTreeMap<&Path, &Path>,
+        panels: &BTreeMap<&str, BTreeSet<String>>,
         shared: &Shared,
     ) -> Option<[String; 7]> {
         let modality = self.manifest.modality(&file.modality)?;
+        let panels = panels.get(modality.name.as_str())?;
         let path = if file.path.is_dir() {
             let from = (Bound::Included(file.path.as_path()), Bound::Unbounded);
             let first = outs.range::<Path, _>(from).next();
@@ -370,7 +386,7 @@ impl CohortPlan {
             text(sample),
             text(date.map(|date| date.to_string())),
             mask,
-            text(file.panel.clone()),
+            text(file.panel.clone().filter(|panel| panels.contains(panel))),
         ])
     }
 

@@ -50,6 +50,7 @@ pub(crate) enum Work {
     Table(std::sync::Arc<TablePlan>),
     Resource,
     Index,
+    Link,
     Other,
 }
 
@@ -62,6 +63,8 @@ pub(crate) struct Job {
     pub(crate) work: Work,
     /// The patient that the cohort names.
     pub(crate) patient: Option<std::sync::Arc<Identifier>>,
+    /// How many files before it would be called the same: `IM1` and `IM1.dcm`.
+    pub(crate) namesakes: usize,
 }
 
 /// What all jobs share.
@@ -96,27 +99,31 @@ impl Work {
             Self::Table(_) => FileKind::Table,
             Self::Resource => FileKind::Resource,
             Self::Index => FileKind::Index,
-            Self::Other => FileKind::Other,
+            Self::Link | Self::Other => FileKind::Other,
         }
     }
 
-    /// What a file of a plain folder is, by its name, and for DICOM by its content.
-    pub(crate) fn of(path: &Path, profile: &Profile) -> Result<Self, Error> {
+    /// What a file of a plain folder is, by its name, and for DICOM by its content. One that cannot be
+    /// read is anything.
+    pub(crate) fn of(path: &Path, profile: &Profile) -> Self {
+        if path.is_symlink() {
+            return Self::Link;
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         if [".tbi", ".csi"].iter().any(|end| name.ends_with(end)) {
-            return Ok(Self::Index);
+            return Self::Index;
         }
         if variants::is_variants(&name) {
-            return Ok(Self::Variants { prefix: None });
+            return Self::Variants { prefix: None };
         }
         if nifti::is_nifti(&name) {
-            return Ok(Self::Nifti { region: None, is_region: false });
+            return Self::Nifti { region: None, is_region: false };
         }
-        if dicom::is_dicom(path)? {
-            return Ok(Self::Dicom);
+        if dicom::is_dicom(path).unwrap_or(false) {
+            return Self::Dicom;
         }
         let (_, end) = split_end(&name);
-        Ok(match end {
+        match end {
             ".maf" | ".maf.gz" | ".maf.txt" | ".seg" | ".seg.gz" | ".bedpe" | ".cns" | ".cnr" => {
                 Self::Genomic { prefix: None }
             }
@@ -124,7 +131,7 @@ impl Work {
                 Self::Table(std::sync::Arc::new(plain_table(profile)))
             }
             _ => Self::Other,
-        })
+        }
     }
 }
 
@@ -149,9 +156,26 @@ pub(crate) fn max_shift(profile: &Profile) -> Option<u32> {
     (profile.dicom.dates != Dates::Removed).then_some(profile.dicom.max_shift_days)
 }
 
+/// Counts the namesakes of each file, so that none is written over another.
+pub(crate) fn tell_apart(jobs: &mut [Job]) {
+    let mut taken = BTreeSet::new();
+    for job in jobs {
+        // Of an index nothing is written, and these are never carried over.
+        if matches!(job.work, Work::Index | Work::Link | Work::Other) {
+            continue;
+        }
+        while !taken.insert(job.name()) {
+            job.namesakes += 1;
+        }
+    }
+}
+
 impl Job {
     /// Cleans the file.
     pub(crate) fn run(&self, shared: &Shared) -> Result<Done, Error> {
+        if !matches!(self.work, Work::Link) && fs_err::File::open(&self.source).is_err() {
+            return Err(aside("unreadable", "the file cannot be read; look at its rights"));
+        }
         let out = self.out(shared);
         let path = shared.out.join(&out);
         let mut done = Done { out, ..Done::default() };
@@ -184,6 +208,12 @@ impl Job {
                 done.warnings.push("a file that settings name was copied unread".to_owned());
             }
             Work::Index => {}
+            Work::Link => {
+                return Err(aside(
+                    "link",
+                    "links are not followed; put the file itself there, or leave it out",
+                ));
+            }
             Work::Other => {
                 return Err(aside(
                     "unknown-kind",
@@ -202,13 +232,36 @@ impl Job {
 
     /// Where the file will lie.
     pub(crate) fn out(&self, shared: &Shared) -> PathBuf {
-        let mut out = renamed(&self.relative, shared.key);
+        let mut out = renamed(&self.told_apart(), shared.key);
         if matches!(self.work, Work::Dicom) && out.extension().is_none_or(|end| end != "dcm") {
             let mut name = out.into_os_string();
             name.push(".dcm");
             out = name.into();
         }
         out
+    }
+
+    /// The path of the file, with a number where others would be called the same.
+    fn told_apart(&self) -> PathBuf {
+        if self.namesakes == 0 {
+            return self.relative.clone();
+        }
+        let name = self.relative.file_name().unwrap_or_default().to_string_lossy();
+        let end = split_end(&name).1;
+        self.relative.with_file_name(format!("{name} {}{end}", self.namesakes))
+    }
+
+    /// What the file's name in the end depends on: the end of some kinds is given to them.
+    fn name(&self) -> (PathBuf, String, &'static str) {
+        let path = self.told_apart();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (stem, end) = split_end(&name);
+        let end = match self.work {
+            Work::Dicom => ".dcm",
+            Work::Variants { .. } => ".vcf",
+            _ => end,
+        };
+        (path.parent().unwrap_or(Path::new("")).to_owned(), stem.to_owned(), end)
     }
 
     fn dicom(&self, path: &Path, shared: &Shared, done: &mut Done) -> Result<(), Error> {

@@ -41,3 +41,4 @@ pub use profile::{
 pub use reidentify::{Request, reidentify};
 pub use report::Report;
 pub use run::{REPORT, Settings, deidentify, set_aside_list};
+pub use scan::looks_personal;

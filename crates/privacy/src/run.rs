@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use crate::{
     Error, FileKind, Profile, Report,
     cohort::{self, Plan},
-    job::{Job, Shared, Work},
+    job::{Job, Shared, Work, tell_apart},
     journal::{Entry, Journal},
     key::{Key, private},
     linkage::Linkage,
@@ -50,7 +50,8 @@ pub fn deidentify(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Report, Error> {
     check_folders(settings)?;
-    let plan = plan(settings)?;
+    let mut plan = plan(settings)?;
+    tell_apart(&mut plan.jobs);
     let linkage = Linkage::open(settings.key)?;
     fs::create_dir_all(settings.out)?;
     remove_leftovers(settings.out)?;
@@ -117,7 +118,7 @@ fn check_folders(settings: &Settings) -> Result<(), Error> {
     )
 }
 
-/// The files and what they are. Links are not followed.
+/// The files and what they are.
 fn plan(settings: &Settings) -> Result<Plan, Error> {
     let manifest = match settings.input {
         path if path.is_dir() => path.join("cohort.toml"),
@@ -129,18 +130,15 @@ fn plan(settings: &Settings) -> Result<Plan, Error> {
     let mut files = Vec::new();
     collect(settings.input, &mut files)?;
     files.sort();
-    let jobs: Result<Vec<Job>, Error> = files
-        .into_iter()
-        .map(|source| {
-            let relative = source.strip_prefix(settings.input).unwrap_or(&source).to_owned();
-            let work = Work::of(&source, settings.profile)?;
-            Ok(Job { source, relative, work, patient: None })
-        })
-        .collect();
-    Ok(Plan { jobs: jobs?, cohort: None })
+    let job = |source: PathBuf| {
+        let relative = source.strip_prefix(settings.input).unwrap_or(&source).to_owned();
+        let work = Work::of(&source, settings.profile);
+        Job { source, relative, work, patient: None, namesakes: 0 }
+    };
+    Ok(Plan { jobs: files.into_iter().map(job).collect(), cohort: None })
 }
 
-/// The files below a folder; hidden ones are left out.
+/// The files below a folder, and links, which are not followed; hidden ones are left out.
 pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -150,7 +148,7 @@ pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Err
         }
         if kind.is_dir() {
             collect(&entry.path(), files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() || kind.is_symlink() {
             files.push(entry.path());
         }
     }
@@ -178,12 +176,13 @@ fn fingerprint(settings: &Settings) -> String {
 
 /// Cleans a file, or takes from the journal what was done.
 fn one(job: &Job, shared: &Shared, journal: &Journal) -> Result<Entry, Error> {
-    let metadata = fs::metadata(&job.source)?;
+    let metadata = fs::symlink_metadata(&job.source)?;
     let changed =
         metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let state = format!(
-        "{}\n{}\n{}",
+        "{}\n{}\n{}\n{}",
         job.relative.display(),
+        job.namesakes,
         metadata.len(),
         changed.map_or(0, |time| time.as_nanos())
     );
@@ -214,7 +213,7 @@ fn one(job: &Job, shared: &Shared, journal: &Journal) -> Result<Entry, Error> {
 fn report(settings: &Settings, entries: &[Entry], mut warnings: BTreeSet<String>) -> Report {
     let mut report = Report {
         program: format!("oncoweave {}", env!("CARGO_PKG_VERSION")),
-        standard: "DICOM PS3.15 2024e Table E.1-1",
+        standard: "DICOM PS3.15 2024e Table E.1-1, with the rows that 2026c has more; 2026d Table E.3.10-1",
         status: "pseudonymised: genotypes, scans and dates remain a person's own",
         key: settings.key.id().to_owned(),
         profile: settings.profile.clone(),

@@ -46,6 +46,13 @@ pub(crate) fn scan(text: &str) -> Option<Finding> {
     tests.into_iter().find(|(test, _)| test(text)).map(|(_, finding)| finding)
 }
 
+/// Whether a text looks like what tells who somebody is: a name, a date, a number that people or patients
+/// are numbered by, an address, a path. That it does not is no proof.
+#[must_use]
+pub fn looks_personal(text: &str) -> bool {
+    scan(text).is_some()
+}
+
 /// The digits of a text in runs, single spaces, dots and dashes within a number left out.
 fn numbers(text: &str) -> Vec<String> {
     let mut runs: Vec<String> = Vec::new();

@@ -168,3 +168,64 @@ fn those_who_see_no_patient_see_no_small_group() {
         assert_eq!(researcher.get(path).status, 403, "{path}");
     }
 }
+
+/// A drawn curve: what its time axis steps by, and the times of its corners, both in the axis' unit.
+fn corners(page: &str, series: &str) -> (f64, Vec<f64>) {
+    let end = page.find("Number at risk").expect("a table below the curves");
+    let page = &page[page[..end].rfind("<svg").expect("a drawing")..end];
+    let ticks: Vec<(f64, f64)> = page
+        .split("<path class=\"axis\" d=\"M")
+        .filter(|part| part.split('"').next().is_some_and(|path| path.ends_with("v5")))
+        .map(|part| {
+            let x = part.split(' ').next().unwrap().parse().unwrap();
+            (x, between(part, "text-anchor=\"middle\">", "<").parse().unwrap())
+        })
+        .collect();
+    let (first, last) = (ticks[0], ticks[ticks.len() - 1]);
+    let time = |x: f64| (x - first.0) / (last.0 - first.0) * (last.1 - first.1);
+    let path = between(page, &format!("<path class=\"line {series}\" d=\""), "\"");
+    let xs = path.split('H').skip(1).map(|part| part.split('V').next().unwrap());
+    (ticks[1].1 - ticks[0].1, xs.map(|x| time(x.parse().unwrap())).collect())
+}
+
+#[test]
+fn those_who_see_no_patient_see_coarse_curves() {
+    let (evaluation, predictions) = study(300);
+    let site = Site::new(&evaluation, &predictions);
+    let admin = site.admin();
+    let clinician = site.account(&admin, "dr.grey", &["clinician"]);
+    let researcher = site.account(&admin, "r", &["researcher"]);
+    for path in ["/studies/study", "/studies/study/figures/risk-groups.svg"] {
+        let (open, page) = (clinician.get(path).body, researcher.get(path).body);
+        for series in ["s0", "s1"] {
+            let (tick, exact) = corners(&open, series);
+            let (_, coarse) = corners(&page, series);
+            // A pixel's tenth is the least that is drawn.
+            let is_coarse = |time: &f64| {
+                let quarters = time / tick * 4.0;
+                (quarters - quarters.round()).abs() < 0.01
+            };
+            assert!(!exact.iter().all(is_coarse), "{path} {series}: {exact:?}");
+            assert!(coarse.iter().all(is_coarse), "{path} {series}: {coarse:?}");
+            assert!(coarse.len() > 2 && coarse.len() < exact.len() / 3, "{coarse:?}");
+            let censored = format!("<path class=\"censored {series}\" d=\"\"/>");
+            assert!(page.contains(&censored) && !open.contains(&censored), "{path} {series}");
+        }
+        let drawn = &page[page.find("Number at risk").expect("a table")..];
+        let drawn = &drawn[..drawn.find("</svg>").expect("an end")];
+        let counts = drawn.split("class=\"value\"").skip(1);
+        let counts: Vec<usize> =
+            counts.map(|part| between(part, "\">", "<").parse().unwrap()).collect();
+        assert!(counts.len() > 8 && counts.iter().all(|count| count % 10 == 0), "{counts:?}");
+    }
+    // The median is such a time too, and the exact times cannot be had as a table.
+    let groups = researcher.get("/api/v1/studies/study/groups").body;
+    let groups: Value = serde_json::from_str(&groups).unwrap();
+    let (tick, _) = corners(&clinician.get("/studies/study").body, "s0");
+    for group in groups["groups"].as_array().unwrap() {
+        let months = group["median_days"].as_f64().unwrap() / (365.25 / 12.0);
+        let quarters = months / tick * 4.0;
+        assert!((quarters - quarters.round()).abs() < 1e-9, "{group}");
+    }
+    assert_eq!(researcher.get("/studies/study/curves.csv").status, 403);
+}

@@ -3,7 +3,7 @@
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
-use super::element::Element;
+use super::{element::Element, values::REMOVED};
 
 /// Designators of coding schemes of PS3.16 table 8-1 that are met in images and reports of cancer.
 const SCHEMES: [&str; 36] = [
@@ -75,7 +75,7 @@ pub(super) fn keeps(element: &Element, standard: bool) -> Option<bool> {
 
 /// What stands in for a part of a code that may not stay.
 pub(super) fn replacement(tag: Tag) -> &'static str {
-    if tag == tags::CODING_SCHEME_DESIGNATOR { "99REMOVED" } else { super::transform::REMOVED }
+    if tag == tags::CODING_SCHEME_DESIGNATOR { "99REMOVED" } else { REMOVED }
 }
 
 pub(super) fn is_standard_uid(uid: &str) -> bool {

@@ -9,6 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod values;
 
 use std::{borrow::Cow, path::Path};
 

@@ -1,65 +1,68 @@
-//! Private attributes that tell nothing of the patient.
+//! Private attributes that the standard lists as telling nothing of the patient: PS3.15 Table E.3.10-1.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
-use dicom_core::VR;
+use dicom_core::{Tag, VR};
 
-use super::element::Element;
+use super::element::{Element, Value};
 
-/// Of PS3.15 Table E.3.10-1 those that quantities are computed from: creator, group, last two digits
-/// of the element. SUV of Philips PET, the direction and b-value of diffusion, the scale of Philips MR,
-/// the pitch of GE CT.
-const SAFE: [(&str, u16, u8); 12] = [
-    ("Philips PET Private Group", 0x7053, 0x00),
-    ("Philips PET Private Group", 0x7053, 0x09),
-    ("SIEMENS MR HEADER", 0x0019, 0x0c),
-    ("SIEMENS MR HEADER", 0x0019, 0x0d),
-    ("SIEMENS MR HEADER", 0x0019, 0x0e),
-    ("SIEMENS MR HEADER", 0x0019, 0x27),
-    ("Philips Imaging DD 001", 0x2001, 0x03),
-    ("Philips Imaging DD 001", 0x2001, 0x04),
-    ("Philips MR Imaging DD 001", 0x2005, 0x0d),
-    ("Philips MR Imaging DD 001", 0x2005, 0x0e),
-    ("GEMS_PARM_01", 0x0043, 0x27),
-    ("GEMS_PARM_01", 0x0043, 0x39),
-];
+const TABLE: &str = include_str!("../../data/ps315_e3_10_1.tsv");
 
-/// The places of the private elements that may stay: numbers of a known creator, and its name. None
-/// without the option.
-pub(super) fn safe_elements(elements: &[Element], option_on: bool) -> BTreeSet<usize> {
-    let mut safe = BTreeSet::new();
+/// Creator, group, last two digits of the element.
+type Name = (&'static str, u16, u8);
+
+/// The representations of the listed attributes; `None` where the table has none or two.
+static SAFE: LazyLock<HashMap<Name, Option<VR>>> = LazyLock::new(|| {
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let number = |text| u16::from_str_radix(text, 16).expect("the table is made for us");
+            let [_, low] = number(fields[2]).to_be_bytes();
+            ((fields[0], number(fields[1]), low), fields[3].parse().ok())
+        })
+        .collect()
+});
+
+/// The places of the private elements that may stay, each with the representation that it is cleaned
+/// by: listed ones, and the names of their creators. None without the option.
+///
+/// Bytes that nobody can look into are left out although the table lists them: they may be an image
+/// with a name in it.
+pub(super) fn safe_elements(elements: &[Element], option_on: bool) -> BTreeMap<usize, VR> {
+    let mut safe = BTreeMap::new();
     if !option_on {
         return safe;
     }
-    for (creator_index, creator) in elements.iter().enumerate() {
-        let (group, block) = (creator.tag.group(), creator.tag.element());
-        if group % 2 == 0 || !(0x10..=0xff).contains(&block) {
-            continue;
-        }
+    let blocks: HashMap<(u16, u16), (usize, &Element)> = elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| is_creator(element.tag))
+        .map(|(index, creator)| ((creator.tag.group(), creator.tag.element()), (index, creator)))
+        .collect();
+    for (index, element) in elements.iter().enumerate() {
+        let (group, [block, low]) = (element.tag.group(), element.tag.element().to_be_bytes());
+        let Some(&(creator_index, creator)) = blocks.get(&(group, block.into())) else { continue };
         let name = creator.text();
-        for (index, element) in elements.iter().enumerate() {
-            let [high, low] = element.tag.element().to_be_bytes();
-            let is_listed = SAFE.contains(&(name.as_str(), group, low));
-            let is_here = element.tag.group() == group && u16::from(high) == block;
-            if is_listed && is_here && is_harmless(element) {
-                safe.extend([creator_index, index]);
-            }
+        let Some(listed) = SAFE.get(&(name.as_str(), group, low)) else { continue };
+        let vr = if element.vr == VR::UN { listed.unwrap_or(VR::UN) } else { element.vr };
+        let has_items = matches!(element.value, Value::Items(_));
+        if !is_opaque(vr) && has_items == (vr == VR::SQ) {
+            safe.extend([(creator_index, creator.vr), (index, vr)]);
         }
     }
     safe
 }
 
-/// Numbers, and texts made of numbers or of one word as the standard lists them (DIRECTIONAL, S/I).
-fn is_harmless(element: &Element) -> bool {
-    let is_word = |part: &str| {
-        ["DIRECTIONAL", "BMATRIX", "ISOTROPIC", "NONE", "FH", "AP", "RL", "O", "I"].contains(&part)
-    };
-    match element.vr {
-        VR::FD | VR::FL | VR::US | VR::SS | VR::UL | VR::SL => true,
-        VR::DS | VR::IS | VR::CS | VR::LO | VR::SH | VR::UN => {
-            let text = element.text();
-            text.split('\\').map(str::trim).all(|part| part.parse::<f64>().is_ok() || is_word(part))
-        }
-        _ => false,
-    }
+/// Whether an element reserves a block of private ones: its value names who made them.
+pub(super) fn is_creator(tag: Tag) -> bool {
+    tag.group() % 2 == 1 && (0x10..=0xff).contains(&tag.element())
+}
+
+/// Whether nobody can tell what the bytes of a value are.
+pub(super) fn is_opaque(vr: VR) -> bool {
+    matches!(vr, VR::OB | VR::OW | VR::OD | VR::OF | VR::OL | VR::OV | VR::UN)
 }

@@ -7,6 +7,8 @@ use dicom_core::Tag;
 use crate::{Dates, DicomProfile};
 
 const TABLE: &str = include_str!("../../data/ps315_e1_1.tsv");
+/// Rows that later editions have added, by their basic action: no option keeps any of them.
+const LATER: &str = include_str!("../../data/ps315_e1_1_later.tsv");
 const TYPES: &str = include_str!("../../data/iod_types.tsv");
 const SOP_CLASSES: &str = include_str!("../../data/sop_iods.tsv");
 
@@ -88,6 +90,7 @@ const ITEMS: u16 = 1 << 8 | 1 << 9;
 
 static ROWS: LazyLock<HashMap<u32, Row>> = LazyLock::new(|| {
     lines(TABLE)
+        .chain(lines(LATER))
         .filter_map(|line| {
             let mut fields = line.split('\t');
             let tag = number_of(fields.next()?)?;
@@ -247,8 +250,8 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_there() {
-        assert_eq!(lines(TABLE).count(), 621);
-        assert_eq!(ROWS.len(), 620); // The rule for private attributes is the other.
+        assert_eq!((lines(TABLE).count(), lines(LATER).count()), (621, 35));
+        assert_eq!(ROWS.len(), 655); // The rule for private attributes is the other.
         assert!(ROWS.values().all(|row| row.basic.x || row.basic.z || row.basic.d || row.basic.u));
     }
 

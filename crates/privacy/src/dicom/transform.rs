@@ -10,6 +10,7 @@ use super::{
     element::{Element, Value, known_vr},
     private,
     table::{Action, Place, basic_action, listed_action, switched_on},
+    values::{REMOVED, dummy, is_code_string, is_ratio, keep_sane, own},
 };
 use crate::{
     Dates, DicomProfile, Identifier,
@@ -17,9 +18,6 @@ use crate::{
     key::Key,
     words::Words,
 };
-
-/// A text that stands where a value is needed and none may stay.
-pub(super) const REMOVED: &str = "REMOVED";
 
 /// What a data set is cleaned with.
 pub(super) struct Context<'a> {
@@ -36,13 +34,23 @@ pub(super) struct Context<'a> {
 pub(super) type Tally = BTreeMap<(Tag, Action), u64>;
 
 /// Where an element stands.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Within {
     parent: Option<Tag>,
     /// Whether the item's codes are of a scheme that everybody knows.
     standard_codes: bool,
     /// Whether the item stands in for one that had to go: its texts become dummies.
     dummy: bool,
+    /// Whether a private sequence is around it.
+    private: bool,
+}
+
+impl Within {
+    /// Within the items of a sequence that stands here.
+    fn items_of(self, sequence: Tag) -> Self {
+        let private = self.private || is_private(sequence);
+        Self { parent: Some(sequence), private, ..self }
+    }
 }
 
 impl<'a> Context<'a> {
@@ -64,32 +72,48 @@ impl<'a> Context<'a> {
         elements: Vec<Element<'e>>,
         tally: &mut Tally,
     ) -> Vec<Element<'e>> {
-        self.elements(elements, None, false, tally)
+        self.elements(elements, Within::default(), tally)
     }
 
     fn elements<'e>(
         &self,
         elements: Vec<Element<'e>>,
-        parent: Option<Tag>,
-        dummy: bool,
+        within: Within,
         tally: &mut Tally,
     ) -> Vec<Element<'e>> {
-        let within = Within { parent, standard_codes: coded::is_standard(&elements), dummy };
+        let within = Within { standard_codes: coded::is_standard(&elements), ..within };
         let safe = private::safe_elements(&elements, self.profile.safe_private);
         elements
             .into_iter()
             .enumerate()
             .filter_map(|(index, element)| {
                 let tag = element.tag;
-                if tag.group() % 2 == 1 {
-                    let kept = safe.contains(&index);
-                    let action = if kept { Action::Keep } else { Action::Remove };
-                    count(tally, Tag(tag.group(), 0), action);
-                    return kept.then_some(element);
+                if !is_private(tag) {
+                    return self.element(element, within, tally);
                 }
-                self.element(element, within, tally)
+                let vr = safe.get(&index).copied();
+                let action = if vr.is_some() { Action::Keep } else { Action::Remove };
+                count(tally, Tag(tag.group(), 0), action);
+                self.private(Element { vr: vr?, ..element }, within, tally)
             })
             .collect()
+    }
+
+    /// A private attribute that is listed as safe: cleaned as one of the standard that Table E.1-1 does
+    /// not list, and left out where nothing of it may stay. The name of its creator stays.
+    fn private<'e>(
+        &self,
+        element: Element<'e>,
+        within: Within,
+        tally: &mut Tally,
+    ) -> Option<Element<'e>> {
+        let text = element.text();
+        if private::is_creator(element.tag) || is_ratio(&text) && !self.words.has_forbidden(&text) {
+            return Some(element);
+        }
+        let cleaned = self.unlisted(element, within, tally);
+        let is_empty = matches!(&cleaned.value, Value::Bytes(bytes) if bytes.is_empty());
+        (!is_empty && cleaned.text() != REMOVED).then_some(cleaned)
     }
 
     fn element<'e>(
@@ -117,6 +141,10 @@ impl<'a> Context<'a> {
         }
         element.vr = vr;
         let is_sequence = matches!(element.value, Value::Items(_));
+        if within.private && private::is_opaque(vr) {
+            count(tally, tag, Action::Remove);
+            return None;
+        }
         // Bytes of an unknown representation where items are expected.
         if vr == VR::SQ && !is_sequence {
             count(tally, tag, Action::Remove);
@@ -146,12 +174,12 @@ impl<'a> Context<'a> {
         match action {
             Action::Remove => return None,
             Action::Keep | Action::CleanItems | Action::Uid if is_sequence => {
-                self.descend(&mut element, within.dummy, tally);
+                self.descend(&mut element, within, tally);
             }
             Action::Keep | Action::CleanItems => self.keep(&mut element),
             Action::Uid => self.replace_uid(&mut element),
             Action::Empty => self.empty(&mut element),
-            Action::Dummy => self.replace_by_dummy(&mut element, tally),
+            Action::Dummy => self.replace_by_dummy(&mut element, within, tally),
             Action::Shift => {
                 let Some(shifted) = self.shifted(&element) else {
                     return self.by_basic_action(element, within, tally);
@@ -192,12 +220,12 @@ impl<'a> Context<'a> {
         self.apply(action, element, within, tally)
     }
 
-    fn descend(&self, element: &mut Element, dummy: bool, tally: &mut Tally) {
-        let tag = element.tag;
+    fn descend(&self, element: &mut Element, within: Within, tally: &mut Tally) {
+        let inside = within.items_of(element.tag);
         if let Value::Items(items) = &mut element.value {
             for item in items {
                 let elements = std::mem::take(item);
-                *item = self.elements(elements, Some(tag), dummy, tally);
+                *item = self.elements(elements, inside, tally);
             }
         }
     }
@@ -210,13 +238,13 @@ impl<'a> Context<'a> {
         };
     }
 
-    fn replace_by_dummy(&self, element: &mut Element, tally: &mut Tally) {
+    fn replace_by_dummy(&self, element: &mut Element, within: Within, tally: &mut Tally) {
         if matches!(element.value, Value::Items(_)) {
             if let Value::Items(items) = &mut element.value {
                 items.truncate(1);
                 items.resize(1, Vec::new());
             }
-            self.descend(element, true, tally);
+            self.descend(element, Within { dummy: true, ..within }, tally);
             return;
         }
         if matches!(element.tag, tags::PATIENT_NAME | tags::PATIENT_ID) {
@@ -302,7 +330,7 @@ impl<'a> Context<'a> {
     ) -> Element<'e> {
         let tag = element.tag;
         if matches!(element.value, Value::Items(_)) {
-            self.descend(&mut element, within.dummy, tally);
+            self.descend(&mut element, within, tally);
             return element;
         }
         let before = element.value.clone();
@@ -396,73 +424,10 @@ enum Cleaned {
     Nothing,
 }
 
+fn is_private(tag: Tag) -> bool {
+    tag.group() % 2 == 1
+}
+
 fn count(tally: &mut Tally, tag: Tag, action: Action) {
     *tally.entry((tag, action)).or_default() += 1;
-}
-
-fn own<'a>(text: &str) -> Value<'a> {
-    Value::Bytes(Cow::Owned(text.as_bytes().to_vec()))
-}
-
-/// Empties a value that its representation does not allow: it may be anything.
-fn keep_sane(element: &mut Element) {
-    let text = element.text();
-    let parts = || text.split('\\').map(str::trim).filter(|part| !part.is_empty());
-    let is_sane = match element.vr {
-        VR::DA => parts().all(|part| shift_da(part, 0).is_some()),
-        VR::DT => parts().all(|part| shift_dt(part, 0).is_some()),
-        VR::TM => parts().all(is_tm),
-        VR::DS | VR::IS => parts().all(is_number),
-        VR::AS => {
-            // HIPAA Safe Harbor counts all ages over 89 as one.
-            let over = text.strip_suffix(['Y', 'y']).and_then(|years| years.parse::<u32>().ok());
-            if over.is_some_and(|years| years > 89) {
-                element.value = own("090Y");
-            }
-            parts().all(|part| {
-                part.len() == 4
-                    && part[..3].bytes().all(|byte| byte.is_ascii_digit())
-                    && part.ends_with(['D', 'W', 'M', 'Y'])
-            })
-        }
-        _ => true,
-    };
-    if !is_sane {
-        element.value = own("");
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    text.len() <= 16
-        && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
-        && text.parse::<f64>().is_ok()
-}
-
-fn is_code_string(text: &str) -> bool {
-    text.split('\\').all(|part| {
-        part.trim().len() <= 32
-            && part.bytes().all(|byte| {
-                byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _.-/".contains(&byte)
-            })
-    })
-}
-
-/// A value of no meaning that the representation allows.
-fn dummy<'a>(tag: Tag, vr: VR) -> Value<'a> {
-    let text = match vr {
-        _ if tag == tags::REASON_FOR_THE_ATTRIBUTE_MODIFICATION => "CORRECT",
-        VR::DA => "19000101",
-        VR::DT => "19000101000000",
-        VR::TM => "000000",
-        VR::AS => "000D",
-        VR::DS | VR::IS => "0",
-        VR::UR => "http://example.invalid/",
-        VR::US | VR::SS => return Value::Bytes(Cow::Owned(vec![0; 2])),
-        VR::UL | VR::SL | VR::FL | VR::AT => return Value::Bytes(Cow::Owned(vec![0; 4])),
-        VR::FD | VR::OB | VR::OW | VR::OD | VR::OF | VR::OL | VR::OV | VR::SV | VR::UV | VR::UN => {
-            return Value::Bytes(Cow::Owned(vec![0; 8]));
-        }
-        _ => REMOVED,
-    };
-    own(text)
 }

@@ -10,7 +10,7 @@ use fs_err::File;
 use noodles::{bcf, bgzf, csi, tabix, vcf};
 
 use super::{
-    header::{Kept, clean_line},
+    header::{Kept, attribute, clean_line},
     record::clean_record,
     sample::SampleNames,
 };
@@ -44,8 +44,15 @@ pub(crate) fn deidentify_vcf(
 ) -> Result<Done, Error> {
     let mut file = BufReader::new(File::open(source)?);
     let compressed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    let mut cleaner =
-        Cleaner { key, profile, names, kept: Kept::default(), counts: Counts::default() };
+    let mut cleaner = Cleaner {
+        key,
+        profile,
+        names,
+        kept: Kept::default(),
+        counts: Counts::default(),
+        header: Vec::new(),
+        named: Vec::new(),
+    };
     let end = if compressed { "vcf.gz" } else { "vcf" };
     let mut out = stem.as_os_str().to_owned();
     out.push(format!(".{end}"));
@@ -123,7 +130,14 @@ struct Cleaner<'a> {
     names: &'a SampleNames<'a>,
     kept: Kept,
     counts: Counts,
+    /// Meta-information, until the names of the samples are known.
+    header: Vec<String>,
+    /// Those names in lower case.
+    named: Vec<String>,
 }
+
+/// Texts that are longer are annotations of many parts, which hold no sample's name.
+const LONGEST_NAMING_TEXT: usize = 256;
 
 fn damaged(_: io::Error) -> Error {
     aside("broken", "the file is damaged or cut off, or is no VCF; copy it again")
@@ -183,34 +197,51 @@ impl Cleaner<'_> {
 
     fn line(&mut self, line: &str, out: &mut dyn Write) -> Result<(), Error> {
         let line = line.trim_start_matches('\u{feff}');
-        let cleaned = if line.starts_with("##") {
-            let sample = |name: &str| self.names.pseudonym(name);
-            let cleaned = clean_line(line, &mut self.kept, &self.profile.keep, &sample);
-            let count = match cleaned {
-                Some(_) => &mut self.counts.header_lines_kept,
-                None => &mut self.counts.header_lines_removed,
-            };
-            *count += 1;
-            cleaned
+        if line.starts_with("##") {
+            self.header.push(line.to_owned());
         } else if line.starts_with("#CHROM") {
-            Some(self.columns(line))
-        } else if line.trim().is_empty() || line.starts_with('#') {
-            None
-        } else {
+            self.named = self.names_of(line);
+            for line in std::mem::take(&mut self.header) {
+                let cleaned = self.meta_line(&line);
+                let (kept, removed) =
+                    (&mut self.counts.header_lines_kept, &mut self.counts.header_lines_removed);
+                put(cleaned, [kept, removed], out)?;
+            }
+            let columns = self.columns(line);
+            writeln!(out, "{columns}")?;
+        } else if !line.trim().is_empty() && !line.starts_with('#') {
             let token = |id: &str| format!("v{}", self.key.token("variant", id));
-            let cleaned = clean_record(line, &self.kept, &token);
-            let count = match cleaned {
-                Some(_) => &mut self.counts.records,
-                None => &mut self.counts.records_removed,
-            };
-            *count += 1;
-            cleaned
-        };
-        if let Some(cleaned) = cleaned {
-            out.write_all(cleaned.as_bytes())?;
-            out.write_all(b"\n")?;
+            let names = |text: &str| self.names_somebody(text);
+            let cleaned = clean_record(line, &self.kept, &token, &names);
+            put(cleaned, [&mut self.counts.records, &mut self.counts.records_removed], out)?;
         }
         Ok(())
+    }
+
+    fn meta_line(&mut self, line: &str) -> Option<String> {
+        let id = line.split_once('=').and_then(|(_, value)| attribute(value, "ID"));
+        let is_sample = line.starts_with("##SAMPLE=") || line.starts_with("##PEDIGREE=");
+        if !is_sample && id.is_some_and(|id| self.names_somebody(id)) {
+            return None;
+        }
+        let sample = |name: &str| self.names.pseudonym(name);
+        clean_line(line, &mut self.kept, &self.profile.keep, &sample)
+    }
+
+    /// The samples' names that could be found elsewhere in the file: not the role alone, nor a letter.
+    fn names_of(&self, columns: &str) -> Vec<String> {
+        let names = columns.split('\t').skip(9).map(str::trim);
+        let tells =
+            |name: &&str| name.len() > 2 && self.names.pseudonym(name) != name.to_uppercase();
+        names.filter(tells).map(str::to_lowercase).collect()
+    }
+
+    fn names_somebody(&self, text: &str) -> bool {
+        if self.named.is_empty() || text.len() > LONGEST_NAMING_TEXT {
+            return false;
+        }
+        let text = text.to_lowercase();
+        self.named.iter().any(|name| text.contains(name))
     }
 
     fn columns(&mut self, line: &str) -> String {
@@ -227,4 +258,17 @@ impl Cleaner<'_> {
         }
         cleaned
     }
+}
+
+/// Writes a line where something is left of it, and counts it as kept or removed.
+fn put(
+    line: Option<String>,
+    [kept, removed]: [&mut u64; 2],
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    *(if line.is_some() { kept } else { removed }) += 1;
+    if let Some(line) = line {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
 }

@@ -96,10 +96,11 @@ fn rename_all(folder: &Path) {
     }
 }
 
-fn all_in_one_text() -> String {
+/// A note that holds every kind of identifier.
+pub(super) fn all_in_one_text() -> String {
     format!(
-        "seen by Dr {SURNAME}: {GIVEN} {SURNAME}, born {BORN_ISO}, NHS {NHS}, {HOSPITAL_NUMBER}, \
-         {MAIL}, {PHONE}, {STREET}, {PATH}"
+        "seen by Dr {SURNAME}: {GIVEN} {SURNAME}, born {BORN_ISO} ({BORN}), NHS {NHS}, \
+         {HOSPITAL_NUMBER}, {MAIL}, {PHONE}, {STREET}, {PATH}, {UID}"
     )
 }
 

@@ -80,9 +80,14 @@ impl Surfaces {
         assert!(has_sentinel, "`{sentinel}` is nowhere in {}", folder.display());
     }
 
+    /// Fails where anything was found.
+    pub(super) fn assert_clean(&self) {
+        assert!(self.leaks.is_empty(), "{}", self.leaks.join("\n"));
+    }
+
     /// Fails where anything was found, or so few bytes were looked at that a surface must be missing.
     pub(super) fn end(&self) {
-        assert!(self.leaks.is_empty(), "{}", self.leaks.join("\n"));
+        self.assert_clean();
         assert!(self.bytes > 10_000_000, "{} bytes", self.bytes);
     }
 }
