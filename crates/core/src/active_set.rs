@@ -110,11 +110,7 @@ impl Active<'_> {
         for (place, l2) in self.l2.iter().enumerate() {
             gram[[place, place]] += l2;
         }
-        Factor {
-            columns: self.columns.to_vec(),
-            cholesky: Cholesky::of(&gram),
-            extra_steps: 0,
-        }
+        Factor { columns: self.columns.to_vec(), cholesky: Cholesky::of(&gram), extra_steps: 0 }
     }
 
     fn column(&self, column: usize) -> &[f64] {

@@ -176,7 +176,8 @@ impl<'a> RidgeBlocks<'a> {
     ) -> Result<CrossFitted, Undefined> {
         assert_eq!(blocks.len(), alone.len(), "one model for each block");
         let own = |fold: usize| alone.iter().map(move |model| model.fold_penalties[fold][0]);
-        let of_fold = |fold: u32| self.journey(blocks, shares(&own(fold as usize).collect::<Vec<_>>()));
+        let of_fold =
+            |fold: u32| self.journey(blocks, shares(&own(fold as usize).collect::<Vec<_>>()));
         let journeys: Vec<Journey> = (0..self.folds).map(of_fold).collect();
         let others = self.folds as usize - 1;
         let inside = |fold: u32| {
@@ -200,7 +201,8 @@ impl<'a> RidgeBlocks<'a> {
         let paths = self.travel(blocks, paths);
         let mut out_of_fold = vec![Risk(0.0); self.outcomes.len()];
         let mut fold_penalties = vec![];
-        for ((fold, path), (journey, &best)) in (0..).zip(&paths).zip(journeys.iter().zip(&chosen)) {
+        for ((fold, path), (journey, &best)) in (0..).zip(&paths).zip(journeys.iter().zip(&chosen))
+        {
             self.keep(fold, path.log_risks.get(best).ok_or_else(no_fit)?, &mut out_of_fold);
             fold_penalties.push(journey.of_blocks(best));
         }

@@ -1,7 +1,9 @@
 //! Columns of patients that fits multiply by, read one after the other: wide and long tables need
 //! no copy, and none in float64.
 
-use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, Axis, concatenate, linalg::general_mat_mul, s};
+use ndarray::{
+    Array2, ArrayRef2, ArrayView1, ArrayView2, Axis, concatenate, linalg::general_mat_mul, s,
+};
 use rayon::prelude::*;
 
 use crate::Undefined;
@@ -218,11 +220,7 @@ impl<'a> Columns<'a> {
     }
 
     /// A column less its mean, times a factor.
-    fn centered<'r>(
-        &'r self,
-        (column, factor): (usize, f64),
-        room: &'r mut Room,
-    ) -> &'r [f64] {
+    fn centered<'r>(&'r self, (column, factor): (usize, f64), room: &'r mut Room) -> &'r [f64] {
         let mean = self.means[column];
         room.wide.resize(self.patients, 0.0);
         let narrow: &[f32] = match &self.held {

@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn directions_are_orthonormal_and_hold_the_candidates() {
-        let x = Array2::from_shape_fn((9, 6), |(row, column)| ((row * 7 + column * column) as f64).sin());
+        let x = Array2::from_shape_fn((9, 6), |(row, column)| {
+            ((row * 7 + column * column) as f64).sin()
+        });
         let columns = Columns::new((&*x).into()).unwrap();
         let mut subspace = Subspace::of(&columns);
         let candidate = |row: usize, column: usize| ((row * 5 + column * 3) as f64).cos();

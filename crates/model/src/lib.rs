@@ -67,9 +67,9 @@ pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
+pub use cross_validate::{CvProgress, cross_validate};
 pub use embedding::{Embedder, EmbeddingArchitecture, EmbeddingDevice, Pooling};
 pub use error::Error;
-pub use cross_validate::{CvProgress, cross_validate};
 pub use evaluate::evaluate;
 pub use explain::{CrossCheck, Explanation, ExplanationLayout, OutputExplanation, cross_check};
 pub use fit::{EpochRecord, EpochReport};

@@ -64,7 +64,11 @@ impl Run<'_> {
     }
 }
 
-pub(crate) fn find_checkpoint(job: &Job, data: &Data, half_precision: bool) -> Result<Checkpoint, Error> {
+pub(crate) fn find_checkpoint(
+    job: &Job,
+    data: &Data,
+    half_precision: bool,
+) -> Result<Checkpoint, Error> {
     let run = fingerprint(job, data);
     if !job.team.agrees(&run)? {
         return Err(Error::Differ);

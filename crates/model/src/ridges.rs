@@ -56,11 +56,7 @@ impl Plan<'_> {
             return recipes.iter().map(fail).map(error).collect();
         };
         let values: Vec<Values> = prepared.blocks.iter().map(Values::Prepared).collect();
-        let names: Vec<&str> = prepared
-            .blocks
-            .iter()
-            .map(PreparedBlock::modality)
-            .collect();
+        let names: Vec<&str> = prepared.blocks.iter().map(PreparedBlock::modality).collect();
         let mut blocks = RidgeBlocks::new(&values, self.outcomes(), &self.inner);
         let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
         let mut one = |recipe: &Recipe| {

@@ -168,7 +168,10 @@ impl Model {
 
 /// How far the training patients' risk moves when each modality is taken as never measured, the way
 /// explanations hide it.
-pub(crate) fn shares(stack: &Predictor, (columns, prepared): (&Preprocessing, &Prepared)) -> Vec<Share> {
+pub(crate) fn shares(
+    stack: &Predictor,
+    (columns, prepared): (&Preprocessing, &Prepared),
+) -> Vec<Share> {
     let ready = Ready::new(stack);
     let moved = |blocks: &[&Block]| -> Vec<Vec<f64>> {
         let as_they_are = ready.outputs(stack, blocks).log_risks;

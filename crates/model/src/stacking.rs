@@ -12,10 +12,8 @@ use oncoweave_core::{
 };
 
 use crate::{
-    Error, Member, Model, Predictor, RiskScale, Stack, StackConfig, Without,
-    plan::Plan,
-    recipe::Fitted,
-    stack::shares,
+    Error, Member, Model, Predictor, RiskScale, Stack, StackConfig, Without, plan::Plan,
+    recipe::Fitted, stack::shares,
 };
 
 /// The single best member replaces the stack when its C is higher by so many standard errors of

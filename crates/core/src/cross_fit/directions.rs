@@ -34,7 +34,9 @@ impl RidgeBlocks<'_> {
         for pass in 0.. {
             let widths: Vec<usize> =
                 which.iter().map(|&block| self.subspaces[block].size()).collect();
-            paths.iter_mut().for_each(|path| path.widen(&widths));
+            for path in paths.iter_mut() {
+                path.widen(&widths);
+            }
             let inner = self.inner_products(which);
             let fit = |(path, &open): (&mut Path, &bool)| {
                 if !open {
@@ -44,7 +46,8 @@ impl RidgeBlocks<'_> {
                 path.fit(&geometry);
                 path.standing(&geometry)
             };
-            let standings: Vec<Option<Standing>> = paths.par_iter_mut().zip(&open).map(fit).collect();
+            let standings: Vec<Option<Standing>> =
+                paths.par_iter_mut().zip(&open).map(fit).collect();
             let places: Vec<usize> =
                 (0..paths.len()).filter(|&place| standings[place].is_some()).collect();
             let standings: Vec<Standing> = standings.into_iter().flatten().collect();
@@ -54,7 +57,9 @@ impl RidgeBlocks<'_> {
             };
             let far: Vec<usize> = (0..standings.len()).filter(|fit| excess(fit) > 1.0).collect();
             open.fill(false);
-            far.iter().for_each(|&fit| open[places[fit]] = true);
+            for &fit in &far {
+                open[places[fit]] = true;
+            }
             let Self { blocks, subspaces, .. } = self;
             let grow = |(&block, slopes): (&usize, &Array2<f64>)| {
                 subspaces[block].grow(&blocks[block], slopes.select(Axis(0), &far))

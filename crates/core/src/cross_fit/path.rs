@@ -87,10 +87,7 @@ impl<'p> Path<'p> {
     }
 
     /// The same as exactly as can be, at each of the penalties.
-    pub(super) fn exact(
-        journey: &'p Journey,
-        patients: (Vec<usize>, &[Survival]),
-    ) -> Self {
+    pub(super) fn exact(journey: &'p Journey, patients: (Vec<usize>, &[Survival])) -> Self {
         let path = Self::new(journey, patients, vec![], journey.penalties.len());
         Self { small_gain: SMALLEST_GAIN, ..path }
     }
@@ -108,8 +105,8 @@ impl<'p> Path<'p> {
     /// Whether there is a penalty to go on to.
     pub(super) fn goes_on(&self) -> bool {
         let done = self.log_risks.len();
-        let hopeful = done < self.least
-            || self.judges.iter().any(|judge| judge.highest < f64::INFINITY);
+        let hopeful =
+            done < self.least || self.judges.iter().any(|judge| judge.highest < f64::INFINITY);
         !self.failed && hopeful && done < self.journey.penalties.len()
     }
 

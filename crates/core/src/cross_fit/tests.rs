@@ -49,8 +49,8 @@ fn out_of_fold_risks_are_those_of_a_fit_that_never_saw_the_fold() {
         let inside: Vec<usize> = (0..90).filter(|&row| folds[row] != 2).collect();
         let own: Vec<Survival> = inside.iter().map(|&row| outcomes[row]).collect();
         let x = few.mapv(f64::from);
-        let refit = fit_ridge(&x.select(Axis(0), &inside), &own, alone[0].fold_penalties[2][0])
-            .unwrap();
+        let refit =
+            fit_ridge(&x.select(Axis(0), &inside), &own, alone[0].fold_penalties[2][0]).unwrap();
         let risks = refit.log_risks(&x);
         for row in (0..90).filter(|&row| folds[row] == 2) {
             // Columns are centered over all patients here, which moves all risks alike.
