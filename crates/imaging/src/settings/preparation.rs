@@ -184,12 +184,15 @@ pub struct Register {
     pub seed: u64,
     /// The reference, once it was read.
     #[serde(skip)]
-    read: ReadOnce,
+    pub(crate) read: ReadOnce,
 }
 
 /// A file's image, shared by all copies of the settings that name it.
 #[derive(Clone, Debug, Default)]
-struct ReadOnce(Arc<Mutex<Option<(PathBuf, Arc<Volume>)>>>);
+pub(crate) struct ReadOnce(Arc<Mutex<Option<Read>>>);
+
+/// An image with the path that it was read from.
+type Read = (PathBuf, Arc<Volume>);
 
 impl PartialEq for ReadOnce {
     /// Settings differ by what they name, not by what was read.
