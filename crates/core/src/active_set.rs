@@ -3,6 +3,7 @@
 
 use ndarray::ArrayView2;
 
+use crate::cholesky::Cholesky;
 use crate::column_curvature::ColumnCurvature;
 use crate::newton::{add_scaled, dot};
 
@@ -19,8 +20,7 @@ const RESIDUAL_SHARE: f64 = 1e-2;
 #[derive(Default)]
 pub(crate) struct Factor {
     columns: Vec<usize>,
-    /// The lower triangle by rows, (columns, columns).
-    lower: Vec<f64>,
+    cholesky: Cholesky,
     /// Steps beyond the few that a good factor needs, since it was made.
     extra_steps: usize,
 }
@@ -110,21 +110,7 @@ impl Active<'_> {
         for (place, l2) in self.l2.iter().enumerate() {
             gram[[place, place]] += l2;
         }
-        let mut lower = vec![0.0; size * size];
-        for i in 0..size {
-            for j in 0..=i {
-                let (above, row) = lower.split_at(i * size);
-                let known = if i == j { row } else { &above[j * size..] };
-                let value = gram[[i, j]] - dot(&row[..j], &known[..j]);
-                lower[i * size + j] = if i == j {
-                    // Columns that nearly repeat others get a pivot that leaves them be.
-                    value.max(1e-6 * gram[[i, i]]).max(f64::MIN_POSITIVE).sqrt()
-                } else {
-                    value / above[j * size + j]
-                };
-            }
-        }
-        Factor { columns: self.columns.to_vec(), lower, extra_steps: 0 }
+        Factor { columns: self.columns.to_vec(), cholesky: Cholesky::of(&gram), extra_steps: 0 }
     }
 
     fn column(&self, column: usize) -> &[f64] {
@@ -138,28 +124,16 @@ impl Factor {
     /// Solves for the columns that the factor knows; the others keep their residual, divided by
     /// the typical second derivative.
     fn solve(&self, columns: &[usize], residual: &[f64]) -> Vec<f64> {
-        let size = self.columns.len();
         let places: Vec<Option<usize>> =
             columns.iter().map(|column| self.columns.binary_search(column).ok()).collect();
-        let mut solution = vec![0.0; size];
+        let mut solution = vec![0.0; self.cholesky.size()];
         for (place, &value) in places.iter().zip(residual) {
             if let &Some(place) = place {
                 solution[place] = value;
             }
         }
-        for i in 0..size {
-            let (known, rest) = solution.split_at_mut(i);
-            let row = &self.lower[i * size..];
-            rest[0] = (rest[0] - dot(&row[..i], known)) / row[i];
-        }
-        for i in (0..size).rev() {
-            let (before, rest) = solution.split_at_mut(i);
-            let row = &self.lower[i * size..];
-            rest[0] /= row[i];
-            add_scaled(before, -rest[0], &row[..i]);
-        }
-        let pivots = (0..size).map(|i| self.lower[i * size + i].powi(2)).sum::<f64>();
-        let typical = (pivots / size as f64).max(f64::MIN_POSITIVE);
+        self.cholesky.solve(&mut solution);
+        let typical = self.cholesky.typical();
         places
             .iter()
             .zip(residual)

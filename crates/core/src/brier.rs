@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 
 use crate::kaplan_meier::Censoring;
-use crate::{Survival, SurvivalProbability, Undefined};
+use crate::{Survival, SurvivalProbability, Undefined, horizon};
 
 /// The expected squared error of the predicted probabilities of surviving past day `time_days`,
 /// weighted by the inverse probability of being uncensored, learned from `train`; lower is
@@ -43,21 +43,11 @@ pub fn integrated_brier(
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
     assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    let increasing = times_days.windows(2).all(|pair| pair[0] < pair[1]);
-    let (&[first, .., last], true) = (times_days, increasing) else {
-        return Err(Undefined::TooFewTimes { times: times_days.len() });
-    };
     let censoring = Censoring::fit(train);
-    let mut scores = Vec::with_capacity(times_days.len());
-    for (&time_days, column) in times_days.iter().zip(survival.columns()) {
-        scores.push(brier(&censoring, outcomes, &column.to_vec(), time_days)?);
-    }
-    let area: f64 = times_days
-        .windows(2)
-        .zip(scores.windows(2))
-        .map(|(time, score)| (time[1] - time[0]) * f64::midpoint(score[0], score[1]))
-        .sum();
-    Ok(area / (last - first))
+    horizon::mean_over_time(times_days, |place| {
+        let own = survival.column(place).to_vec();
+        brier(&censoring, outcomes, &own, times_days[place])
+    })
 }
 
 fn brier(
@@ -86,18 +76,9 @@ pub(crate) fn check_probabilities(
     time_days: f64,
 ) -> Result<(), Undefined> {
     assert_eq!(outcomes.len(), survival.len(), "one probability for each outcome");
-    if outcomes.is_empty() {
-        return Err(Undefined::NoPatient);
-    }
-    if let Some(row) = survival.iter().position(|value| !value.0.is_finite()) {
-        let value = survival[row].0;
-        return Err(Undefined::NotFinite { what: "a survival probability", row, value });
-    }
-    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
-    if time_days >= last_days {
-        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
-    }
-    Ok(())
+    let followed = outcomes.iter().map(|outcome| outcome.time_days);
+    let probabilities = survival.iter().map(|probability| probability.0);
+    horizon::check(followed, probabilities, "a survival probability", time_days)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::brier::check_probabilities;
 use crate::cox::{CoxModel, fit_ridge, standard_errors};
 use crate::inference::Estimated;
 use crate::kaplan_meier::KaplanMeier;
-use crate::{Risk, Survival, SurvivalProbability, Undefined};
+use crate::{Risk, Survival, SurvivalProbability, Undefined, horizon};
 
 /// Patients of similar predictions, and what became of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,25 +47,17 @@ pub fn calibration_groups(
     groups: usize,
 ) -> Result<Vec<CalibrationGroup>, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
-    if groups == 0 || groups > outcomes.len() {
-        return Err(Undefined::InvalidGroups { groups, patients: outcomes.len() });
-    }
-    let mut order: Vec<usize> = (0..outcomes.len()).collect();
-    order.sort_by(|&a, &b| survival[a].0.total_cmp(&survival[b].0));
-    let (size, longer) = (outcomes.len() / groups, outcomes.len() % groups);
-    let mut rest = order.as_slice();
-    let group = |index: usize| {
-        let (rows, others) = rest.split_at(size + usize::from(index < longer));
-        rest = others;
+    let values: Vec<f64> = survival.iter().map(|probability| probability.0).collect();
+    let group = |rows: Vec<usize>| {
         let members: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();
-        let predicted = rows.iter().map(|&row| survival[row].0).sum::<f64>() / rows.len() as f64;
+        let predicted = rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64;
         CalibrationGroup {
             patients: rows.len(),
             predicted: SurvivalProbability(predicted),
             observed: observed_at(&members, time_days),
         }
     };
-    Ok((0..groups).map(group).collect())
+    Ok(horizon::equal_groups(&values, groups)?.into_iter().map(group).collect())
 }
 
 /// Survival past a day by Kaplan and Meier; `None` where follow-up does not reach it.

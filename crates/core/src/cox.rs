@@ -1,9 +1,9 @@
 //! Cox regression with a ridge penalty.
 
 use ndarray::{Array1, Array2, ArrayRef2};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::cross_fit::RidgeBlocks;
 use crate::matrix::{Columns, Matrix, Values};
 use crate::newton::Geometry;
 use crate::partial_likelihood::RiskSets;
@@ -171,29 +171,10 @@ pub fn fit_ridge_cv(
     let strata: Vec<Stratum> =
         outcomes.iter().map(|&outcome| Stratum { survival: Some(outcome), label: None }).collect();
     let fold_of = stratified_folds(&strata, folds, seed)?;
-    let columns: Vec<Columns> =
-        blocks.iter().map(|&block| Columns::new(block)).collect::<Result<_, _>>()?;
-    let geometry = Geometry::of(Matrix::new(columns.iter().map(|one| (one, 1.0)).collect()));
-    let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
-    let penalties = penalty_grid(events * geometry.variance.max(f64::MIN_POSITIVE));
-    let by_fold: Vec<Vec<f64>> = (0..folds)
-        .into_par_iter()
-        .map(|fold| {
-            let inside: Vec<usize> =
-                (0..outcomes.len()).filter(|&row| fold_of[row] as usize != fold).collect();
-            cross_validated(&geometry, outcomes, &inside, &penalties)
-        })
-        .collect();
-    let total = |index: usize| by_fold.iter().map(|fold| fold[index]).sum::<f64>();
-    let best = (0..penalties.len())
-        .max_by(|&a, &b| total(a).total_cmp(&total(b)).then(b.cmp(&a)))
-        .expect("the grid has penalties");
-    let rows: Vec<usize> = (0..outcomes.len()).collect();
-    let everyone = RiskSets::new(outcomes, Ties::Efron);
-    let fitted = geometry.part(&rows).fit(&everyone, penalties[best], None)?;
+    let fitted = RidgeBlocks::in_folds(blocks, outcomes, &fold_of)?.fit_plainly()?;
     Ok(CoxModel {
-        coefficients: geometry.coefficients(&rows, &fitted.solution),
-        penalty: penalties[best],
+        coefficients: fitted.coefficients,
+        penalty: fitted.penalties[0],
         log_likelihood: fitted.log_likelihood,
     })
 }
@@ -201,30 +182,6 @@ pub fn fit_ridge_cv(
 /// From the largest penalty to the smallest.
 pub(crate) fn penalty_grid(scale: f64) -> Vec<f64> {
     (0..16).map(|step| scale * 10_f64.powf(1.0 - f64::from(step) / 3.0)).collect()
-}
-
-/// One fold's part of the cross-validated likelihood at each penalty; minus infinity where the
-/// fit does not converge.
-fn cross_validated(
-    geometry: &Geometry,
-    outcomes: &[Survival],
-    inside: &[usize],
-    penalties: &[f64],
-) -> Vec<f64> {
-    let training: Vec<Survival> = inside.iter().map(|&row| outcomes[row]).collect();
-    let part = geometry.part(inside);
-    let training = RiskSets::new(&training, Ties::Efron);
-    let everyone = RiskSets::new(outcomes, Ties::Efron);
-    let mut start: Option<Vec<f64>> = None;
-    let mut likelihood = |&penalty: &f64| {
-        let Ok(fitted) = part.fit(&training, penalty, start.as_deref()) else {
-            return f64::NEG_INFINITY;
-        };
-        let log_risks = geometry.log_risks(inside, &fitted.solution);
-        start = Some(fitted.solution);
-        everyone.at(&log_risks).value - fitted.log_likelihood
-    };
-    penalties.iter().map(&mut likelihood).collect()
 }
 
 pub(crate) fn check(

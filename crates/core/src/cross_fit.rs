@@ -11,28 +11,33 @@ use rayon::prelude::*;
 use crate::cox::{check_blocks, penalty_grid};
 use crate::matrix::{Columns, Matrix, Values};
 use crate::newton::{Geometry, in_row_space};
-use crate::partial_likelihood::{RiskSets, Ties};
+use crate::subspace::Subspace;
 use crate::{Risk, Survival, Undefined};
 
-/// The expected gain of a Newton step, relative to the objective, below which a model on the way
-/// to the penalty is good enough to compare penalties by.
-const SMALL_GAIN: f64 = 1e-8;
+mod directions;
+mod path;
 
-/// A penalty whose cross-validated log likelihood in one fold lies so far below the best of the
-/// larger ones, and all smaller penalties, are not looked at further.
-const HOPELESS: f64 = 8.0;
+use path::{Journey, Judge, Path};
+
+/// With more numbers than this, in more columns than those, blocks are not gone over for every step
+/// of a fit.
+const MOST_NUMBERS: usize = 1 << 22;
+const MOST_COLUMNS: usize = 256;
 
 /// Blocks of columns of the same patients, prepared for fits to any of the blocks.
 #[derive(Debug)]
 pub struct RidgeBlocks<'a> {
-    outcomes: &'a [Survival],
+    outcomes: Vec<Survival>,
     /// The fold of each patient, from 0.
-    fold_of: &'a [u32],
+    fold_of: Vec<u32>,
     folds: u32,
     events: f64,
     blocks: Vec<Columns<'a>>,
     /// `XXᵀ` of each block, (patients, patients), where fits may be made in the rows' space.
     grams: Vec<Array2<f64>>,
+    /// The directions that fits of large blocks have needed so far.
+    subspaces: Vec<Subspace>,
+    most_numbers: usize,
 }
 
 /// A model with its out-of-fold risks.
@@ -51,21 +56,6 @@ pub struct CrossFitted {
     pub fold_penalties: Vec<Vec<f64>>,
 }
 
-/// The fits of a path.
-struct Journey<'a> {
-    geometry: &'a Geometry<'a>,
-    /// From the largest to the smallest.
-    penalties: &'a [f64],
-}
-
-/// One fit at each penalty, from the largest on, without some folds.
-struct Path {
-    /// The log-risks of all patients; it ends where smaller penalties are hopeless.
-    log_risks: Vec<Vec<f64>>,
-    /// The log likelihood of the patients it was fitted to, at each penalty.
-    likelihoods: Vec<f64>,
-}
-
 impl<'a> RidgeBlocks<'a> {
     /// Prepares blocks, (patients, columns) each, used as they are: columns should be standardized.
     ///
@@ -77,19 +67,29 @@ impl<'a> RidgeBlocks<'a> {
     /// When there is not one row for each outcome and fold.
     pub fn new(
         blocks: &[Values<'a>],
-        outcomes: &'a [Survival],
-        fold_of: &'a [u32],
+        outcomes: &[Survival],
+        fold_of: &[u32],
     ) -> Result<Self, Undefined> {
-        assert_eq!(outcomes.len(), fold_of.len(), "one fold for each outcome");
         let folds = fold_of.iter().max().map_or(0, |last| last + 1);
         if folds < 3 {
             let patients = outcomes.len();
             return Err(Undefined::InvalidFolds { folds: folds as usize, patients });
         }
+        Self::in_folds(blocks, outcomes, fold_of)
+    }
+
+    /// The same with two folds too.
+    pub(crate) fn in_folds(
+        blocks: &[Values<'a>],
+        outcomes: &[Survival],
+        fold_of: &[u32],
+    ) -> Result<Self, Undefined> {
+        assert_eq!(outcomes.len(), fold_of.len(), "one fold for each outcome");
         if blocks.is_empty() {
             return Err(Undefined::NoColumn);
         }
         check_blocks(blocks, outcomes, 0.0)?;
+        let folds = fold_of.iter().max().map_or(0, |last| last + 1);
         let blocks: Vec<Columns> =
             blocks.iter().map(|&block| Columns::new(block)).collect::<Result<_, _>>()?;
         let columns: usize = blocks.iter().map(Columns::ncols).sum();
@@ -97,7 +97,17 @@ impl<'a> RidgeBlocks<'a> {
         let wide = in_row_space(outcomes.len(), columns);
         let grams = if wide { blocks.iter().map(gram).collect() } else { vec![] };
         let events = outcomes.iter().filter(|outcome| outcome.event).count() as f64;
-        Ok(Self { outcomes, fold_of, folds, events, blocks, grams })
+        let subspaces = blocks.iter().map(Subspace::of).collect();
+        Ok(Self {
+            outcomes: outcomes.to_vec(),
+            fold_of: fold_of.to_vec(),
+            folds,
+            events,
+            blocks,
+            grams,
+            subspaces,
+            most_numbers: MOST_NUMBERS,
+        })
     }
 
     /// Fits some of the blocks with one penalty for all their columns.
@@ -107,17 +117,16 @@ impl<'a> RidgeBlocks<'a> {
     ///
     /// # Panics
     /// When a block does not exist.
-    pub fn fit(&self, blocks: &[usize]) -> Result<CrossFitted, Undefined> {
-        let whole = vec![1.0; blocks.len()];
-        let geometry = self.geometry(blocks, &whole);
-        let penalties = self.penalties(&geometry);
-        let journey = Journey { geometry: &geometry, penalties: &penalties };
+    pub fn fit(&mut self, blocks: &[usize]) -> Result<CrossFitted, Undefined> {
+        let journey = self.journey(blocks, vec![1.0; blocks.len()]);
         let pairs: Vec<(u32, u32)> =
             (0..self.folds).flat_map(|b| (0..b).map(move |a| (a, b))).collect();
-        let paths: Vec<Path> = pairs
-            .par_iter()
-            .map(|&(a, b)| self.path(&journey, (a, b), &[self.without(a), self.without(b)], 0))
-            .collect();
+        let inside = |&(a, b): &(u32, u32)| {
+            let judges = [a, b].map(|fold| self.judge(&self.without(fold)));
+            self.path(&journey, self.rows(|fold| fold != a && fold != b), judges.into(), 0)
+        };
+        let paths = pairs.iter().map(inside).collect();
+        let paths = self.travel(blocks, paths);
         let path = |a: u32, b: u32| {
             let place = pairs.iter().position(|&pair| pair == (a.min(b), a.max(b)));
             &paths[place.expect("every pair of folds has a path")]
@@ -126,22 +135,29 @@ impl<'a> RidgeBlocks<'a> {
         let best_without =
             |fold: u32| self.best(others(fold).map(|other| path(fold, other)), &self.without(fold));
         let chosen: Vec<usize> = (0..self.folds).map(best_without).collect::<Result<_, _>>()?;
-        let everyone = self.rows(|_| true);
-        let alone: Vec<Path> = (0..self.folds)
-            .into_par_iter()
-            .map(|fold| {
-                let least = chosen[fold as usize] + 1;
-                self.path(&journey, (fold, fold), std::slice::from_ref(&everyone), least)
-            })
-            .collect();
+        drop(paths);
+        let least: Vec<usize> = chosen.iter().map(|&best| best + 1).collect();
+        let alone = self.without_each_fold(blocks, &journey, &least);
         let mut out_of_fold = vec![Risk(0.0); self.outcomes.len()];
         for ((fold, &best), path) in (0..).zip(&chosen).zip(&alone) {
             self.keep(fold, path.log_risks.get(best).ok_or_else(no_fit)?, &mut out_of_fold);
         }
         let fold_penalties =
-            chosen.iter().map(|&best| vec![penalties[best]; blocks.len()]).collect();
-        let best = self.best(alone.iter(), &everyone)?;
-        self.finish(&geometry, (blocks, &whole), penalties[best], (out_of_fold, fold_penalties))
+            chosen.iter().map(|&best| vec![journey.penalties[best]; blocks.len()]).collect();
+        let best = self.best(alone.iter(), &self.rows(|_| true))?;
+        drop(alone);
+        let model = self.finish(blocks, &journey, best)?;
+        Ok(CrossFitted { out_of_fold, fold_penalties, ..model })
+    }
+
+    /// Fits all blocks with one penalty, without what it says out of fold.
+    pub(crate) fn fit_plainly(&mut self) -> Result<CrossFitted, Undefined> {
+        let blocks: Vec<usize> = (0..self.blocks.len()).collect();
+        let journey = self.journey(&blocks, vec![1.0; blocks.len()]);
+        let alone = self.without_each_fold(&blocks, &journey, &vec![0; self.folds as usize]);
+        let best = self.best(alone.iter(), &self.rows(|_| true))?;
+        drop(alone);
+        self.finish(&blocks, &journey, best)
     }
 
     /// Fits some of the blocks, each with a penalty of its own: in the proportion of the penalties
@@ -154,59 +170,75 @@ impl<'a> RidgeBlocks<'a> {
     /// # Panics
     /// When a block does not exist, or there are not as many models as blocks.
     pub fn fit_by_block(
-        &self,
+        &mut self,
         blocks: &[usize],
         alone: &[&CrossFitted],
     ) -> Result<CrossFitted, Undefined> {
         assert_eq!(blocks.len(), alone.len(), "one model for each block");
-        let one_fold = |fold: u32| {
-            let own: Vec<f64> =
-                alone.iter().map(|model| model.fold_penalties[fold as usize][0]).collect();
-            let shares = shares(&own);
-            let geometry = self.geometry(blocks, &shares);
-            let penalties = self.penalties(&geometry);
-            let journey = Journey { geometry: &geometry, penalties: &penalties };
-            let without = self.without(fold);
-            let judges = std::slice::from_ref(&without);
-            let others: Vec<u32> = (0..self.folds).filter(|&other| other != fold).collect();
-            let paths: Vec<Path> = others
-                .par_iter()
-                .map(|&other| self.path(&journey, (fold, other), judges, 0))
-                .collect();
-            let best = self.best(paths.iter(), &without)?;
-            let journey = Journey { geometry: &geometry, penalties: &penalties[..=best] };
-            let path = self.path(&journey, (fold, fold), &[], best + 1);
-            let log_risks = path.log_risks.get(best).cloned().ok_or_else(no_fit)?;
-            let own = shares.iter().map(|share| penalties[best] / share).collect::<Vec<_>>();
-            Ok((log_risks, own))
+        let own = |fold: usize| alone.iter().map(move |model| model.fold_penalties[fold][0]);
+        let of_fold =
+            |fold: u32| self.journey(blocks, shares(&own(fold as usize).collect::<Vec<_>>()));
+        let journeys: Vec<Journey> = (0..self.folds).map(of_fold).collect();
+        let others = self.folds as usize - 1;
+        let inside = |fold: u32| {
+            let (journey, without) = (&journeys[fold as usize], self.without(fold));
+            let path = |other: u32| {
+                let rows = self.rows(|own| own != fold && own != other);
+                self.path(journey, rows, vec![self.judge(&without)], 0)
+            };
+            (0..self.folds).filter(|&other| other != fold).map(path).collect::<Vec<_>>()
         };
-        let each: Vec<(Vec<f64>, Vec<f64>)> =
-            (0..self.folds).into_par_iter().map(one_fold).collect::<Result<_, Undefined>>()?;
+        let paths = (0..self.folds).flat_map(inside).collect();
+        let paths = self.travel(blocks, paths);
+        let best = |(fold, paths): (u32, &[Path])| self.best(paths.iter(), &self.without(fold));
+        let chosen: Vec<usize> =
+            (0..).zip(paths.chunks(others)).map(best).collect::<Result<_, _>>()?;
+        drop(paths);
+        let path = |(fold, &best): (u32, &usize)| {
+            self.path(&journeys[fold as usize], self.without(fold), vec![], best + 1)
+        };
+        let paths = (0..).zip(&chosen).map(path).collect();
+        let paths = self.travel(blocks, paths);
         let mut out_of_fold = vec![Risk(0.0); self.outcomes.len()];
         let mut fold_penalties = vec![];
-        for (fold, (log_risks, own)) in (0..).zip(each) {
-            self.keep(fold, &log_risks, &mut out_of_fold);
-            fold_penalties.push(own);
+        for ((fold, path), (journey, &best)) in (0..).zip(&paths).zip(journeys.iter().zip(&chosen))
+        {
+            self.keep(fold, path.log_risks.get(best).ok_or_else(no_fit)?, &mut out_of_fold);
+            fold_penalties.push(journey.of_blocks(best));
         }
+        drop(paths);
         let own: Vec<f64> = alone.iter().map(|model| model.penalties[0]).collect();
-        let shares = shares(&own);
-        let geometry = self.geometry(blocks, &shares);
-        let penalties = self.penalties(&geometry);
-        let journey = Journey { geometry: &geometry, penalties: &penalties };
-        let everyone = self.rows(|_| true);
-        let judges = std::slice::from_ref(&everyone);
-        let paths: Vec<Path> = (0..self.folds)
-            .into_par_iter()
-            .map(|fold| self.path(&journey, (fold, fold), judges, 0))
-            .collect();
-        let best = self.best(paths.iter(), &everyone)?;
-        self.finish(&geometry, (blocks, &shares), penalties[best], (out_of_fold, fold_penalties))
+        let journey = self.journey(blocks, shares(&own));
+        let paths = self.without_each_fold(blocks, &journey, &vec![0; self.folds as usize]);
+        let best = self.best(paths.iter(), &self.rows(|_| true))?;
+        drop(paths);
+        let model = self.finish(blocks, &journey, best)?;
+        Ok(CrossFitted { out_of_fold, fold_penalties, ..model })
+    }
+
+    /// The penalties that are tried for some of the blocks, whose squares count by their shares.
+    fn journey(&self, blocks: &[usize], shares: Vec<f64>) -> Journey {
+        let variance: f64 = self.side_by_side(blocks, &shares).variances().iter().sum();
+        let penalties = penalty_grid(self.events * variance.max(f64::MIN_POSITIVE));
+        Journey { shares, penalties }
     }
 
     /// The blocks side by side, each scaled so that its squares count by its share.
-    fn geometry(&self, blocks: &[usize], shares: &[f64]) -> Geometry<'_> {
+    fn side_by_side(&self, blocks: &[usize], shares: &[f64]) -> Matrix<'_> {
         let own = blocks.iter().map(|&block| &self.blocks[block]);
-        let x = Matrix::new(own.zip(shares).map(|(own, share)| (own, share.sqrt())).collect());
+        Matrix::new(own.zip(shares).map(|(own, share)| (own, share.sqrt())).collect())
+    }
+
+    /// Whether fits look for coefficients among few directions of some of the blocks.
+    fn in_directions(&self, blocks: &[usize]) -> bool {
+        let patients = self.outcomes.len();
+        let columns: usize = blocks.iter().map(|&block| self.blocks[block].ncols()).sum();
+        let large = columns > MOST_COLUMNS && patients * columns > self.most_numbers;
+        large && !in_row_space(patients, columns)
+    }
+
+    fn geometry(&self, blocks: &[usize], shares: &[f64]) -> Geometry<'_> {
+        let x = self.side_by_side(blocks, shares);
         let patients = x.nrows();
         let gram = in_row_space(patients, x.ncols()).then(|| {
             let mut sum = Array2::zeros((patients, patients));
@@ -218,8 +250,45 @@ impl<'a> RidgeBlocks<'a> {
         Geometry::with_gram(x, gram)
     }
 
-    fn penalties(&self, geometry: &Geometry) -> Vec<f64> {
-        penalty_grid(self.events * geometry.variance.max(f64::MIN_POSITIVE))
+    /// The paths of fits that each lack one fold.
+    fn without_each_fold<'j>(
+        &mut self,
+        blocks: &[usize],
+        journey: &'j Journey,
+        least: &[usize],
+    ) -> Vec<Path<'j>> {
+        let everyone = self.rows(|_| true);
+        let path = |(fold, &least): (u32, &usize)| {
+            self.path(journey, self.without(fold), vec![self.judge(&everyone)], least)
+        };
+        let paths = (0..).zip(least).map(path).collect();
+        self.travel(blocks, paths)
+    }
+
+    fn path<'j>(
+        &self,
+        journey: &'j Journey,
+        rows: Vec<usize>,
+        judges: Vec<Judge>,
+        least: usize,
+    ) -> Path<'j> {
+        Path::new(journey, (rows, &self.outcomes), judges, least)
+    }
+
+    fn judge(&self, rows: &[usize]) -> Judge {
+        Judge::new(rows, &self.outcomes)
+    }
+
+    /// Goes on to the end of all paths.
+    fn travel<'j>(&mut self, blocks: &[usize], mut paths: Vec<Path<'j>>) -> Vec<Path<'j>> {
+        if self.in_directions(blocks) {
+            self.travel_in_directions(blocks, &mut paths);
+        } else {
+            let finish =
+                |path: &mut Path| path.finish(&self.geometry(blocks, &path.journey.shares));
+            paths.par_iter_mut().for_each(finish);
+        }
+        paths
     }
 
     fn rows(&self, keep: impl Fn(u32) -> bool) -> Vec<usize> {
@@ -230,47 +299,10 @@ impl<'a> RidgeBlocks<'a> {
         self.rows(|other| other != fold)
     }
 
-    fn of(&self, rows: &[usize]) -> RiskSets {
-        let own: Vec<Survival> = rows.iter().map(|&row| self.outcomes[row]).collect();
-        RiskSets::new(&own, Ties::Efron)
-    }
-
     fn keep(&self, fold: u32, log_risks: &[f64], out_of_fold: &mut [Risk]) {
         for row in self.rows(|other| other == fold) {
             out_of_fold[row] = Risk(log_risks[row]);
         }
-    }
-
-    /// Fits without two folds, or without one that is named twice, until the smaller penalties
-    /// are hopeless by the likelihood of each group of patients in `judges`, and `least` are done.
-    fn path(
-        &self,
-        journey: &Journey,
-        (a, b): (u32, u32),
-        judges: &[Vec<usize>],
-        least: usize,
-    ) -> Path {
-        let inside = self.rows(|fold| fold != a && fold != b);
-        let (part, sets) = (journey.geometry.part(&inside), self.of(&inside));
-        let mut judges: Vec<Judge> = judges.iter().map(|rows| Judge::new(self, rows)).collect();
-        let mut path = Path { log_risks: vec![], likelihoods: vec![] };
-        let mut start: Option<Vec<f64>> = None;
-        for &penalty in journey.penalties {
-            let fitted = part.fit_within(&sets, penalty, start.as_deref(), SMALL_GAIN);
-            let Ok(fitted) = fitted else { break };
-            let log_risks = journey.geometry.log_risks(&inside, &fitted.solution);
-            let mut hopeful = false;
-            for judge in &mut judges {
-                hopeful |= judge.worth(&log_risks, fitted.log_likelihood).is_some();
-            }
-            path.log_risks.push(log_risks);
-            path.likelihoods.push(fitted.log_likelihood);
-            if !hopeful && path.log_risks.len() >= least {
-                break;
-            }
-            start = Some(fitted.solution);
-        }
-        path
     }
 
     /// The penalty whose fits have the largest cross-validated likelihood of some patients, summed
@@ -278,15 +310,12 @@ impl<'a> RidgeBlocks<'a> {
     /// patients, however much longer others made it.
     fn best<'p>(
         &self,
-        paths: impl Iterator<Item = &'p Path>,
+        paths: impl Iterator<Item = &'p Path<'p>>,
         rows: &[usize],
     ) -> Result<usize, Undefined> {
         let mut totals: Option<Vec<f64>> = None;
         for path in paths {
-            let mut judge = Judge::new(self, rows);
-            let each = path.log_risks.iter().zip(&path.likelihoods);
-            let worths: Vec<f64> =
-                each.map_while(|(risks, &likelihood)| judge.worth(risks, likelihood)).collect();
+            let worths = path.worths(self.judge(rows));
             totals = Some(match totals {
                 None => worths,
                 Some(totals) => totals.iter().zip(&worths).map(|(a, b)| a + b).collect(),
@@ -298,51 +327,36 @@ impl<'a> RidgeBlocks<'a> {
             .ok_or_else(no_fit)
     }
 
+    /// Fits all patients with one of the penalties; says nothing out of fold.
     fn finish(
-        &self,
-        geometry: &Geometry,
-        (blocks, shares): (&[usize], &[f64]),
-        penalty: f64,
-        (out_of_fold, fold_penalties): (Vec<Risk>, Vec<Vec<f64>>),
+        &mut self,
+        blocks: &[usize],
+        journey: &Journey,
+        best: usize,
     ) -> Result<CrossFitted, Undefined> {
         let rows = self.rows(|_| true);
-        let fitted = geometry.part(&rows).fit(&self.of(&rows), penalty, None)?;
-        let mut coefficients = geometry.coefficients(&rows, &fitted.solution).into_iter();
+        let last =
+            Journey { shares: journey.shares.clone(), penalties: vec![journey.penalties[best]] };
+        let path = Path::exact(&last, (rows.clone(), &self.outcomes));
+        let fitted = self.travel(blocks, vec![path]).remove(0).last()?;
+        let coefficients = if self.in_directions(blocks) {
+            self.lift(blocks, &fitted.solution)
+        } else {
+            self.geometry(blocks, &journey.shares).coefficients(&rows, &fitted.solution)
+        };
+        let mut coefficients = coefficients.into_iter();
         let mut unscaled = vec![];
-        for (&block, share) in blocks.iter().zip(shares) {
+        for (&block, share) in blocks.iter().zip(&journey.shares) {
             let own = coefficients.by_ref().take(self.blocks[block].ncols());
             unscaled.extend(own.map(|coefficient| coefficient * share.sqrt()));
         }
         Ok(CrossFitted {
             coefficients: unscaled,
-            penalties: shares.iter().map(|share| penalty / share).collect(),
+            penalties: journey.of_blocks(best),
             log_likelihood: fitted.log_likelihood,
-            out_of_fold,
-            fold_penalties,
+            out_of_fold: vec![],
+            fold_penalties: vec![],
         })
-    }
-}
-
-/// Some patients by whose likelihood fits are compared.
-struct Judge<'a> {
-    rows: &'a [usize],
-    sets: RiskSets,
-    highest: f64,
-}
-
-impl<'a> Judge<'a> {
-    fn new(blocks: &RidgeBlocks, rows: &'a [usize]) -> Self {
-        Self { rows, sets: blocks.of(rows), highest: f64::NEG_INFINITY }
-    }
-
-    /// The likelihood of these patients less that of the patients it was fitted to; `None` from
-    /// where it is hopeless.
-    fn worth(&mut self, log_risks: &[f64], fitted: f64) -> Option<f64> {
-        let own: Vec<f64> = self.rows.iter().map(|&row| log_risks[row]).collect();
-        let worth = self.sets.at(&own).value - fitted;
-        let hopeful = worth.is_finite() && worth >= self.highest - HOPELESS;
-        self.highest = if hopeful { self.highest.max(worth) } else { f64::INFINITY };
-        hopeful.then_some(worth)
     }
 }
 
@@ -357,115 +371,4 @@ fn shares(penalties: &[f64]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ndarray::{Axis, concatenate, s};
-    use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
-
-    use super::*;
-    use crate::cox::{fit_ridge, fit_ridge_cv};
-    use crate::split::{Stratum, stratified_folds};
-
-    /// Three columns that matter and 120 that do not, of 90 patients in five folds.
-    fn example() -> (Array2<f32>, Array2<f32>, Vec<Survival>, Vec<u32>) {
-        let mut random = ChaCha8Rng::seed_from_u64(5);
-        let mut draw = || random.random::<f32>() * 2.0 - 1.0;
-        let few = Array2::from_shape_simple_fn((90, 3), &mut draw);
-        let many = Array2::from_shape_simple_fn((90, 120), &mut draw);
-        let outcome = |row: usize| Survival {
-            time_days: f64::from(100.0 * (draw() - few.row(row).sum()).exp()).ceil(),
-            event: draw() < 0.3,
-        };
-        let outcomes: Vec<Survival> = (0..90).map(outcome).collect();
-        let stratum = |&survival| Stratum { survival: Some(survival), label: None };
-        let strata: Vec<Stratum> = outcomes.iter().map(stratum).collect();
-        let folds = stratified_folds(&strata, 5, 11).unwrap();
-        (few, many, outcomes, folds)
-    }
-
-    #[test]
-    fn the_model_of_all_patients_is_that_of_plain_cross_validation() {
-        let (few, many, outcomes, folds) = example();
-        let blocks =
-            RidgeBlocks::new(&[(&*few).into(), (&*many).into()], &outcomes, &folds).unwrap();
-        for (which, x) in [(vec![0], few.clone()), (vec![0, 1], concatenate![Axis(1), few, many])] {
-            let found = blocks.fit(&which).unwrap();
-            let expected = fit_ridge_cv(&[(&*x.mapv(f64::from)).into()], &outcomes, 5, 11).unwrap();
-            assert!((found.penalties[0] / expected.penalty - 1.0).abs() < 1e-9);
-            for (a, b) in found.coefficients.iter().zip(&expected.coefficients) {
-                assert!((a - b).abs() < 1e-8, "{a} {b}");
-            }
-        }
-    }
-
-    #[test]
-    fn out_of_fold_risks_are_those_of_a_fit_that_never_saw_the_fold() {
-        let (few, many, mut outcomes, folds) = example();
-        let run = |outcomes: &[Survival]| {
-            let blocks =
-                RidgeBlocks::new(&[(&*few).into(), (&*many).into()], outcomes, &folds).unwrap();
-            let alone = [blocks.fit(&[0]).unwrap(), blocks.fit(&[1]).unwrap()];
-            let both = blocks.fit(&[0, 1]).unwrap();
-            let by_block = blocks.fit_by_block(&[0, 1], &alone.each_ref()).unwrap();
-            let inside: Vec<usize> = (0..90).filter(|&row| folds[row] != 2).collect();
-            let own: Vec<Survival> = inside.iter().map(|&row| outcomes[row]).collect();
-            let x = few.mapv(f64::from);
-            let refit = fit_ridge(&x.select(Axis(0), &inside), &own, alone[0].fold_penalties[2][0])
-                .unwrap();
-            let risks = refit.log_risks(&x);
-            for row in (0..90).filter(|&row| folds[row] == 2) {
-                // Columns are centered over all patients here, which moves all risks alike.
-                let shift = alone[0].out_of_fold[row].0 - risks[row].0;
-                let first = (0..90).find(|&row| folds[row] == 2).unwrap();
-                let shift_of_first = alone[0].out_of_fold[first].0 - risks[first].0;
-                assert!((shift - shift_of_first).abs() < 1e-5);
-            }
-            [both.out_of_fold, by_block.out_of_fold].map(|risks| {
-                (0..90).filter(|&row| folds[row] == 2).map(|row| risks[row]).collect::<Vec<_>>()
-            })
-        };
-        let before = run(&outcomes);
-        // As many events as before: their number alone sets where the grid of penalties begins.
-        let held_out: Vec<usize> = (0..90).filter(|&row| folds[row] == 2).collect();
-        let mut others: Vec<Survival> = held_out.iter().map(|&row| outcomes[row]).collect();
-        others.rotate_left(7);
-        for (&row, other) in held_out.iter().zip(others) {
-            outcomes[row] = Survival { time_days: other.time_days * 3.0, ..other };
-        }
-        assert_eq!(run(&outcomes), before);
-    }
-
-    #[test]
-    fn a_block_of_noise_is_penalized_more_and_columns_that_matter_are_kept() {
-        let (few, many, outcomes, folds) = example();
-        let blocks =
-            RidgeBlocks::new(&[(&*few).into(), (&*many).into()], &outcomes, &folds).unwrap();
-        let alone = [blocks.fit(&[0]).unwrap(), blocks.fit(&[1]).unwrap()];
-        let both = blocks.fit(&[0, 1]).unwrap();
-        let by_block = blocks.fit_by_block(&[0, 1], &alone.each_ref()).unwrap();
-        assert!(by_block.penalties[1] > 10.0 * by_block.penalties[0]);
-        let size = |model: &CrossFitted| {
-            let first = ndarray::Array1::from_vec(model.coefficients[..3].to_vec());
-            first.dot(&first)
-        };
-        assert!(size(&by_block) > 2.0 * size(&both));
-        // The penalties are what the coefficients were fitted with.
-        let mut x = concatenate![Axis(1), few, many].mapv(f64::from);
-        let scale = (by_block.penalties[0] / by_block.penalties[1]).sqrt();
-        x.slice_mut(s![.., 3..]).mapv_inplace(|value| value * scale);
-        let refit = fit_ridge(&x, &outcomes, by_block.penalties[0]).unwrap().coefficients;
-        for (a, b) in by_block.coefficients[..3].iter().zip(&refit[..3]) {
-            assert!((a - b).abs() < 1e-8);
-        }
-        for (a, b) in by_block.coefficients[3..].iter().zip(&refit[3..]) {
-            assert!((a - b * scale).abs() < 1e-8);
-        }
-    }
-
-    #[test]
-    fn two_folds_are_too_few() {
-        let (few, _, outcomes, _) = example();
-        let folds: Vec<u32> = (0..90).map(|row| row % 2).collect();
-        let error = RidgeBlocks::new(&[(&*few).into()], &outcomes, &folds).unwrap_err();
-        assert_eq!(error, Undefined::InvalidFolds { folds: 2, patients: 90 });
-    }
-}
+mod tests;

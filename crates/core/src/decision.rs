@@ -2,19 +2,8 @@
 
 use crate::brier::check_probabilities;
 use crate::calibration::observed_at;
-use crate::{Survival, SurvivalProbability, Undefined};
-
-/// The net benefit at one threshold, in true positives per patient; treating nobody has 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NetBenefit {
-    /// The probability of the event from which on a patient would be treated.
-    pub threshold: f64,
-    /// Of treating those whom the model puts at or above the threshold; `None` where their
-    /// follow-up does not reach the horizon.
-    pub model: Option<f64>,
-    /// Of treating everybody.
-    pub all: f64,
-}
+pub use crate::horizon::NetBenefit;
+use crate::{Survival, SurvivalProbability, Undefined, horizon};
 
 /// A decision curve for the event by day `time_days`: among those at or above each threshold,
 /// events are counted by Kaplan and Meier. Vickers et al., BMC Med Inform Decis Mak 2008;8:53.
@@ -32,29 +21,11 @@ pub fn net_benefit(
     thresholds: &[f64],
 ) -> Result<Vec<NetBenefit>, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
-    if let Some(&value) = thresholds.iter().find(|value| !(**value >= 0.0 && **value < 1.0)) {
-        return Err(Undefined::InvalidShare { what: "a threshold below 1", value });
-    }
-    let everybody = event_probability(outcomes, time_days).ok_or(Undefined::NoPatient)?;
-    let at = |&threshold: &f64| {
-        let worth = |share: f64, probability: f64| {
-            share * (probability - (1.0 - probability) * threshold / (1.0 - threshold))
-        };
-        let treated: Vec<Survival> = outcomes
-            .iter()
-            .zip(survival)
-            .filter(|(_, survival)| 1.0 - survival.0 >= threshold)
-            .map(|(&outcome, _)| outcome)
-            .collect();
-        let share = treated.len() as f64 / outcomes.len() as f64;
-        let model = if treated.is_empty() {
-            Some(0.0)
-        } else {
-            event_probability(&treated, time_days).map(|probability| worth(share, probability))
-        };
-        NetBenefit { threshold, model, all: worth(1.0, everybody) }
-    };
-    Ok(thresholds.iter().map(at).collect())
+    let predicted: Vec<f64> = survival.iter().map(|probability| 1.0 - probability.0).collect();
+    horizon::decision_curve(&predicted, thresholds, |rows| {
+        let own: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();
+        event_probability(&own, time_days)
+    })
 }
 
 /// How a new model moves patients relative to an old one, in shares of those it should move.

@@ -7,7 +7,7 @@ use ndarray::ArrayRef2;
 
 use crate::competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT};
 use crate::concordance::check_risks;
-use crate::decision::NetBenefit;
+use crate::horizon::{self, NetBenefit};
 use crate::kaplan_meier::Censoring;
 use crate::roc::{Weighted, weighted_auc};
 use crate::{Incidence, Risk, Survival, Undefined};
@@ -89,18 +89,9 @@ pub fn integrated_brier_of_incidence(
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
     assert_eq!(incidence.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    let increasing = times_days.windows(2).all(|pair| pair[0] < pair[1]);
-    let (&[first, .., last], true) = (times_days, increasing) else {
-        return Err(Undefined::TooFewTimes { times: times_days.len() });
-    };
-    let mut scores = Vec::with_capacity(times_days.len());
-    for (&time_days, column) in times_days.iter().zip(incidence.columns()) {
-        scores.push(brier_of_incidence(train, outcomes, &column.to_vec(), time_days)?);
-    }
-    let steps = times_days.windows(2).zip(scores.windows(2));
-    let area: f64 =
-        steps.map(|(time, score)| (time[1] - time[0]) * f64::midpoint(score[0], score[1])).sum();
-    Ok(area / (last - first))
+    horizon::mean_over_time(times_days, |place| {
+        brier_of_incidence(train, outcomes, &incidence.column(place).to_vec(), times_days[place])
+    })
 }
 
 /// The probability that a patient with the event by day `time_days` has a higher risk than one
@@ -122,7 +113,7 @@ pub fn auc_of_incidence(
 ) -> Result<f64, Undefined> {
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
     check_risks(risks)?;
-    check_reach(outcomes, time_days)?;
+    horizon::check_reach(followed(outcomes), time_days)?;
     let weights = Weights::new(train, time_days);
     let mut weighted = Vec::with_capacity(outcomes.len());
     for (outcome, risk) in outcomes.iter().zip(risks) {
@@ -199,16 +190,9 @@ pub fn incidence_groups(
     groups: usize,
 ) -> Result<Vec<IncidenceGroup>, Undefined> {
     check(outcomes, incidence, time_days)?;
-    if groups == 0 || groups > outcomes.len() {
-        return Err(Undefined::InvalidGroups { groups, patients: outcomes.len() });
-    }
-    let mut order: Vec<usize> = (0..outcomes.len()).collect();
-    order.sort_by(|&a, &b| incidence[b].0.total_cmp(&incidence[a].0));
-    let (size, longer) = (outcomes.len() / groups, outcomes.len() % groups);
-    let mut rest = order.as_slice();
-    let group = |index: usize| {
-        let (rows, others) = rest.split_at(size + usize::from(index < longer));
-        rest = others;
+    // The highest first.
+    let values: Vec<f64> = incidence.iter().map(|one| -one.0).collect();
+    let group = |rows: Vec<usize>| {
         let members: Vec<CompetingOutcome> = rows.iter().map(|&row| outcomes[row]).collect();
         let predicted = rows.iter().map(|&row| incidence[row].0).sum::<f64>() / rows.len() as f64;
         IncidenceGroup {
@@ -217,7 +201,7 @@ pub fn incidence_groups(
             observed: observed_incidence(&members, time_days),
         }
     };
-    Ok((0..groups).map(group).collect())
+    Ok(horizon::equal_groups(&values, groups)?.into_iter().map(group).collect())
 }
 
 /// The observed incidence by day `time_days` over the mean predicted one: above 1 where the model
@@ -259,28 +243,11 @@ pub fn net_benefit_of_incidence(
     thresholds: &[f64],
 ) -> Result<Vec<NetBenefit>, Undefined> {
     check(outcomes, incidence, time_days)?;
-    if let Some(&value) = thresholds.iter().find(|value| !(**value >= 0.0 && **value < 1.0)) {
-        return Err(Undefined::InvalidShare { what: "a threshold below 1", value });
-    }
-    let everybody = observed_incidence(outcomes, time_days).ok_or(Undefined::NoPatient)?.incidence;
-    let at = |&threshold: &f64| {
-        let worth = |share: f64, Incidence(event): Incidence| {
-            share * (event - (1.0 - event) * threshold / (1.0 - threshold))
-        };
-        let pairs = outcomes.iter().zip(incidence);
-        let treated: Vec<CompetingOutcome> = pairs
-            .filter(|(_, predicted)| predicted.0 >= threshold)
-            .map(|(&outcome, _)| outcome)
-            .collect();
-        let share = treated.len() as f64 / outcomes.len() as f64;
-        let model = if treated.is_empty() {
-            Some(0.0)
-        } else {
-            observed_incidence(&treated, time_days).map(|seen| worth(share, seen.incidence))
-        };
-        NetBenefit { threshold, model, all: worth(1.0, everybody) }
-    };
-    Ok(thresholds.iter().map(at).collect())
+    let predicted: Vec<f64> = incidence.iter().map(|one| one.0).collect();
+    horizon::decision_curve(&predicted, thresholds, |rows| {
+        let own: Vec<CompetingOutcome> = rows.iter().map(|&row| outcomes[row]).collect();
+        observed_incidence(&own, time_days).map(|seen| seen.incidence.0)
+    })
 }
 
 fn check(
@@ -289,22 +256,12 @@ fn check(
     time_days: f64,
 ) -> Result<(), Undefined> {
     assert_eq!(outcomes.len(), incidence.len(), "one probability for each outcome");
-    if outcomes.is_empty() {
-        return Err(Undefined::NoPatient);
-    }
-    if let Some(row) = incidence.iter().position(|value| !value.0.is_finite()) {
-        let value = incidence[row].0;
-        return Err(Undefined::NotFinite { what: "a cumulative incidence", row, value });
-    }
-    check_reach(outcomes, time_days)
+    let probabilities = incidence.iter().map(|one| one.0);
+    horizon::check(followed(outcomes), probabilities, "a cumulative incidence", time_days)
 }
 
-fn check_reach(outcomes: &[CompetingOutcome], time_days: f64) -> Result<(), Undefined> {
-    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
-    if time_days >= last_days {
-        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
-    }
-    Ok(())
+fn followed(outcomes: &[CompetingOutcome]) -> impl Iterator<Item = f64> {
+    outcomes.iter().map(|outcome| outcome.time_days)
 }
 
 #[cfg(test)]

@@ -32,16 +32,19 @@ pub mod split;
 pub mod stack;
 
 mod active_set;
+mod cholesky;
 mod cohort;
 mod column_curvature;
 mod coordinate_descent;
 mod evaluation;
 mod extraction;
 mod feature;
+mod horizon;
 mod matrix;
 mod newton;
 mod partial_likelihood;
 mod patient;
+mod subspace;
 mod survival;
 mod undefined;
 

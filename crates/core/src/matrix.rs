@@ -1,7 +1,9 @@
 //! Columns of patients that fits multiply by, read one after the other: wide and long tables need
 //! no copy, and none in float64.
 
-use ndarray::{Array2, ArrayRef2, ArrayView2, s};
+use ndarray::{
+    Array2, ArrayRef2, ArrayView1, ArrayView2, Axis, concatenate, linalg::general_mat_mul, s,
+};
 use rayon::prelude::*;
 
 use crate::Undefined;
@@ -13,6 +15,13 @@ const MOST_HELD: usize = 1 << 26;
 
 /// Columns that one thread works on at once.
 const CHUNK: usize = 256;
+
+/// Columns that one thread multiplies with several vectors at once.
+const TILE: usize = 64;
+
+/// Parts of the columns whose sums are made side by side: as many for any number of threads, so that
+/// sums keep their order.
+const SUMS: usize = 8;
 
 /// Columns of some patients, whoever holds them.
 #[derive(Clone, Copy, Debug)]
@@ -130,17 +139,98 @@ impl<'a> Columns<'a> {
         Ok(own)
     }
 
+    /// No column yet.
+    pub(crate) fn none(patients: usize) -> Self {
+        let held = Held::Wide(Array2::zeros((0, patients)));
+        Self { held, patients, means: vec![], variances: vec![] }
+    }
+
+    /// Adds columns of a mean of 0, (columns, patients), to others that were held as float64.
+    ///
+    /// # Panics
+    /// When the others were not.
+    pub(crate) fn append(&mut self, columns: &Array2<f64>) {
+        let Held::Wide(x) = &mut self.held else { panic!("columns are held as float64") };
+        x.append(Axis(0), columns.view()).expect("one value for each patient");
+        let variance = |row: ArrayView1<f64>| row.dot(&row) / self.patients as f64;
+        self.variances.extend(columns.rows().into_iter().map(variance));
+        self.means.resize(self.variances.len(), 0.0);
+    }
+
+    /// Columns that are held as float64, as they are, (columns, patients).
+    ///
+    /// # Panics
+    /// When they are not.
+    pub(crate) fn wide(&self) -> &Array2<f64> {
+        let Held::Wide(x) = &self.held else { panic!("columns are held as float64") };
+        x
+    }
+
+    pub(crate) fn nrows(&self) -> usize {
+        self.patients
+    }
+
     pub(crate) fn ncols(&self) -> usize {
         self.means.len()
     }
 
+    /// The inner products of some vectors, (vectors, patients), with each column, (vectors, columns).
+    pub(crate) fn products(&self, vectors: &Array2<f64>) -> Array2<f64> {
+        let tiles: Vec<usize> = (0..self.ncols()).step_by(TILE).collect();
+        let products: Vec<Array2<f64>> = tiles
+            .into_par_iter()
+            .map(|first| vectors.dot(&self.tile(first, self.ncols()).t()))
+            .collect();
+        let views: Vec<ArrayView2<f64>> = products.iter().map(|tile| tile.view()).collect();
+        if views.is_empty() {
+            return Array2::zeros((vectors.nrows(), 0));
+        }
+        concatenate(Axis(1), &views).expect("one row for each vector")
+    }
+
+    /// The sums of the columns times some coefficients, (vectors, columns), as (vectors, patients).
+    pub(crate) fn combine(&self, coefficients: &Array2<f64>) -> Array2<f64> {
+        let vectors = coefficients.nrows();
+        let part = self.ncols().div_ceil(SUMS).next_multiple_of(TILE);
+        let sum = |first: usize| {
+            let last = self.ncols().min(first + part);
+            let mut sum = Array2::zeros((vectors, self.patients)); // (vectors, patients)
+            for start in (first..last).step_by(TILE) {
+                let tile = self.tile(start, last);
+                let own = coefficients.slice(s![.., start..start + tile.nrows()]);
+                general_mat_mul(1.0, &own, &tile, 1.0, &mut sum);
+            }
+            sum
+        };
+        let starts: Vec<usize> = (0..self.ncols()).step_by(part.max(1)).collect();
+        let sums: Vec<Array2<f64>> = starts.into_par_iter().map(sum).collect();
+        sums.iter().fold(Array2::zeros((vectors, self.patients)), |all, sum| all + sum)
+    }
+
+    /// Some centered columns from one on, (columns, patients).
+    fn tile(&self, first: usize, end: usize) -> Array2<f64> {
+        let columns = first..end.min(first + TILE);
+        let mut room = Room::default();
+        let mut tile = Array2::zeros((columns.len(), self.patients)); // (columns, patients)
+        for (mut row, column) in tile.rows_mut().into_iter().zip(columns) {
+            let values = self.centered((column, 1.0), &mut room);
+            row.as_slice_mut().expect("it is in row order").copy_from_slice(values);
+        }
+        tile
+    }
+
     /// A column less its mean, times a factor.
-    fn centered<'r>(&self, (column, factor): (usize, f64), room: &'r mut Room) -> &'r [f64] {
+    fn centered<'r>(&'r self, (column, factor): (usize, f64), room: &'r mut Room) -> &'r [f64] {
         let mean = self.means[column];
         room.wide.resize(self.patients, 0.0);
         let narrow: &[f32] = match &self.held {
             Held::Wide(x) => {
-                for (value, &raw) in room.wide.iter_mut().zip(x.row(column)) {
+                let raw = x.row(column).to_slice().expect("it is in row order");
+                let as_it_is = mean.abs() <= 0.0 && (factor - 1.0).abs() <= 0.0;
+                if as_it_is {
+                    return raw;
+                }
+                for (value, &raw) in room.wide.iter_mut().zip(raw) {
                     *value = (raw - mean) * factor;
                 }
                 return &room.wide;
@@ -254,7 +344,7 @@ impl<'a> Matrix<'a> {
 }
 
 /// `XXᵀ`, by blocks of rows in parallel.
-fn inner_products(x: &Array2<f64>) -> Array2<f64> {
+pub(crate) fn inner_products(x: &Array2<f64>) -> Array2<f64> {
     let patients = x.nrows();
     let block = patients.div_ceil(16).max(1);
     let blocks: Vec<(usize, Array2<f64>)> = (0..patients)

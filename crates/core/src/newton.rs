@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::Undefined;
+use crate::cholesky::Cholesky;
 use crate::matrix::{Matrix, Sweep};
 use crate::partial_likelihood::{Evaluation, RiskSets};
 
@@ -31,8 +32,17 @@ pub(crate) struct Geometry<'a> {
     gram: Option<Array2<f64>>,
     /// The columns' variances.
     variances: Vec<f64>,
-    /// Their sum.
-    pub(crate) variance: f64,
+    /// The columns' inner products over patients, (columns, columns), where steps are to follow more
+    /// than their variances.
+    covariance: Option<Array2<f64>>,
+}
+
+/// What is roughly the second derivative.
+enum Rough {
+    /// Nothing is known of it.
+    Unknown,
+    Diagonal(Vec<f64>),
+    Whole(Cholesky),
 }
 
 /// Some of the patients of a [`Geometry`].
@@ -62,8 +72,12 @@ impl<'a> Geometry<'a> {
 
     /// Of columns whose inner products of rows are known.
     pub(crate) fn with_gram(x: Matrix<'a>, gram: Option<Array2<f64>>) -> Self {
-        let variances = x.variances();
-        Self { variance: variances.iter().sum(), x, gram, variances }
+        Self { variances: x.variances(), x, gram, covariance: None }
+    }
+
+    /// Of few columns, whose covariance is known: steps then need few passes however alike they are.
+    pub(crate) fn with_covariance(x: Matrix<'a>, covariance: Array2<f64>) -> Self {
+        Self { covariance: Some(covariance), ..Self::with_gram(x, None) }
     }
 
     pub(crate) fn part<'g>(&'g self, rows: &'g [usize]) -> Part<'g, 'a> {
@@ -113,9 +127,11 @@ impl Part<'_, '_> {
         let size = if self.gram.is_some() { self.rows.len() } else { self.geometry.x.ncols() };
         let mut solution = start.map_or_else(|| vec![0.0; size], <[f64]>::to_vec);
         let mut log_risks = start.map_or_else(|| vec![0.0; self.rows.len()], |it| self.times(it));
+        let mut rough = None;
         for _ in 0..NEWTON_STEPS {
             let at = sets.at(&log_risks);
-            let (downhill, step) = self.newton_step(&at, &solution, penalty);
+            let rough = rough.get_or_insert_with(|| self.rough(at.events() as f64, penalty));
+            let (downhill, step) = self.newton_step(&at, rough, &solution, penalty);
             let gain = self.inner(&downhill, &step.solution, &step.log_risks);
             let objective = 0.5 * penalty * self.inner(&solution, &solution, &log_risks) - at.value;
             let small = gain <= small_gain * (1.0 + objective.abs());
@@ -150,11 +166,16 @@ impl Part<'_, '_> {
     ///
     /// Each round goes over the columns once: how far to go along a direction is known from its
     /// log-risks, so that the next direction follows while the columns pass.
-    fn newton_step(&self, at: &Evaluation, solution: &[f64], penalty: f64) -> (Vec<f64>, Step) {
-        let diagonal = self.diagonal(at, penalty);
-        let divided = |place: usize, value: f64| diagonal.get(place).map_or(value, |by| value / by);
-        let first = |place: usize, slope: f64| divided(place, slope - penalty * solution[place]);
-        let Pass { mut slopes, mut toward, mut toward_log_risks } = self.pass(&at.gradient, first);
+    fn newton_step(
+        &self,
+        at: &Evaluation,
+        rough: &Rough,
+        solution: &[f64],
+        penalty: f64,
+    ) -> (Vec<f64>, Step) {
+        let first = |place: usize, slope: f64| slope - penalty * solution[place];
+        let Pass { mut slopes, mut toward, mut toward_log_risks } =
+            self.pass(&at.gradient, rough, first);
         add_scaled(&mut slopes, -penalty, solution);
         let downhill = slopes;
         let mut step =
@@ -173,10 +194,9 @@ impl Part<'_, '_> {
             add_scaled(&mut step.solution, length, &toward);
             add_scaled(&mut step.log_risks, length, &toward_log_risks);
             let next = |place: usize, slope: f64| {
-                let bent = slope + penalty * toward[place];
-                divided(place, residual[place] - length * bent)
+                residual[place] - length * (slope + penalty * toward[place])
             };
-            let mut next = self.pass(&bent, next);
+            let mut next = self.pass(&bent, rough, next);
             add_scaled(&mut next.slopes, penalty, &toward);
             add_scaled(&mut residual, -length, &next.slopes);
             let next_size = self.inner(&residual, &next.toward, &next.toward_log_risks);
@@ -187,28 +207,55 @@ impl Part<'_, '_> {
         (downhill, step)
     }
 
-    /// A rough diagonal of the second derivative; empty in the rows' space.
-    fn diagonal(&self, at: &Evaluation, penalty: f64) -> Vec<f64> {
+    fn rough(&self, events: f64, penalty: f64) -> Rough {
         if self.gram.is_some() {
-            return vec![];
+            return Rough::Unknown;
         }
-        let events = at.events() as f64;
+        if let Some(covariance) = &self.geometry.covariance {
+            let mut rough = covariance * events;
+            rough.diag_mut().map_inplace(|value| *value += penalty);
+            return Rough::Whole(Cholesky::of(&rough));
+        }
         let diagonal = self.geometry.variances.iter().map(|variance| events * variance + penalty);
-        diagonal.map(|diagonal| if diagonal > 0.0 { diagonal } else { 1.0 }).collect()
+        let divisor = |diagonal: f64| if diagonal > 0.0 { diagonal } else { 1.0 };
+        Rough::Diagonal(diagonal.map(divisor).collect())
     }
 
-    /// Turns a derivative by log-risks into slopes in this part's space, each of these into a step,
-    /// and the steps into log-risks.
-    fn pass(&self, by_log_risk: &[f64], step: impl Fn(usize, f64) -> f64 + Sync) -> Pass {
+    /// Turns a derivative by log-risks into slopes in this part's space, each of these into a
+    /// residual, the residuals divided by the rough second derivative into a step, and that into
+    /// log-risks.
+    fn pass(
+        &self,
+        by_log_risk: &[f64],
+        rough: &Rough,
+        residual: impl Fn(usize, f64) -> f64 + Sync,
+    ) -> Pass {
+        let all = |slopes: &[f64]| -> Vec<f64> {
+            slopes.iter().enumerate().map(|(place, &slope)| residual(place, slope)).collect()
+        };
         if let Some(gram) = &self.gram {
-            let toward: Vec<f64> =
-                by_log_risk.iter().enumerate().map(|(place, &slope)| step(place, slope)).collect();
+            let toward = all(by_log_risk);
             let toward_log_risks = times(gram, &toward);
             return Pass { slopes: by_log_risk.to_vec(), toward, toward_log_risks };
         }
         let x = &self.geometry.x;
-        let Sweep { products, factors, sum } =
-            x.sweep(&spread(self.rows, by_log_risk, x.nrows()), step);
+        let by = spread(self.rows, by_log_risk, x.nrows());
+        let diagonal = match rough {
+            Rough::Whole(factor) => {
+                let slopes = x.products(&by);
+                let mut toward = all(&slopes);
+                factor.solve(&mut toward);
+                let toward_log_risks = self.times(&toward);
+                return Pass { slopes, toward, toward_log_risks };
+            }
+            Rough::Diagonal(diagonal) => &diagonal[..],
+            Rough::Unknown => &[],
+        };
+        let step = |place: usize, slope: f64| {
+            let residual = residual(place, slope);
+            diagonal.get(place).map_or(residual, |by| residual / by)
+        };
+        let Sweep { products, factors, sum } = x.sweep(&by, step);
         Pass { slopes: products, toward: factors, toward_log_risks: self.own(&sum) }
     }
 

@@ -5,7 +5,7 @@ use ndarray::ArrayRef2;
 use crate::classification::most_probable;
 use crate::concordance::check_risks;
 use crate::kaplan_meier::Censoring;
-use crate::{Risk, Survival, Undefined};
+use crate::{Risk, Survival, Undefined, horizon};
 
 /// The probability that a positive has a higher score than a negative, ties counting one half.
 /// Bamber, J Math Psychol 1975;12:387.
@@ -52,10 +52,7 @@ pub fn auc_at(
 ) -> Result<f64, Undefined> {
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
     check_risks(risks)?;
-    let last_days = outcomes.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
-    if time_days >= last_days {
-        return Err(Undefined::HorizonPastFollowUp { time_days, last_days });
-    }
+    horizon::check_reach(outcomes.iter().map(|outcome| outcome.time_days), time_days)?;
     let censoring = Censoring::fit(train);
     let mut weighted = Vec::with_capacity(outcomes.len());
     for (outcome, risk) in outcomes.iter().zip(risks) {

@@ -1,16 +1,17 @@
 //! Scores of several models on patients that they were not trained on, and the figures over them.
 
-use ndarray::{Array2, ArrayRef2, Axis};
+use ndarray::{Array2, Axis};
 use oncoweave_core::{
     AucAt, Comparison, CompetingEvent, Estimate, FoldResult, Incidence, ModelResult, Prediction,
-    Risk, SubtypeResult, Survival, SurvivalProbability, Undefined,
+    Risk, Survival, SurvivalProbability, Undefined,
     antolini::antolini_c,
-    bootstrap::{Resampling, interval, interval_within_folds, mean_over_folds, paired_difference},
+    bootstrap::{Resampling, interval_within_folds, mean_over_folds, paired_difference},
     competing_risks::{CompetingOutcome, EVENT, at_risk_for_ever, cause_specific},
     concordance::{harrell_c, uno_c},
     incidence::{auc_of_incidence, integrated_brier_of_incidence},
-    roc::{accuracy, macro_auc},
 };
+
+use crate::subtype::subtype;
 
 /// Times that the integrated Brier score is summed over, up to the last horizon.
 const BRIER_TIMES: u32 = 50;
@@ -350,67 +351,4 @@ pub(crate) fn compare(
         high: difference.high,
         p: difference.p,
     })
-}
-
-/// Patients with a known class and the probabilities that a model gave them.
-struct Classified {
-    classes: Vec<String>,
-    labels: Vec<usize>,
-    /// (patients, classes).
-    probabilities: Array2<f64>,
-}
-
-/// Pools all parts: unlike risks, probabilities mean the same in each. A class that one part's
-/// model never saw has probability 0 there.
-fn classified(model: &Candidate, notes: &mut Vec<String>) -> Option<Classified> {
-    let scores: Vec<&Scores> = model.scores.iter().flatten().collect();
-    let classes = all_classes(std::slice::from_ref(model));
-    let number = |name: &String| classes.iter().position(|class| class == name);
-    let (mut labels, mut flat, mut unseen) = (vec![], vec![], 0);
-    for scores in scores.iter().filter(|scores| !scores.classes.is_empty()) {
-        for prediction in &scores.predictions {
-            let Some(label) = &prediction.label else { continue };
-            let Some(label) = number(label) else {
-                unseen += 1;
-                continue;
-            };
-            labels.push(label);
-            let mut row = vec![0.0; classes.len()];
-            for (class, &probability) in scores.classes.iter().zip(&prediction.class_probabilities)
-            {
-                row[number(class).expect("the union holds every class")] = probability;
-            }
-            flat.extend(row);
-        }
-    }
-    if unseen > 0 {
-        notes.push(format!(
-            "{unseen} patients have a label that `{}` never saw in training; they are not in its \
-             subtype figures",
-            model.name
-        ));
-    }
-    let probabilities = Array2::from_shape_vec((labels.len(), classes.len()), flat)
-        .expect("one probability for each class");
-    (!labels.is_empty()).then_some(Classified { classes, labels, probabilities })
-}
-
-fn subtype(setting: &Setting, model: &Candidate, notes: &mut Vec<String>) -> Option<SubtypeResult> {
-    let classified = classified(model, notes)?;
-    let estimate = |statistic: fn(&[usize], &ArrayRef2<f64>) -> Result<f64, Undefined>| {
-        let on = |rows: &[usize]| {
-            let labels: Vec<usize> = rows.iter().map(|&row| classified.labels[row]).collect();
-            statistic(&labels, &classified.probabilities.select(Axis(0), rows))
-        };
-        let everyone: Vec<usize> = (0..classified.labels.len()).collect();
-        let value = on(&everyone)?;
-        let bounds = interval(everyone.len(), setting.resampling, on)?;
-        Ok(Estimate { value, low: bounds.low, high: bounds.high })
-    };
-    let mut say = |what: &str, reason: Undefined| {
-        notes.push(format!("`{}` has no {what}: {reason}", model.name));
-    };
-    let accuracy = estimate(accuracy).map_err(|reason| say("subtype accuracy", reason)).ok()?;
-    let auc_macro = estimate(macro_auc).map_err(|reason| say("subtype AUC", reason)).ok();
-    Some(SubtypeResult { classes: classified.classes.clone(), auc_macro, accuracy })
 }

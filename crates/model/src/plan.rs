@@ -1,33 +1,20 @@
 //! Everything that the models of one training part share, and how each of them is fitted.
 
-use std::{
-    cell::OnceCell,
-    collections::BTreeMap,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::OnceLock,
-};
+use std::{ops::ControlFlow, path::Path, sync::OnceLock};
 
 use oncoweave_core::{
     PatientId, Risk, Survival, Undefined,
-    preprocess::{Prepared, PreparedBlock, Preprocessing},
+    preprocess::{Prepared, Preprocessing},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Architecture, Dataset, EpochReport, Error, Linear, MemberRecord, Model, ModelKind,
-    NetworkPredictor, Predictor, Reference, RiskScale, StackConfig, SurvivalHead, TrainConfig,
-    TrainingRecord,
-    ensemble::unite,
-    fit::{Job, fit, hex},
-    hazards::cut_points,
-    linear::fit_ridge,
+    Dataset, EpochReport, Error, MemberRecord, Model, ModelKind, Predictor, Reference, RiskScale,
+    StackConfig, TrainConfig, TrainingRecord,
+    fit::hex,
     model::FUSION,
-    network::{Input, Weights},
-    part::Data,
     recipe::{Fitted, Group, Method, Reads, Recipe},
     scale::default_horizons,
-    score::log_risks,
     stacking::stack,
     team::Team,
     train::with_causes,
@@ -36,15 +23,15 @@ use crate::{
 
 /// Everything that the models of one training part share.
 pub(crate) struct Plan<'a> {
-    data: &'a Dataset<'a>,
-    config: TrainConfig,
+    pub(crate) data: &'a Dataset<'a>,
+    pub(crate) config: TrainConfig,
     /// The rows with follow-up, in the order given.
-    rows: Vec<usize>,
-    outcomes: Vec<Survival>,
+    pub(crate) rows: Vec<usize>,
+    pub(crate) outcomes: Vec<Survival>,
     modalities: Vec<String>,
     /// How the columns of all modalities are prepared, once it was asked for.
     columns: OnceLock<Result<Preprocessing, Undefined>>,
-    classes: Vec<String>,
+    pub(crate) classes: Vec<String>,
     horizons_days: Vec<f64>,
     /// The inner fold of each patient, (patients,); empty but for a stack.
     pub(crate) inner: Vec<u32>,
@@ -53,15 +40,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) statistics: bool,
     /// The processes that train the networks.
     pub(crate) team: Team<'a>,
-}
-
-/// Fitted networks that are to be merged.
-struct Ensemble {
-    architecture: Architecture,
-    weights: Vec<Weights>,
-    members: Vec<MemberRecord>,
-    /// (patients,) where there are inner folds.
-    out_of_fold: Vec<f64>,
 }
 
 impl<'a> Plan<'a> {
@@ -240,142 +218,6 @@ impl<'a> Plan<'a> {
         Ok((model, failures))
     }
 
-    fn ridge(&self, recipe: &Recipe) -> Result<Fitted, Error> {
-        let preprocessing = self.preprocessing(recipe)?;
-        let name = self.name(recipe);
-        let prepared = self.prepare(&preprocessing)?;
-        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
-        let fitted = fit_ridge(&blocks, &self.outcomes, self.config.seed)
-            .map_err(Error::undefined(format!("`{name}` cannot be fitted")))?;
-        let predictor = Predictor::Linear(Linear::new(&fitted, &blocks));
-        let log_risks = log_risks(&predictor, &blocks);
-        let model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
-        Ok(Fitted { model, log_risks, out_of_fold: vec![] })
-    }
-
-    /// A model that gives everybody the same hazard: Nelson and Aalen's.
-    pub(crate) fn constant(&self) -> Result<Model, Error> {
-        let recipe = Recipe::new(Method::Ridge, Reads::All);
-        let preprocessing = self.all_columns()?;
-        let prepared = self.prepare(&preprocessing)?;
-        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
-        let predictor = Predictor::Linear(Linear::constant(&blocks));
-        let log_risks = vec![0.0; self.rows.len()];
-        self.model(&recipe, (preprocessing, predictor), &log_risks, vec![])
-    }
-
-    /// Fits the networks of an ensemble and merges them. A stack's ensembles have one network for
-    /// each inner fold, which early stopping watches.
-    fn network(
-        &self,
-        recipe: &Recipe,
-        checkpoints: Option<&Path>,
-        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-    ) -> Result<Fitted, Error> {
-        let preprocessing = self.preprocessing(recipe)?;
-        let prepared = self.prepare(&preprocessing)?;
-        let Ensemble { architecture, weights, members, out_of_fold } =
-            self.ensemble(recipe, &prepared, checkpoints, on_epoch)?;
-        let (architecture, weights) = unite(&architecture, &weights);
-        let device = self.config.training.device;
-        let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
-        let log_risks = log_risks(&predictor, &prepared.blocks.iter().collect::<Vec<_>>());
-        let model = self.model(recipe, (preprocessing, predictor), &log_risks, members)?;
-        Ok(Fitted { model, log_risks, out_of_fold })
-    }
-
-    /// Helps another process to fit the networks of one group, and keeps nothing.
-    pub(crate) fn assist(
-        &self,
-        group: &Group,
-        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        for recipe in group.0.iter().filter(|recipe| recipe.method == Method::Network) {
-            let preprocessing = self.preprocessing(recipe)?;
-            self.ensemble(recipe, &self.prepare(&preprocessing)?, None, on_epoch)?;
-        }
-        Ok(())
-    }
-
-    fn ensemble(
-        &self,
-        recipe: &Recipe,
-        prepared: &Prepared,
-        checkpoints: Option<&Path>,
-        on_epoch: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-    ) -> Result<Ensemble, Error> {
-        let architecture = self.architecture(prepared);
-        let factors = balance(prepared);
-        let data = Data {
-            prepared,
-            factors: &factors,
-            digest: OnceCell::new(),
-            outcomes: self.outcomes.clone(),
-            classes: self.class_numbers(),
-        };
-        let name = self.name(recipe);
-        let (mut weights, mut members) = (vec![], vec![]);
-        let mut held_out = vec![];
-        for member in 1..=self.networks() {
-            let path = checkpoints.map(|prefix| member_checkpoint(prefix, member));
-            let watched: Vec<usize> = (0..self.inner.len())
-                .filter(|&row| self.inner[row] as usize + 1 == member)
-                .collect();
-            let job = Job {
-                name: &name,
-                architecture: &architecture,
-                config: &self.config,
-                member,
-                members: self.networks(),
-                validation: (!self.inner.is_empty()).then_some(&watched),
-                checkpoint: path.as_deref(),
-                statistics: self.statistics,
-                team: self.team,
-            };
-            let mut fitted = fit(&job, &data, on_epoch)?;
-            for (input, &factor) in architecture.inputs.iter().zip(&factors) {
-                let weight = fitted.weights.get_mut(&format!("{}.weight", input.layer));
-                *weight.expect("every input has a layer") *= factor;
-            }
-            held_out.push((watched, fitted.watched));
-            members.push(fitted.record);
-            weights.push(fitted.weights);
-        }
-        let out_of_fold = self.out_of_fold(&held_out, &members);
-        Ok(Ensemble { architecture, weights, members, out_of_fold })
-    }
-
-    /// What the networks of a stack say of the patients of their fold, (patients,). Each network
-    /// kept the epoch that was best for its own fold; that choice would flatter it here, so that the
-    /// risks are those after the median of the epochs that were best for the other folds.
-    fn out_of_fold(
-        &self,
-        held_out: &[(Vec<usize>, Vec<Vec<f32>>)],
-        members: &[MemberRecord],
-    ) -> Vec<f64> {
-        let mut out_of_fold = vec![0.0; self.inner.len()];
-        for (member, (rows, epochs)) in held_out.iter().enumerate() {
-            let others = members.iter().enumerate().filter(|(other, _)| *other != member);
-            let mut best: Vec<usize> = others.map(|(_, record)| record.best_epoch).collect();
-            best.sort_unstable();
-            let median = best.get(best.len() / 2).copied().unwrap_or(1);
-            // A network that was stopped before is taken as it stopped.
-            let Some(log_risks) = epochs.get(median.min(epochs.len()).saturating_sub(1)) else {
-                continue;
-            };
-            for (&row, &log_risk) in rows.iter().zip(log_risks) {
-                out_of_fold[row] = f64::from(log_risk);
-            }
-        }
-        out_of_fold
-    }
-
-    /// The networks of an ensemble.
-    fn networks(&self) -> usize {
-        let folds = self.inner.iter().max().map_or(0, |last| *last as usize + 1);
-        if folds > 0 { folds } else { self.config.training.ensemble }
-    }
-
     /// Gives a predictor, with the log-risks of the training patients, all that a model has beside it.
     pub(crate) fn model(
         &self,
@@ -470,24 +312,6 @@ impl<'a> Plan<'a> {
             .map_err(Error::undefined("the columns cannot be prepared"))
     }
 
-    fn architecture(&self, prepared: &Prepared) -> Architecture {
-        let inputs: Vec<Input> = prepared.blocks.iter().map(Input::of).collect();
-        let heads = &self.config.heads;
-        let cut_points = match heads.survival {
-            SurvivalHead::Cox => vec![],
-            SurvivalHead::DiscreteTime => cut_points(&self.outcomes, heads.intervals),
-        };
-        Architecture::new(&self.config.network, &inputs, &self.classes, cut_points)
-    }
-
-    fn class_numbers(&self) -> Vec<i64> {
-        let number: BTreeMap<&str, i64> =
-            self.classes.iter().map(String::as_str).zip(0..).collect();
-        let label = |&row: &usize| self.data.cohort.labels[row].as_deref();
-        let class = |row| label(row).and_then(|label| number.get(label)).copied().unwrap_or(-1);
-        self.rows.iter().map(class).collect()
-    }
-
     fn patient_digests(&self) -> Vec<String> {
         let patients = &self.data.cohort.patients;
         let mut digests: Vec<String> =
@@ -532,24 +356,6 @@ impl<'a> Plan<'a> {
             description: None,
         }
     }
-}
-
-/// `model_0` becomes `model_0_1.safetensors`.
-fn member_checkpoint(prefix: &Path, member: usize) -> PathBuf {
-    let name = prefix.file_name().map_or_else(String::new, |name| name.display().to_string());
-    prefix.with_file_name(format!("{name}_{member}.safetensors"))
-}
-
-/// The number of columns of a modality whose block enters training as it is.
-const BALANCED_COLUMNS: f32 = 16.0;
-
-/// What each modality's block is multiplied with in training. Steps of `AdamW` move every weight
-/// alike, so that without this a block of a thousand columns outruns one of ten; the factors give
-/// all blocks about the same summed variance. They are multiplied into the first layer's weights
-/// afterwards, so that the finished network reads plain standardised columns.
-fn balance(prepared: &Prepared) -> Vec<f32> {
-    let factor = |block: &PreparedBlock| (BALANCED_COLUMNS / block.ncols() as f32).sqrt();
-    prepared.blocks.iter().map(factor).collect()
 }
 
 /// The first half of the SHA-256 of a patient's id, in hexadecimal.

@@ -1,20 +1,47 @@
-//! Ridge Cox models of a stack, fitted in one go.
+//! How the ridge Cox models of a training part are fitted.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use oncoweave_core::{
     Values,
     cross_fit::{CrossFitted, RidgeBlocks},
+    preprocess::PreparedBlock,
 };
 
 use crate::{
-    Error, Linear, Predictor,
+    Error, Linear, Model, Predictor,
+    linear::fit_ridge,
     plan::Plan,
     recipe::{Fitted, Method, Reads, Recipe},
     score::log_risks,
 };
 
 impl Plan<'_> {
+    /// Fits one ridge Cox model.
+    pub(crate) fn ridge(&self, recipe: &Recipe) -> Result<Fitted, Error> {
+        let preprocessing = self.preprocessing(recipe)?;
+        let name = self.name(recipe);
+        let prepared = self.prepare(&preprocessing)?;
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let fitted = fit_ridge(&blocks, self.outcomes(), self.config.seed)
+            .map_err(Error::undefined(format!("`{name}` cannot be fitted")))?;
+        let predictor = Predictor::Linear(Linear::new(&fitted, &blocks));
+        let log_risks = log_risks(&predictor, &blocks);
+        let model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
+        Ok(Fitted { model, log_risks, out_of_fold: vec![] })
+    }
+
+    /// A model that gives everybody the same hazard: Nelson and Aalen's.
+    pub(crate) fn constant(&self) -> Result<Model, Error> {
+        let recipe = Recipe::new(Method::Ridge, Reads::All);
+        let preprocessing = self.all_columns()?;
+        let prepared = self.prepare(&preprocessing)?;
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let predictor = Predictor::Linear(Linear::constant(&blocks));
+        let log_risks = vec![0.0; self.outcomes().len()];
+        self.model(&recipe, (preprocessing, predictor), &log_risks, vec![])
+    }
+
     /// Fits ridge Cox models that share their inner folds and the products of their columns.
     pub(crate) fn cross_fitted(&self, recipes: &[Recipe]) -> Vec<(Recipe, Result<Fitted, Error>)> {
         let everything = Recipe::new(Method::Ridge, Reads::All);
@@ -29,17 +56,13 @@ impl Plan<'_> {
             return recipes.iter().map(fail).map(error).collect();
         };
         let values: Vec<Values> = prepared.blocks.iter().map(Values::Prepared).collect();
-        let names: Vec<&str> = prepared
-            .blocks
-            .iter()
-            .map(oncoweave_core::preprocess::PreparedBlock::modality)
-            .collect();
-        let blocks = RidgeBlocks::new(&values, self.outcomes(), &self.inner);
+        let names: Vec<&str> = prepared.blocks.iter().map(PreparedBlock::modality).collect();
+        let mut blocks = RidgeBlocks::new(&values, self.outcomes(), &self.inner);
         let mut alone: BTreeMap<usize, CrossFitted> = BTreeMap::new();
         let mut one = |recipe: &Recipe| {
             let preprocessing = self.preprocessing(recipe)?;
             let undefined = || Error::undefined(format!("`{}` cannot be fitted", recipe.name()));
-            let blocks = blocks.as_ref().map_err(|error| undefined()(error.clone()))?;
+            let blocks = blocks.as_mut().map_err(|error| undefined()(error.clone()))?;
             let widths = preprocessing.widths();
             let place = |&(name, _): &(&str, usize)| names.iter().position(|own| *own == name);
             let which: Vec<usize> = widths.iter().filter_map(place).collect();

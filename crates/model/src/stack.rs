@@ -1,7 +1,13 @@
-use oncoweave_core::preprocess::Block;
+use std::sync::Arc;
+
+use ndarray::Array2;
+use oncoweave_core::preprocess::{Block, Prepared, PreparedBlock, Preprocessing};
 use serde::{Deserialize, Serialize};
 
-use crate::{Model, Predictor, RiskScale};
+use crate::{
+    Model, Predictor, RiskScale,
+    score::{Ready, in_parts},
+};
 
 /// A weighted sum of models: each member's log-risk, less its mean and divided by its standard
 /// deviation, times its weight.
@@ -158,4 +164,57 @@ impl Model {
             competing: vec![],
         })
     }
+}
+
+/// How far the training patients' risk moves when each modality is taken as never measured, the way
+/// explanations hide it.
+pub(crate) fn shares(
+    stack: &Predictor,
+    (columns, prepared): (&Preprocessing, &Prepared),
+) -> Vec<Share> {
+    let ready = Ready::new(stack);
+    let moved = |blocks: &[&Block]| -> Vec<Vec<f64>> {
+        let as_they_are = ready.outputs(stack, blocks).log_risks;
+        let mut moved = vec![vec![]; as_they_are.len()];
+        for hidden in blocks {
+            let absent = Block {
+                x: hidden_rows(columns, hidden),
+                present: vec![false; hidden.present.len()],
+                modality: hidden.modality.clone(),
+                names: Arc::clone(&hidden.names),
+            };
+            let is_hidden = |block: &Block| block.modality == hidden.modality;
+            let changed: Vec<&Block> = blocks
+                .iter()
+                .map(|block| if is_hidden(block) { &absent } else { *block })
+                .collect();
+            let changed = ready.outputs(stack, &changed).log_risks;
+            for ((moved, before), after) in moved.iter_mut().zip(&as_they_are).zip(changed) {
+                moved.push(before - after);
+            }
+        }
+        moved
+    };
+    let moved = in_parts(&prepared.blocks.iter().collect::<Vec<_>>(), moved);
+    let of = |place: usize| deviation(&moved.iter().map(|one| one[place]).collect::<Vec<_>>());
+    let each: Vec<f64> = (0..prepared.blocks.len()).map(of).collect();
+    let sum = each.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let share = |(block, own): (&PreparedBlock, f64)| Share {
+        modality: block.modality().to_owned(),
+        share: own / sum,
+    };
+    prepared.blocks.iter().zip(each).map(share).collect()
+}
+
+/// A block's rows as those of patients without the modality, (patients, columns).
+fn hidden_rows(columns: &Preprocessing, block: &Block) -> Array2<f32> {
+    let own = columns.modalities.iter().find(|own| own.name == block.modality);
+    let row = own.expect("a block of these columns").absent_row();
+    row.broadcast(block.x.raw_dim()).expect("one value a column").to_owned()
+}
+
+fn deviation(values: &[f64]) -> f64 {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
 }

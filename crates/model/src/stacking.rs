@@ -1,21 +1,19 @@
 //! Chooses a stack's weights from the out-of-fold risks of its members.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
     Risk, Survival,
     concordance::harrell_c,
     concordance_interval::harrell_c_difference,
-    preprocess::{Block, Prepared, PreparedBlock, Preprocessing},
+    preprocess::PreparedBlock,
     stack::{StackPenalty, fit_stack},
 };
 
 use crate::{
-    Error, Member, Model, Predictor, RiskScale, Share, Stack, StackConfig, Without,
-    plan::Plan,
-    recipe::Fitted,
-    score::{Ready, in_parts},
+    Error, Member, Model, Predictor, RiskScale, Stack, StackConfig, Without, plan::Plan,
+    recipe::Fitted, stack::shares,
 };
 
 /// The single best member replaces the stack when its C is higher by so many standard errors of
@@ -325,56 +323,6 @@ fn without(plan: &Plan, problem: &Problem, kept: &[usize]) -> Result<Vec<Without
         found.push(Without { modality: modality.clone(), weights: chosen.weights, scale });
     }
     Ok(found)
-}
-
-/// How far the training patients' risk moves when each modality is taken as never measured, the way
-/// explanations hide it.
-fn shares(stack: &Predictor, (columns, prepared): (&Preprocessing, &Prepared)) -> Vec<Share> {
-    let ready = Ready::new(stack);
-    let moved = |blocks: &[&Block]| -> Vec<Vec<f64>> {
-        let as_they_are = ready.outputs(stack, blocks).log_risks;
-        let mut moved = vec![vec![]; as_they_are.len()];
-        for hidden in blocks {
-            let absent = Block {
-                x: hidden_rows(columns, hidden),
-                present: vec![false; hidden.present.len()],
-                modality: hidden.modality.clone(),
-                names: Arc::clone(&hidden.names),
-            };
-            let is_hidden = |block: &Block| block.modality == hidden.modality;
-            let changed: Vec<&Block> = blocks
-                .iter()
-                .map(|block| if is_hidden(block) { &absent } else { *block })
-                .collect();
-            let changed = ready.outputs(stack, &changed).log_risks;
-            for ((moved, before), after) in moved.iter_mut().zip(&as_they_are).zip(changed) {
-                moved.push(before - after);
-            }
-        }
-        moved
-    };
-    let moved = in_parts(&prepared.blocks.iter().collect::<Vec<_>>(), moved);
-    let of = |place: usize| deviation(&moved.iter().map(|one| one[place]).collect::<Vec<_>>());
-    let each: Vec<f64> = (0..prepared.blocks.len()).map(of).collect();
-    let sum = each.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let share = |(block, own): (&PreparedBlock, f64)| Share {
-        modality: block.modality().to_owned(),
-        share: own / sum,
-    };
-    prepared.blocks.iter().zip(each).map(share).collect()
-}
-
-/// A block's rows as those of patients without the modality, (patients, columns).
-fn hidden_rows(columns: &Preprocessing, block: &Block) -> Array2<f32> {
-    let own = columns.modalities.iter().find(|own| own.name == block.modality);
-    let row = own.expect("a block of these columns").absent_row();
-    row.broadcast(block.x.raw_dim()).expect("one value a column").to_owned()
-}
-
-fn deviation(values: &[f64]) -> f64 {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
 fn sentence(chosen: &Chosen, members: &[Member]) -> String {

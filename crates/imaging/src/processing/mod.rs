@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use ndarray::Array3;
 
 use crate::registration::{register, resample_mask_onto, resample_onto};
-use crate::{Error, ImagingSettings, Mask, Register, Volume, check_pair, read_nifti};
+use crate::{Error, ImagingSettings, Mask, Register, Volume, check_pair};
 
 mod bias_field;
 mod convolve;
@@ -58,7 +58,8 @@ pub struct ProcessedImage<'a> {
 }
 
 /// Prepares an image, brings it and its mask onto a reference, resamples both, re-segments the mask,
-/// and filters the image: each where the settings ask for it. The reference's file is read here.
+/// and filters the image: each where the settings ask for it. The reference's file is read here, once
+/// for all copies of the settings.
 ///
 /// The grids before and after resampling share their center, and the new one is as large as the
 /// old one or larger by a part of a voxel, as IBSI advises.
@@ -135,7 +136,7 @@ fn on_reference(
     settings: &Register,
     imaging: &ImagingSettings,
 ) -> Result<(Volume, Mask), Error> {
-    let reference = read_nifti(&settings.to)?;
+    let reference = settings.reference()?;
     let transform = register(&reference, volume, settings)?;
     let geometry = &reference.geometry;
     let threshold = imaging.mask_threshold.unwrap_or(0.5);

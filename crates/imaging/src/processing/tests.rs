@@ -352,10 +352,14 @@ fn an_image_and_its_mask_come_onto_the_reference() {
 
     let (volume, mask) = ball([24.0, 17.0, 17.0]);
     let settings = ImagingSettings {
-        register: Some(crate::Register::new(path, crate::TransformKind::Rigid)),
+        register: Some(crate::Register::new(path.clone(), crate::TransformKind::Rigid)),
         ..ImagingSettings::default()
     };
     let processed = process_image(&volume, &mask, &settings).unwrap();
+    // The next patient's settings find it read.
+    fs_err::remove_file(path).unwrap();
+    let again = process_image(&volume, &mask, &settings.clone()).unwrap();
+    assert_eq!(again.volume.voxels, processed.volume.voxels);
     assert_eq!(processed.volume.geometry.size, [40, 40, 20]);
     assert_eq!(processed.volume.frame_of_reference, None);
     let differing = processed.morphological_mask.voxels.iter().zip(&expected.voxels);

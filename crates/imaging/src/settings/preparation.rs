@@ -1,10 +1,11 @@
 //! What is done to intensities before a region is resampled and measured.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ImagingSettings};
+use crate::{Error, ImagingSettings, Volume, read_nifti};
 
 /// Which voxels a statistic is taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +182,23 @@ pub struct Register {
     /// What the choice of voxels begins from.
     #[serde(default)]
     pub seed: u64,
+    /// The reference, once it was read.
+    #[serde(skip)]
+    pub(crate) read: ReadOnce,
+}
+
+/// A file's image, shared by all copies of the settings that name it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadOnce(Arc<Mutex<Option<Read>>>);
+
+/// An image with the path that it was read from.
+type Read = (PathBuf, Arc<Volume>);
+
+impl PartialEq for ReadOnce {
+    /// Settings differ by what they name, not by what was read.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Register {
@@ -195,7 +213,22 @@ impl Register {
             iterations: steps(),
             pyramid: pyramid(),
             seed: 0,
+            read: ReadOnce::default(),
         }
+    }
+
+    /// The reference image, read once for all copies of these settings.
+    ///
+    /// # Errors
+    /// As [`read_nifti`].
+    pub(crate) fn reference(&self) -> Result<Arc<Volume>, Error> {
+        let mut held = self.read.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, volume)) = held.as_ref().filter(|(path, _)| *path == self.to) {
+            return Ok(Arc::clone(volume));
+        }
+        let volume = Arc::new(read_nifti(&self.to)?);
+        *held = Some((self.to.clone(), Arc::clone(&volume)));
+        Ok(volume)
     }
 }
 

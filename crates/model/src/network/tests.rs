@@ -92,9 +92,9 @@ fn the_plain_pytorch_module_gives_the_same_numbers() {
         present: vec![true; patients],
     };
     let blocks: Vec<_> = golden.inputs.iter().zip(&golden.columns).map(block).collect();
-    let outputs = crate::score::network_outputs(
+    let outputs = crate::outputs::network_outputs(
         &network,
-        &crate::score::to_blocks(&blocks.iter().collect::<Vec<_>>()),
+        &crate::outputs::to_blocks(&blocks.iter().collect::<Vec<_>>()),
     );
     let (risks, probabilities) = (outputs.log_risks, outputs.probabilities);
     let spread = golden.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
@@ -150,8 +150,8 @@ fn every_architecture_gives_the_numbers_of_pytorch() {
             present: variant.present.iter().map(|row| row[place]).collect(),
         };
         let blocks: Vec<_> = variant.inputs.iter().enumerate().map(block).collect();
-        let blocks = crate::score::to_blocks(&blocks.iter().collect::<Vec<_>>());
-        let outputs = crate::score::network_outputs(&network, &blocks);
+        let blocks = crate::outputs::to_blocks(&blocks.iter().collect::<Vec<_>>());
+        let outputs = crate::outputs::network_outputs(&network, &blocks);
         let spread = variant.log_risk.iter().fold(0.0_f64, |most, risk| most.max(risk.abs()));
         assert!(spread > 0.1, "{name}: the golden risks differ from nothing");
         for patient in 0..patients {
