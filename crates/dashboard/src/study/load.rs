@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 
 use oncoweave_cohort::{
     LineageRow, read_cohort, read_explanations, read_lineage, read_predictions, sha256_file,
@@ -34,7 +35,9 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
         Ok::<_, Error>(Explanations::new(names, rows))
     });
     let study = Study {
-        separations: std::sync::Mutex::default(),
+        separations: Mutex::default(),
+        everybody: OnceLock::new(),
+        validations: [OnceLock::new(), OnceLock::new()],
         slug: slug(folder, taken),
         version: version(&evaluation, model_folder.as_ref()),
         evaluation,
