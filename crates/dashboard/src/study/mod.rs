@@ -45,9 +45,8 @@ pub(crate) struct Study {
     pub(crate) evaluation: Evaluation,
     /// The first model's predictions, by patient id.
     pub(crate) patients: Vec<Prediction>,
-    /// Every other model's predictions by the place of the patient in `patients`.
-    pub(crate) others: BTreeMap<String, HashMap<usize, Prediction>>,
-    places: HashMap<PatientId, usize>,
+    /// Every other model's predictions, by the place of the patient in `patients`.
+    others: BTreeMap<String, Vec<(usize, Prediction)>>,
     /// The aligned table, and the row of each patient in it.
     pub(crate) data: Option<Cohort>,
     rows: Vec<Option<usize>>,
@@ -93,6 +92,18 @@ impl Study {
         found
     }
 
+    /// The names of the other models.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.keys().map(String::as_str)
+    }
+
+    /// What another model says of a patient.
+    pub(crate) fn other(&self, model: &str, place: usize) -> Option<&Prediction> {
+        let all = self.others.get(model)?;
+        let at = all.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&all[at].1)
+    }
+
     /// The curve of all patients, whatever their risk.
     pub(crate) fn everybody(&self) -> &KaplanMeier {
         let all = || (0..self.patients.len()).collect::<Vec<_>>();
@@ -114,7 +125,8 @@ impl Study {
 
     /// The place of a patient in `patients`.
     pub(crate) fn place(&self, id: &str) -> Option<usize> {
-        self.places.get(&PatientId::new(id).ok()?).copied()
+        let id = PatientId::new(id).ok()?;
+        self.patients.binary_search_by(|known| known.patient_id.cmp(&id)).ok()
     }
 
     /// The patient's row of the aligned table.

@@ -60,7 +60,8 @@ pub(super) fn figures(
         survival: horizons.iter().map(|&days| survival_at(group, days, allowed)).collect(),
         ..median(group, unit, allowed)
     });
-    let (separation, ticks) = (study.separation(filter, protected, groups), unit.ticks(last_days));
+    let separation = study.separation(filter, protected, groups);
+    let ticks = if last_days > 0.0 { unit.ticks(last_days) } else { Vec::new() };
     let at_risk = |group: &RiskGroup| {
         let days: Vec<f64> = ticks.iter().map(|tick| tick * unit.days()).collect();
         let counts = group.curve.at_risk(&days).into_iter();
@@ -87,8 +88,10 @@ pub(super) fn figures(
 const TOO_FEW: &str = "not told: too few patients";
 
 fn median(group: &RiskGroup, unit: TimeUnit, allowed: bool) -> FigureRow {
+    let is_empty = group.outcomes.is_empty();
     let value = |days: Option<f64>| match days.filter(|_| allowed) {
         Some(days) => Value::new(days, format!("{:.1}", days / unit.days())),
+        None if allowed && is_empty => Value::words(words::NONE),
         None if allowed => Value::words("not reached"),
         None => Value::words(TOO_FEW),
     };
@@ -108,6 +111,9 @@ fn median(group: &RiskGroup, unit: TimeUnit, allowed: bool) -> FigureRow {
 fn survival_at(group: &RiskGroup, days: f64, allowed: bool) -> Value {
     if !allowed {
         return Value::words(TOO_FEW);
+    }
+    if group.outcomes.is_empty() {
+        return Value::words(words::NONE);
     }
     let Some((value, low, high)) = group.survival_at(days) else {
         return Value::words("follow-up ends before");

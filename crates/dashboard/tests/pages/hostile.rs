@@ -44,12 +44,13 @@ fn nobody_fills_the_memory_with_a_form() {
     let site = Site::new(&evaluation, &predictions);
     let address = site.url.trim_start_matches("http://");
     let mut connection = TcpStream::connect(address).unwrap();
-    // Refused by what it says of itself, before anything of it is read.
+    // Refused while it is read, and not only when the rest has come, which never does.
     let head = format!(
         "POST /login HTTP/1.1\r\nHost: {address}\r\nContent-Type: {FORM}\r\n\
          Content-Length: 1048576\r\nConnection: close\r\n\r\n"
     );
     connection.write_all(head.as_bytes()).unwrap();
+    connection.write_all(&vec![b'x'; (256 << 10) + 1]).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
