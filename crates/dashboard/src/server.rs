@@ -67,7 +67,7 @@ async fn run(listener: TcpListener, app: Arc<App>, settings: &Settings) -> Resul
 
 /// Closes connections on which nothing comes.
 fn patient<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
-    let mut server = server.http1_only().first_request_timeout(PATIENCE);
+    let mut server = server.first_request_timeout(PATIENCE);
     server.http_builder().http1().header_read_timeout(PATIENCE);
     server
 }
