@@ -69,7 +69,9 @@ pub(crate) async fn guard(
 
 fn refused(app: &App, request: &Request) -> Option<Response> {
     let headers = request.headers();
-    let host = text(headers, &HOST).or_else(|| request.uri().host());
+    // In HTTP/2 the host and its port stand in the address.
+    let named = || request.uri().authority().map(|authority| authority.as_str());
+    let host = text(headers, &HOST).or_else(named);
     if !host.is_some_and(|host| app.settings.knows_host(host)) {
         let sentence = "This host name is not served here; give it with --host.\n";
         return Some((StatusCode::MISDIRECTED_REQUEST, sentence).into_response());
