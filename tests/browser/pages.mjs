@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { freePort, start } from './dashboard.mjs';
+import { crawl } from './passive.mjs';
 import { startProvider } from './provider.mjs';
 
 const program = process.env.ONCOWEAVE ?? 'target/debug/oncoweave';
@@ -15,6 +16,7 @@ const hostile = process.env.HOSTILE;
 const pictures = process.env.PICTURES;
 const endpoint = process.env.ENDPOINT;
 const exported = process.env.EXPORTS;
+const tls = process.env.TLS;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const scratch = mkdtempSync(join(tmpdir(), 'oncoweave-browser-'));
 for (const folder of [pictures, exported]) if (folder) mkdirSync(folder, { recursive: true });
@@ -31,7 +33,7 @@ let seen = 0;
 
 // `others` are the addresses that the page may lead to besides the dashboard's.
 async function open(site, options = {}, others = []) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ignoreHTTPSErrors: true, ...options });
   context.setDefaultTimeout(30_000);
   context.on('request', (request) => {
     const known = [site.url, 'data:', ...others];
@@ -122,7 +124,10 @@ const base = [
   '--lineage', `${demo}/extracted/lineage.parquet`, '--cohort', `${demo}/cohort/cohort.toml`,
   '--explanations', `${demo}/explanations.parquet`, '--store', join(scratch, 'store'),
 ];
-const site = await start(program, endpoint ? [...base, '--endpoint', endpoint] : base);
+if (endpoint) base.push('--endpoint', endpoint);
+// As in a hospital: over HTTPS.
+base.push('--certificate', join(tls, 'certificate.pem'), '--key', join(tls, 'key.pem'));
+const site = await start(program, base);
 // One whose sessions end soon: left alone until the last check.
 const brief = await start(program, [`${demo}/evaluation`, '--store', join(scratch, 'brief'), '--idle-minutes', '1']);
 const left = await open(brief);
@@ -273,6 +278,17 @@ await check('a data manager exports; an auditor sees it; a session ends', async 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.goto(`${site.url}/`);
   assert.equal(new URL(page.url()).pathname, '/login');
+});
+
+await check('nothing that a passive scan would find, whoever looks', async () => {
+  const people = [undefined, 'dr.grey', 'researcher', 'manager', 'watch', 'admin'];
+  for (const name of people) {
+    const page = await open(site);
+    if (name) await signIn(page, site, name, name === 'admin' ? 'a quiet admin of mountains' : OWN);
+    const { opened, findings } = await crawl(page.request, site);
+    console.log(`    ${name ?? 'nobody'}: ${opened} addresses, ${findings.length} findings`);
+    complaints.push(...findings.map((finding) => `${name ?? 'nobody'}: ${finding}`));
+  }
 });
 
 site.stop();

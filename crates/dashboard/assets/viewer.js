@@ -9,12 +9,12 @@ if (form && picture) {
   const show = () => {
     const slice = Math.min(slices, Math.max(1, Math.round(Number(field('slice').value)) || 1));
     field('slice').value = String(slice);
-    const query = new URLSearchParams();
+    const address = new URLSearchParams();
     for (const name of ['image', 'plane', 'window', 'outline']) {
-      if (field(name)) query.set(name, field(name).value);
+      if (field(name)) address.set(name, field(name).value);
     }
-    query.set('slice', String(slice));
-    picture.src = form.dataset.sliceUrl + '?' + query;
+    address.set('slice', String(slice));
+    picture.src = form.dataset.sliceUrl + '?' + address;
     picture.alt = field('plane').value + ' slice ' + slice + ' of ' + slices;
   };
   const step = (by) => {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use oncoweave_report::words;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::access::hex;
 
@@ -13,8 +15,16 @@ use crate::access::hex;
 const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Batches that are kept; the oldest goes.
+/// Batches that are kept, and their records in all; the oldest goes.
 const KEPT: usize = 20;
+const KEPT_RECORDS: usize = 2 * MOST_RECORDS;
+
+/// Records of one batch, and columns of a table.
+const MOST_RECORDS: usize = 100_000;
+const MOST_COLUMNS: usize = 100_000;
+
+/// Bytes of the answer to one request.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// How long the endpoint may take for one request.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -86,19 +96,16 @@ impl Endpoint {
         Self { url: url.to_owned(), agent: config.into() }
     }
 
-    /// Scores records of one JSON object each. Blocks.
+    /// Where records are sent to.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Scores records of one JSON object each in one request. Blocks.
     ///
     /// # Errors
     /// With a sentence for people, when the endpoint cannot be reached or refuses.
     pub(crate) fn score(&self, records: &[Map<String, Value>]) -> Result<Vec<Answer>, String> {
-        let mut answers = Vec::with_capacity(records.len());
-        for chunk in records.chunks(at_a_time(records)) {
-            answers.extend(self.send(chunk)?);
-        }
-        Ok(answers)
-    }
-
-    fn send(&self, records: &[Map<String, Value>]) -> Result<Vec<Answer>, String> {
         let mut body = String::new();
         for record in records {
             body.push_str(&Value::Object(record.clone()).to_string());
@@ -117,7 +124,7 @@ impl Endpoint {
         let text = response
             .body_mut()
             .with_config()
-            .limit(256 << 20)
+            .limit(MOST_BYTES)
             .read_to_string()
             .map_err(|error| format!("The endpoint's answer broke off ({error})."))?;
         if !status.is_success() {
@@ -143,9 +150,9 @@ impl Endpoint {
     }
 }
 
-/// How many records go into one request, by the size of the first: all have the same columns.
-fn at_a_time(records: &[Map<String, Value>]) -> usize {
-    let bytes = records.first().map_or(1, |record| Value::Object(record.clone()).to_string().len());
+/// How many records go into one request, by the size of one: all have the same columns.
+fn at_a_time(record: &Map<String, Value>) -> usize {
+    let bytes = Value::Object(record.clone()).to_string().len();
     (CHUNK_BYTES / bytes.max(1)).clamp(1, CHUNK)
 }
 
@@ -155,6 +162,8 @@ pub(crate) struct Batch {
     pub(crate) id: String,
     /// Whose: nobody else sees it.
     pub(crate) account: String,
+    /// SHA-256 of the table that the records are of.
+    pub(crate) data_sha256: String,
     pub(crate) total: usize,
     pub(crate) answers: Vec<Answer>,
     /// What ended it early.
@@ -180,19 +189,28 @@ pub(crate) fn locked(batch: &Mutex<Batch>) -> MutexGuard<'_, Batch> {
 
 impl Batches {
     /// A new batch for records to come.
-    pub(crate) fn add(&self, account: &str, total: usize) -> Arc<Mutex<Batch>> {
+    pub(crate) fn add(
+        &self,
+        account: &str,
+        data_sha256: String,
+        total: usize,
+    ) -> Arc<Mutex<Batch>> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives random bytes");
         let batch = Arc::new(Mutex::new(Batch {
             id: hex(&bytes),
             account: account.to_owned(),
+            data_sha256,
             total,
-            answers: Vec::with_capacity(total),
+            answers: Vec::new(),
             failure: None,
         }));
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.push_back(Arc::clone(&batch));
-        if all.len() > KEPT {
+        let records = |all: &VecDeque<Arc<Mutex<Batch>>>| -> usize {
+            all.iter().map(|batch| locked(batch).total).sum()
+        };
+        while all.len() > KEPT || records(&all) > KEPT_RECORDS {
             all.pop_front();
         }
         batch
@@ -209,10 +227,18 @@ impl Batches {
     }
 }
 
-/// Scores a batch piece by piece. Blocks.
-pub(crate) fn run(endpoint: &Endpoint, batch: &Mutex<Batch>, records: &[Map<String, Value>]) {
-    for chunk in records.chunks(at_a_time(records)) {
-        match endpoint.send(chunk) {
+/// Scores a batch piece by piece. Blocks. Records are made when their turn comes: all at once they
+/// would take many times the room of the table.
+pub(crate) fn run(
+    endpoint: &Endpoint,
+    batch: &Mutex<Batch>,
+    records: impl Iterator<Item = Map<String, Value>>,
+) {
+    let mut records = records.peekable();
+    while let Some(next) = records.peek() {
+        let count = at_a_time(next);
+        let chunk: Vec<Map<String, Value>> = records.by_ref().take(count).collect();
+        match endpoint.score(&chunk) {
             Ok(answers) => locked(batch).answers.extend(answers),
             Err(problem) => {
                 locked(batch).failure = Some(problem);
@@ -222,11 +248,58 @@ pub(crate) fn run(endpoint: &Endpoint, batch: &Mutex<Batch>, records: &[Map<Stri
     }
 }
 
-/// A CSV with a header as records: numbers, and nothing for an empty cell.
+/// A CSV with a header, each row of which is a record: numbers, and nothing for an empty cell.
+#[derive(Debug)]
+pub(crate) struct Table {
+    text: String,
+    rows: usize,
+}
+
+impl Table {
+    /// Reads the whole table once.
+    ///
+    /// # Errors
+    /// With a sentence that names the line, and no value of it.
+    pub(crate) fn read(text: String) -> Result<Self, String> {
+        let mut rows = 0;
+        for record in records(&text)? {
+            record?;
+            rows += 1;
+            check_count(rows)?;
+        }
+        if rows == 0 {
+            return Err("The file has a first row and no patient.".to_owned());
+        }
+        Ok(Self { text, rows })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// SHA-256 of the text.
+    pub(crate) fn sha256(&self) -> String {
+        hex(&Sha256::digest(self.text.as_bytes()))
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = Map<String, Value>> {
+        // What was read once can be read again.
+        records(&self.text).into_iter().flatten().map_while(Result::ok)
+    }
+}
+
+/// Refuses more records than one batch may have.
 ///
 /// # Errors
-/// With a sentence that names the line, and no value of it.
-pub(crate) fn records_of_csv(text: &str) -> Result<Vec<Map<String, Value>>, String> {
+/// With a sentence for people.
+pub(crate) fn check_count(records: usize) -> Result<(), String> {
+    if records > MOST_RECORDS {
+        return Err(format!("At most {} patients at a time.", words::thousands(MOST_RECORDS)));
+    }
+    Ok(())
+}
+
+fn records(text: &str) -> Result<impl Iterator<Item = Result<Map<String, Value>, String>>, String> {
     let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let header =
         reader.headers().map_err(|_| "The file cannot be read as CSV.".to_owned())?.clone();
@@ -235,34 +308,30 @@ pub(crate) fn records_of_csv(text: &str) -> Result<Vec<Map<String, Value>>, Stri
                     them."
             .to_owned());
     }
-    let mut records = Vec::new();
-    for (place, row) in reader.records().enumerate() {
-        let line = place + 2;
+    if header.len() > MOST_COLUMNS {
+        return Err(format!("At most {} columns.", words::thousands(MOST_COLUMNS)));
+    }
+    let numbered = (2..).zip(reader.into_records());
+    Ok(numbered.map(move |(line, row)| {
         let row =
             row.map_err(|_| format!("Line {line} has not as many cells as the first row."))?;
-        let mut record = Map::new();
-        for (name, cell) in header.iter().zip(&row) {
-            let (name, cell) = (name.trim(), cell.trim());
-            let missing = ["", "na", "nan", "null"].contains(&cell.to_lowercase().as_str());
-            let value =
-                if name == "patient_id" {
-                    Value::from(cell)
-                } else if missing {
-                    Value::Null
-                } else {
-                    let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
-                    Value::from(number.ok_or_else(|| {
-                        format!("Line {line}, column {name}: a number is expected.")
-                    })?)
-                };
-            record.insert(name.to_owned(), value);
-        }
-        records.push(record);
+        let cells = header.iter().zip(&row);
+        cells.map(|(name, cell)| Ok((name.trim().to_owned(), value(line, name, cell)?))).collect()
+    }))
+}
+
+fn value(line: usize, name: &str, cell: &str) -> Result<Value, String> {
+    let (name, cell) = (name.trim(), cell.trim());
+    if name == "patient_id" {
+        return Ok(Value::from(cell));
     }
-    if records.is_empty() {
-        return Err("The file has a first row and no patient.".to_owned());
+    if ["", "na", "nan", "null"].iter().any(|missing| cell.eq_ignore_ascii_case(missing)) {
+        return Ok(Value::Null);
     }
-    Ok(records)
+    let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
+    let number =
+        number.ok_or_else(|| format!("Line {line}, column {name}: a number is expected."))?;
+    Ok(Value::from(number))
 }
 
 #[cfg(test)]
@@ -271,8 +340,10 @@ mod tests {
 
     #[test]
     fn a_table_becomes_records() {
-        let records =
-            records_of_csv("\u{feff}patient_id,clinical.age\nP1,61.5\n\"P,2\",\n").unwrap();
+        let text = "\u{feff}patient_id,clinical.age\nP1,61.5\n\"P,2\",\n";
+        let table = Table::read(text.to_owned()).unwrap();
+        let records: Vec<Map<String, Value>> = table.records().collect();
+        assert_eq!((table.len(), records.len()), (2, 2));
         assert_eq!(
             Value::from(records[0].clone()).to_string(),
             r#"{"patient_id":"P1","clinical.age":61.5}"#
@@ -285,12 +356,30 @@ mod tests {
     fn wide_records_go_few_at_a_time() {
         let wide = |columns: usize| {
             let values = (0..columns).map(|at| (format!("ct.feature_{at}"), Value::from(0.25)));
-            vec![values.collect::<Map<_, _>>(); 2]
+            values.collect::<Map<_, _>>()
         };
         assert_eq!(at_a_time(&wide(3)), CHUNK);
         assert!((1..CHUNK).contains(&at_a_time(&wide(2000))));
         assert_eq!(at_a_time(&wide(300_000)), 1);
-        assert_eq!(at_a_time(&[]), CHUNK);
+    }
+
+    #[test]
+    fn tables_that_would_fill_the_memory_are_refused_while_they_are_read() {
+        let long = "clinical.age\n".to_owned() + &"1\n".repeat(MOST_RECORDS + 1);
+        assert!(Table::read(long).unwrap_err().contains("At most 100,000 patients"));
+        let wide = "ct.x,".repeat(MOST_COLUMNS) + "ct.y\n";
+        assert!(Table::read(wide).unwrap_err().contains("At most 100,000 columns"));
+    }
+
+    #[test]
+    fn old_batches_go_where_many_records_are_kept() {
+        let batches = Batches::default();
+        let add = |total| locked(&batches.add("manager", String::new(), total)).id.clone();
+        let first = add(MOST_RECORDS);
+        let others = [add(MOST_RECORDS), add(MOST_RECORDS)];
+        assert!(batches.find(&first, "manager").is_none());
+        assert!(others.iter().all(|id| batches.find(id, "manager").is_some()));
+        assert!(batches.find(&others[0], "somebody else").is_none());
     }
 
     #[test]
@@ -311,7 +400,7 @@ mod tests {
             ("clinical.age\nsixty\n", "Line 2, column clinical.age"),
             ("clinical.age,ct.x\n1\n", "Line 2"),
         ] {
-            let found = records_of_csv(text).unwrap_err();
+            let found = Table::read(text.to_owned()).unwrap_err();
             assert!(found.contains(problem) && !found.contains("sixty"), "{found}");
         }
     }

@@ -5,14 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server};
 
 use crate::web::App;
 use crate::{Error, Settings, web};
 
 /// How long requests in hand may still take when the program is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a browser may take to say what it wants, and an open connection be idle.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the one who started the dashboard must know.
 #[derive(Clone, Debug)]
@@ -51,11 +54,22 @@ async fn run(listener: TcpListener, app: Arc<App>, settings: &Settings) -> Resul
     match &settings.tls {
         Some((certificate, key)) => {
             let config = tls(certificate, key).await?;
-            axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(service).await?;
+            let server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+            patient(server).serve(service).await?;
         }
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await?,
+        None => {
+            let server = axum_server::from_tcp(listener)?.handle(handle);
+            patient(server).serve(service).await?;
+        }
     }
     Ok(())
+}
+
+/// Closes connections on which nothing comes.
+fn patient<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+    let mut server = server.first_request_timeout(PATIENCE);
+    server.http_builder().http1().header_read_timeout(PATIENCE);
+    server
 }
 
 async fn tls(certificate: &Path, key: &Path) -> Result<RustlsConfig, Error> {

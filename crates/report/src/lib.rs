@@ -5,6 +5,7 @@
 //! SVG files, and [`chart`] draws them for anyone else.
 
 pub mod chart;
+pub mod groups;
 mod page;
 mod sections;
 pub mod words;

@@ -30,6 +30,13 @@ pub fn whom(evaluation: &Evaluation) -> &'static str {
     }
 }
 
+/// A text with a capital at its beginning.
+pub(crate) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next();
+    first.map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
 /// `+0.041 (−0.010 to +0.092)`.
 #[must_use]
 pub fn with_signed_interval(estimate: Estimate) -> String {

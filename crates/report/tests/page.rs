@@ -102,7 +102,7 @@ fn competing_events_turn_survival_into_incidence() {
     }
     let page = report_html(&evaluation, &predictions, None).unwrap();
     for part in [
-        "Cumulative incidence by predicted risk group",
+        "Without the event by predicted risk group",
         "Without the event by Aalen and Johansen",
         "<td>other &#60;death&#62;</td>",
         "compete with this one: other &#60;death&#62; (31)",

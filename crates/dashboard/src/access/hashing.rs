@@ -1,21 +1,20 @@
-//! Threads for passwords alone.
+//! A thread for passwords alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
 
-type Work = Box<dyn FnOnce() + Send>;
+use super::secret::Memory;
 
-/// Sign-ins wait their turn, so that they cannot take all cores.
-const THREADS: usize = 2;
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// How many may wait.
 const MOST_WAITING: usize = 64;
 
-/// Where passwords are hashed, few at a time, beside the event loop.
+/// Where passwords are hashed, one at a time, beside the event loop: sign-ins take no more than one core
+/// and one piece of memory.
 #[derive(Debug)]
 pub(crate) struct Hashing {
     queue: SyncSender<Work>,
@@ -24,11 +23,7 @@ pub(crate) struct Hashing {
 impl Hashing {
     pub(crate) fn start() -> Self {
         let (queue, waiting) = sync_channel(MOST_WAITING);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..THREADS {
-            let waiting = Arc::clone(&waiting);
-            thread::spawn(move || work(&waiting));
-        }
+        thread::spawn(move || work(&waiting));
         Self { queue }
     }
 
@@ -36,13 +31,13 @@ impl Hashing {
     /// wait already.
     pub(crate) fn queue<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Option<oneshot::Receiver<T>> {
         let (done, result) = oneshot::channel();
-        let work = move || {
+        let work = move |memory: &mut Memory| {
             // Nothing is done for a request that went away.
             if !done.is_closed() {
-                drop(done.send(work()));
+                drop(done.send(work(memory)));
             }
         };
         self.queue.try_send(Box::new(work)).ok()?;
@@ -50,42 +45,38 @@ impl Hashing {
     }
 }
 
-/// Works until the queue is gone. The lock is held while waiting, not while working.
-fn work(waiting: &Mutex<Receiver<Work>>) {
-    loop {
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(next) = next else { return };
+/// Works until the queue is gone.
+fn work(waiting: &Receiver<Work>) {
+    let mut memory = Memory::default();
+    for next in waiting {
         // The thread outlives work that panicked; who waits for it is told.
-        let _ = catch_unwind(AssertUnwindSafe(next));
+        let _ = catch_unwind(AssertUnwindSafe(|| next(&mut memory)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::iter;
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Barrier};
 
     use super::*;
 
     #[test]
     fn few_wait_and_nothing_is_done_for_who_went_away() {
         let hashing = Hashing::start();
-        let barrier = Arc::new(Barrier::new(THREADS + 1));
-        let busy = |_| {
-            let barrier = Arc::clone(&barrier);
-            let work = move || {
-                barrier.wait();
-                barrier.wait();
-            };
-            hashing.queue(work).unwrap()
-        };
-        let _busy: Vec<_> = (0..THREADS).map(busy).collect();
+        let barrier = Arc::new(Barrier::new(2));
+        let held = Arc::clone(&barrier);
+        let busy = hashing.queue(move |_| {
+            held.wait();
+            held.wait();
+        });
+        let _busy = busy.unwrap();
         barrier.wait();
         let is_done = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&is_done);
-        drop(hashing.queue(move || done.store(true, Ordering::SeqCst)));
-        let waiting: Vec<_> = iter::from_fn(|| hashing.queue(|| ())).collect();
+        drop(hashing.queue(move |_| done.store(true, Ordering::SeqCst)));
+        let waiting: Vec<_> = iter::from_fn(|| hashing.queue(|_| ())).collect();
         assert_eq!(waiting.len(), MOST_WAITING - 1);
         barrier.wait();
         for result in waiting {
@@ -97,10 +88,10 @@ mod tests {
     #[test]
     fn who_waits_is_told_that_the_work_panicked() {
         let hashing = Hashing::start();
-        for _ in 0..2 * THREADS {
-            let result = hashing.queue(|| -> usize { panic!("as the test wants") }).unwrap();
+        for _ in 0..2 {
+            let result = hashing.queue(|_| -> usize { panic!("as the test wants") }).unwrap();
             assert!(result.blocking_recv().is_err());
         }
-        assert_eq!(hashing.queue(|| 7).unwrap().blocking_recv(), Ok(7));
+        assert_eq!(hashing.queue(|_| 7).unwrap().blocking_recv(), Ok(7));
     }
 }

@@ -1,9 +1,7 @@
 //! Passwords, tokens and random texts.
 
-use argon2::{
-    Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
-    password_hash::{SaltString, rand_core::OsRng},
-};
+use argon2::password_hash::{self, Output, ParamsString, Salt, SaltString, rand_core::OsRng};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use sha2::{Digest, Sha256};
 
 /// The fewest characters of a password. NIST SP 800-63B asks for 15 where it is the only factor
@@ -74,21 +72,55 @@ pub(crate) fn weakness(password: &str, account: &str) -> Option<String> {
     None
 }
 
-/// Argon2id with a random salt. Takes tens of milliseconds and 19 MiB: not for the event loop.
-pub(crate) fn hash_password(password: &str) -> String {
-    let salt = SaltString::generate(&mut OsRng);
-    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
-    hash.expect("the default parameters are valid").to_string()
+/// What Argon2 works in, 19 MiB: kept from one password to the next, as the allocator would give such
+/// pieces back late or never.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Vec<Block>);
+
+/// Argon2id with a random salt. Takes tens of milliseconds: not for the event loop.
+pub(crate) fn hash_password(password: &str, memory: &mut Memory) -> String {
+    let (salt, argon) = (SaltString::generate(&mut OsRng), Argon2::default());
+    let hash = output(password, salt.as_salt(), &argon, memory);
+    let hash = PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(argon.params()).expect("the default parameters are valid"),
+        salt: Some(salt.as_salt()),
+        hash: Some(hash.expect("the default parameters and a new salt are valid")),
+    };
+    hash.to_string()
 }
 
 /// Whether a password is that of a stored hash. Takes as long as [`hash_password`] whatever the
 /// answer.
-pub(crate) fn is_password(password: &str, stored: &str) -> bool {
+pub(crate) fn is_password(password: &str, stored: &str, memory: &mut Memory) -> bool {
     if password.len() > MOST_BYTES {
         return false;
     }
-    PasswordHash::new(stored)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    let mut check = || {
+        let hash = PasswordHash::new(stored).ok()?;
+        let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
+        let version = Version::try_from(hash.version?).ok()?;
+        let argon = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
+        // Compared in the same time wherever they differ.
+        Some(output(password, hash.salt?, &argon, memory).ok()? == hash.hash?)
+    };
+    check().unwrap_or(false)
+}
+
+fn output(
+    password: &str,
+    salt: Salt<'_>,
+    argon: &Argon2<'_>,
+    Memory(blocks): &mut Memory,
+) -> password_hash::Result<Output> {
+    let mut bytes = [0; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut bytes)?;
+    let length = argon.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    blocks.resize(argon.params().block_count(), Block::default());
+    Output::init_with(length, |hash| {
+        Ok(argon.hash_password_into_with_memory(password.as_bytes(), salt, hash, blocks)?)
+    })
 }
 
 /// Compares secrets in the same time wherever they differ.
@@ -99,16 +131,32 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use argon2::{PasswordHasher, PasswordVerifier};
+
     use super::*;
 
     #[test]
     fn a_password_is_its_own_and_no_other() {
-        let stored = hash_password("correct horse battery");
-        assert!(stored.starts_with("$argon2id$"), "{stored}");
-        assert!(is_password("correct horse battery", &stored));
-        assert!(!is_password("correct horse batterx", &stored));
-        assert!(!is_password("", &stored) && !is_password("x", "no hash"));
-        assert_ne!(stored, hash_password("correct horse battery"));
+        let memory = &mut Memory::default();
+        let stored = hash_password("correct horse battery", memory);
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(is_password("correct horse battery", &stored, memory));
+        assert!(!is_password("correct horse batterx", &stored, memory));
+        assert!(!is_password("", &stored, memory) && !is_password("x", "no hash", memory));
+        assert_ne!(stored, hash_password("correct horse battery", memory));
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_crate_itself() {
+        let memory = &mut Memory::default();
+        let salt = Salt::from_b64("c29tZSBzYWx0IGFib3V0").unwrap();
+        let known = Argon2::default().hash_password(b"four quiet mountain lakes", salt).unwrap();
+        assert!(is_password("four quiet mountain lakes", &known.to_string(), memory));
+        let stored = hash_password("a quiet admin of mountains", memory);
+        let stored = PasswordHash::new(&stored).unwrap();
+        let argon = Argon2::default();
+        assert!(argon.verify_password(b"a quiet admin of mountains", &stored).is_ok());
+        assert!(argon.verify_password(b"another", &stored).is_err());
     }
 
     #[test]

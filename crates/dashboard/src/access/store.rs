@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::audit::{self, AuditState, Entry, Written};
 use super::rights::{Role, Roles};
-use super::secret::{digest, hash_password, one_time_password, random_token};
+use super::secret::{Memory, digest, hash_password, one_time_password, random_token};
 use crate::Error;
 
 /// Wrong passwords in a row until an account is locked, and for how long.
@@ -93,7 +93,11 @@ impl Store {
             return Ok(None);
         }
         let password = one_time_password();
-        self.add("admin", &hash_password(&password), &Roles(vec![Role::Admin]))?;
+        self.add(
+            "admin",
+            &hash_password(&password, &mut Memory::default()),
+            &Roles(vec![Role::Admin]),
+        )?;
         self.audit(&Entry { account: "-", action: "make account", subject: "admin", detail: "" })?;
         Ok(Some(password))
     }
@@ -238,11 +242,6 @@ impl Store {
     ) -> Result<Vec<Written>, Error> {
         Ok(audit::read(&self.database(), text, before, most)?)
     }
-
-    /// Checks the chain of the audit log.
-    pub(crate) fn verify_audit(&self, expected: Option<&str>) -> Result<AuditState, Error> {
-        audit::verify(&self.database(), expected)
-    }
 }
 
 /// Checks the audit log in a store's folder without changing it.
@@ -289,6 +288,7 @@ fn restrict(_: &Path, _: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::secret::is_password;
     use super::*;
 
     fn entry(subject: &str) -> Entry<'_> {
@@ -302,7 +302,9 @@ mod tests {
         let password = store.first_admin().unwrap().unwrap();
         assert!(store.first_admin().unwrap().is_none());
         let admin = store.account("admin").unwrap().unwrap();
-        assert!(admin.must_change && super::super::secret::is_password(&password, &admin.password));
+        assert!(
+            admin.must_change && is_password(&password, &admin.password, &mut Memory::default())
+        );
         assert!(!admin.password.contains(&password));
     }
 
@@ -327,10 +329,10 @@ mod tests {
         for subject in ["demo/P001", "demo/P002", "demo/P003"] {
             store.audit(&entry(subject)).unwrap();
         }
-        let whole = store.verify_audit(None).unwrap();
+        let whole = verify_audit(folder.path(), None).unwrap();
         assert_eq!(whole.entries, 3);
-        assert!(store.verify_audit(Some(&whole.head)).unwrap().has_expected);
-        assert!(!store.verify_audit(Some("00ff")).unwrap().has_expected);
+        assert!(verify_audit(folder.path(), Some(&whole.head)).unwrap().has_expected);
+        assert!(!verify_audit(folder.path(), Some("00ff")).unwrap().has_expected);
         for change in ["update audit set account = 'x'", "delete from audit where number = 3"] {
             assert!(store.database().execute(change, []).is_err(), "{change}");
         }
@@ -340,13 +342,13 @@ mod tests {
         store.database().execute_batch("drop trigger audit_no_update").unwrap();
         store.database().execute_batch("drop trigger audit_no_delete").unwrap();
         store.database().execute("delete from audit where number = 3", []).unwrap();
-        let cut = store.verify_audit(Some(&whole.head)).unwrap();
+        let cut = verify_audit(folder.path(), Some(&whole.head)).unwrap();
         assert!(cut.entries == 2 && !cut.has_expected);
         store.database().execute("update audit set subject = 'x' where number = 1", []).unwrap();
-        let error = store.verify_audit(None).unwrap_err().to_string();
+        let error = verify_audit(folder.path(), None).unwrap_err().to_string();
         assert!(error.contains("entry 1") && error.contains("changed"), "{error}");
         store.database().execute("delete from audit where number = 1", []).unwrap();
-        assert!(store.verify_audit(None).unwrap_err().to_string().contains("missing"));
+        assert!(verify_audit(folder.path(), None).unwrap_err().to_string().contains("missing"));
     }
 
     #[test]
@@ -356,7 +358,7 @@ mod tests {
         let (first, later) = (Roles(vec![Role::Clinician]), Roles(vec![Role::Researcher]));
         let account = store.sign_in_elsewhere("oidc:u-17", &first).unwrap();
         assert!(account.signs_in_elsewhere() && !account.must_change && account.roles == first);
-        assert!(!super::super::secret::is_password("", &account.password));
+        assert!(!is_password("", &account.password, &mut Memory::default()));
         assert_eq!(store.sign_in_elsewhere("oidc:u-17", &later).unwrap().roles, first);
         assert_eq!(store.account("oidc:u-17").unwrap().unwrap().roles, later);
         store.set_closed("oidc:u-17", true).unwrap();

@@ -21,6 +21,7 @@ pub(crate) struct Throttle {
 impl Throttle {
     /// Counts an attempt; false where there were too many.
     pub(crate) fn allow(&self, address: IpAddr) -> bool {
+        let address = network(address);
         let now = Instant::now();
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if left.len() >= MOST {
@@ -37,9 +38,31 @@ impl Throttle {
     }
 }
 
+/// An address of IPv6 stands for its network: whoever has one has all 2^64 addresses of it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_addresses_of_one_network_count_together() {
+        let throttle = Throttle::default();
+        let own = |host| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
+        assert_eq!((0..100).filter(|&host| throttle.allow(own(host))).count(), 20);
+        assert!(throttle.allow(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])));
+        // IPv4 within IPv6 is IPv4.
+        let within = |host| IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xa00, host]);
+        assert!((0..100).all(|host| throttle.allow(within(host))));
+    }
 
     #[test]
     fn an_address_that_tries_too_often_waits_and_others_do_not() {

@@ -169,7 +169,10 @@ fn pdf(document: &PagedDocument) -> Result<Vec<u8>, Error> {
     let standards = PdfStandards::new(&[PdfStandard::Ua_1])
         .map_err(|error| Error::Settings(format!("a page cannot be printed: {error}")))?;
     let options = PdfOptions { standards, ..PdfOptions::default() };
-    typst_pdf::pdf(document, &options).map_err(|errors| failed(&errors))
+    let printed = typst_pdf::pdf(document, &options);
+    // What typst remembers of a document would stay for ever, and the next is another patient's.
+    typst::comemo::evict(0);
+    printed.map_err(|errors| failed(&errors))
 }
 
 impl World for Paper {

@@ -1,9 +1,10 @@
 //! Tables as CSV that no spreadsheet takes for formulas.
 
 use oncoweave_core::Prediction;
+use oncoweave_report::groups::RiskGroup;
 
-use crate::score::Answer;
-use crate::study::{Group, Study, applicability};
+use crate::score::Batch;
+use crate::study::{Study, applicability};
 
 /// A text that a spreadsheet would compute gets an apostrophe in front, as in the list of
 /// exclusions.
@@ -84,7 +85,7 @@ fn prediction_row(patient: &Prediction, horizons: usize) -> Vec<String> {
 }
 
 /// The steps of the groups' Kaplan-Meier curves.
-pub(crate) fn curves_csv(study: &Study, groups: &[Group]) -> String {
+pub(crate) fn curves_csv(study: &Study, groups: &[RiskGroup]) -> String {
     let names = ["group", "time_days", "at_risk", "events", "censored", "survival", "low", "high"];
     let header = names.iter().chain(&PROVENANCE).map(|&name| name.to_owned()).collect();
     let provenance = provenance(study);
@@ -108,8 +109,9 @@ pub(crate) fn curves_csv(study: &Study, groups: &[Group]) -> String {
     written(std::iter::once(header).chain(rows))
 }
 
-/// What a scoring endpoint answered, one row a record.
-pub(crate) fn answers_csv(answers: &[Answer]) -> String {
+/// What the model at an endpoint answered, one row a record.
+pub(crate) fn answers_csv(batch: &Batch, endpoint: &str) -> String {
+    let answers = &batch.answers;
     let known = answers.iter().find(|answer| !answer.survival.is_empty());
     let horizons: Vec<f64> =
         known.map_or(Vec::new(), |answer| answer.survival.iter().map(|at| at.time_days).collect());
@@ -117,7 +119,8 @@ pub(crate) fn answers_csv(answers: &[Answer]) -> String {
     for days in &horizons {
         header.extend(["risk", "low_risk", "high_risk"].map(|word| format!("{word}_{days}d")));
     }
-    header.extend(["missing_modalities", "flags", "error", "notice"].map(str::to_owned));
+    let last = ["missing_modalities", "flags", "error", "endpoint", "data_sha256", "notice"];
+    header.extend(last.map(str::to_owned));
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let rows = answers.iter().map(|answer| {
         let group = answer.high_risk.map_or("", |high| if high { "high" } else { "low" });
@@ -134,6 +137,8 @@ pub(crate) fn answers_csv(answers: &[Answer]) -> String {
             guarded(&answer.missing_modalities.join(";")),
             guarded(&answer.flags.join(";")),
             guarded(answer.error.as_ref().map_or("", |error| &error.message)),
+            guarded(endpoint),
+            batch.data_sha256.clone(),
             crate::DISCLAIMER.to_owned(),
         ]);
         row
@@ -163,13 +168,16 @@ mod tests {
     fn answers_and_errors_stand_in_one_table() {
         let lines = r#"[{"id":"=P1","risk":0.5,"high_risk":true,"survival":[{"time_days":365,"survival":0.75,"low":0.5,"high":1}],"missing_modalities":[],"flags":[]},
                         {"id":2,"error":{"code":"no_values","message":"the record has no value"}}]"#;
-        let answers: Vec<Answer> = serde_json::from_str(lines).unwrap();
-        let text = answers_csv(&answers);
+        let answers = serde_json::from_str(lines).unwrap();
+        let (id, account, data_sha256) = (String::new(), String::new(), "9f86".to_owned());
+        let batch = Batch { id, account, data_sha256, total: 2, answers, failure: None };
+        let text = answers_csv(&batch, "http://localhost:8080/invocations");
         let rows: Vec<&str> = text.lines().collect();
         assert!(
             rows[0].starts_with("id,log_risk,risk_group,risk_365d,low_risk_365d,high_risk_365d,")
         );
         assert!(rows[1].starts_with("'=P1,0.5,high,0.25,0,0.5,"), "{}", rows[1]);
-        assert!(rows[2].starts_with("2,,,,,,,,the record has no value,"), "{}", rows[2]);
+        let rest = "the record has no value,http://localhost:8080/invocations,9f86,Research";
+        assert!(rows[2].starts_with(&format!("2,,,,,,,,{rest}")), "{}", rows[2]);
     }
 }

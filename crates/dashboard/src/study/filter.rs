@@ -195,10 +195,12 @@ impl Range {
         };
         let low = number("From", &filter.min, f64::NEG_INFINITY);
         let high = number("To", &filter.max, f64::INFINITY);
-        let columns = study.data.iter().flat_map(|data| &data.columns);
-        let column =
-            columns.map(oncoweave_core::CohortColumn::name).position(|name| name == filter.feature);
-        if column.is_none() && !filter.feature.is_empty() {
+        if filter.feature.is_empty() {
+            return Self { column: None, low, high };
+        }
+        let mut columns = study.data.iter().flat_map(|data| &data.columns);
+        let column = columns.position(|column| column.name() == filter.feature);
+        if column.is_none() {
             problems.push("The table has no such column.".to_owned());
         }
         Self { column, low, high }

@@ -14,8 +14,8 @@ use oncoweave_imaging::{
 
 use crate::Error;
 
-/// Volumes that are kept in memory.
-const KEPT: usize = 4;
+/// How much of the images looked at last is kept in memory; the very last is kept whatever its size.
+const KEPT_BYTES: usize = 256 << 20;
 
 /// Windows for CT by name: width and level as radiology uses them, as low and high HU.
 pub(crate) const WINDOWS: [(&str, &str, f32, f32); 5] = [
@@ -45,11 +45,14 @@ pub(crate) struct Slices {
     pub(crate) usual: Window,
 }
 
+type Key = (String, PathBuf, Option<PathBuf>);
+
 /// All images of a cohort by patient.
 #[derive(Debug)]
 pub(crate) struct Images {
     sources: HashMap<PatientId, Vec<ImageSource>>,
-    kept: Mutex<VecDeque<(PathBuf, Arc<Slices>)>>,
+    /// By patient's image: several regions may lie in one file.
+    kept: Mutex<VecDeque<(Key, Arc<Slices>)>>,
 }
 
 impl Images {
@@ -88,14 +91,18 @@ impl Images {
         source: &ImageSource,
     ) -> Result<Arc<Slices>, oncoweave_imaging::Error> {
         let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, slices)) = kept().iter().find(|(path, _)| *path == source.path) {
+        let key = (source.modality.clone(), source.path.clone(), source.mask.clone());
+        if let Some((_, slices)) = kept().iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(slices));
         }
         let (volume, mask) = source.read()?;
         let slices = Arc::new(Slices { usual: display_window(&volume), volume, mask });
         let mut kept = kept();
-        kept.push_back((source.path.clone(), Arc::clone(&slices)));
-        if kept.len() > KEPT {
+        kept.push_back((key, Arc::clone(&slices)));
+        let bytes = |kept: &VecDeque<(Key, Arc<Slices>)>| -> usize {
+            kept.iter().map(|(_, slices)| slices.bytes()).sum()
+        };
+        while kept.len() > 1 && bytes(&kept) > KEPT_BYTES {
             kept.pop_front();
         }
         Ok(slices)
@@ -120,6 +127,12 @@ impl ImageSource {
 }
 
 impl Slices {
+    /// What it takes in memory, roughly.
+    fn bytes(&self) -> usize {
+        let voxels: usize = self.volume.geometry.size.iter().product();
+        voxels * (size_of::<f32>() + size_of::<bool>())
+    }
+
     pub(crate) fn is_ct(&self) -> bool {
         self.volume.modality == "CT" || self.volume.unit == "HU"
     }

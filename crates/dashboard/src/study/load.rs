@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 
 use oncoweave_cohort::{
     LineageRow, read_cohort, read_explanations, read_lineage, read_predictions, sha256_file,
@@ -23,8 +24,6 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
         return Err(Error::content(folder, problem));
     }
     let (patients, others) = by_model(folder, &evaluation, predictions)?;
-    let places: HashMap<PatientId, usize> =
-        patients.iter().enumerate().map(|(place, one)| (one.patient_id.clone(), place)).collect();
     let data = sources.data.as_deref().map(|path| read_data(path, &evaluation)).transpose()?;
     let data = data.flatten();
     let rows = rows(&patients, data.as_ref());
@@ -34,13 +33,14 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
         Ok::<_, Error>(Explanations::new(names, rows))
     });
     let study = Study {
-        separations: std::sync::Mutex::default(),
+        separations: Mutex::default(),
+        everybody: OnceLock::new(),
+        validations: [OnceLock::new(), OnceLock::new()],
         slug: slug(folder, taken),
         version: version(&evaluation, model_folder.as_ref()),
         evaluation,
         patients,
         others,
-        places,
         data,
         rows,
         explanations: explanations.transpose()?,
@@ -75,18 +75,23 @@ fn read_evaluation(folder: &Path) -> Result<Evaluation, Error> {
         .map_err(|error| Error::content(path, format!("cannot be read as `cv` writes it: {error}")))
 }
 
-type ByModel = (Vec<Prediction>, BTreeMap<String, HashMap<usize, Prediction>>);
+type ByModel = (Vec<Prediction>, BTreeMap<String, Vec<(usize, Prediction)>>);
 
-/// The first model's predictions by patient, and the others' by the patient's place among them.
+/// The first model's predictions by patient, and the others' with the patient's place among them. Lists are
+/// as long as they need to be: what they left behind while they grew would stay the program's.
 fn by_model(
     folder: &Path,
     evaluation: &Evaluation,
-    predictions: Vec<Prediction>,
+    mut predictions: Vec<Prediction>,
 ) -> Result<ByModel, Error> {
     let first = evaluation.models.first().map_or("", |model| model.name.as_str());
-    let (mut patients, others): (Vec<Prediction>, Vec<Prediction>) =
-        predictions.into_iter().partition(|one| one.model == first);
-    patients.sort_by(|a, b| a.patient_id.cmp(&b.patient_id));
+    predictions.sort_unstable_by(|a, b| {
+        let key = |one: &Prediction| one.model != first;
+        let models = key(a).cmp(&key(b)).then_with(|| a.model.cmp(&b.model));
+        models.then_with(|| a.patient_id.cmp(&b.patient_id))
+    });
+    let mut count = predictions.partition_point(|one| one.model == first);
+    let patients: Vec<Prediction> = predictions.drain(..count).collect();
     let repeated = patients.windows(2).find(|pair| pair[0].patient_id == pair[1].patient_id);
     if let Some(pair) = repeated {
         let problem = format!(
@@ -96,12 +101,18 @@ fn by_model(
         );
         return Err(Error::content(folder.join("predictions.parquet"), problem));
     }
-    let mut models: BTreeMap<String, HashMap<usize, Prediction>> = BTreeMap::new();
-    for one in others {
-        let place = patients.binary_search_by(|known| known.patient_id.cmp(&one.patient_id));
-        if let Ok(place) = place {
-            models.entry(one.model.clone()).or_default().insert(place, one);
-        }
+    let mut models = BTreeMap::new();
+    while let Some(next) = predictions.first() {
+        let name = next.model.clone();
+        count = predictions.partition_point(|one| one.model == name);
+        let mut of_model = Vec::with_capacity(count);
+        of_model.extend(predictions.drain(..count).filter_map(|mut one| {
+            one.model.clear();
+            one.model.shrink_to_fit();
+            let known = patients.binary_search_by(|known| known.patient_id.cmp(&one.patient_id));
+            Some((known.ok()?, one))
+        }));
+        models.insert(name, of_model);
     }
     Ok((patients, models))
 }

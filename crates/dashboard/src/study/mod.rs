@@ -10,17 +10,20 @@ mod patient;
 mod protect;
 mod validation;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use oncoweave_cohort::LineageRow;
 use oncoweave_core::competing_risks::{CompetingOutcome, EVENT, at_risk_for_ever};
+use oncoweave_core::kaplan_meier::KaplanMeier;
 use oncoweave_core::{Cohort, Evaluation, PatientId, Prediction, Survival};
+use oncoweave_report::groups::{RiskGroup, observed_outcome};
 use sha2::{Digest, Sha256};
 
+use crate::Error;
 use crate::access::hex;
 
-pub(crate) use curves::{Group, Separation, cohort_curve, drawn_curves, groups};
+pub(crate) use curves::{Separation, cohort_curve, drawn_curves, groups};
 pub(crate) use explanation::{Explained, Explanations};
 pub(crate) use filter::{Filter, Selected, select};
 pub(crate) use images::{ImageSource, Images, Slices, WINDOWS};
@@ -32,7 +35,7 @@ pub(crate) use patient::{
     horizon_risks, similar, values,
 };
 pub(crate) use protect::risk_bins;
-pub(crate) use validation::{auc_curves, subgroup_section};
+pub(crate) use validation::Validation;
 
 /// One evaluation and its patients.
 #[derive(Debug)]
@@ -42,9 +45,8 @@ pub(crate) struct Study {
     pub(crate) evaluation: Evaluation,
     /// The first model's predictions, by patient id.
     pub(crate) patients: Vec<Prediction>,
-    /// Every other model's predictions by the place of the patient in `patients`.
-    pub(crate) others: BTreeMap<String, HashMap<usize, Prediction>>,
-    places: HashMap<PatientId, usize>,
+    /// Every other model's predictions, by the place of the patient in `patients`.
+    others: BTreeMap<String, Vec<(usize, Prediction)>>,
     /// The aligned table, and the row of each patient in it.
     pub(crate) data: Option<Cohort>,
     rows: Vec<Option<usize>>,
@@ -54,6 +56,9 @@ pub(crate) struct Study {
     pub(crate) images: Option<Images>,
     /// What was worked out for a selection before, by its filter.
     separations: Mutex<HashMap<String, Separation>>,
+    everybody: OnceLock<KaplanMeier>,
+    /// For those who see patients, and for the others.
+    validations: [OnceLock<Arc<Validation>>; 2],
     /// Which model made the numbers, for every page and export.
     pub(crate) version: String,
 }
@@ -70,7 +75,7 @@ impl Study {
         &self,
         filter: &Filter,
         protected: Option<Protected>,
-        groups: &[Group; 2],
+        groups: &[RiskGroup; 2],
     ) -> Separation {
         const KEPT: usize = 1000;
         let key = format!("{} {}", protected.is_some(), filter.words());
@@ -87,9 +92,41 @@ impl Study {
         found
     }
 
+    /// The names of the other models.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.keys().map(String::as_str)
+    }
+
+    /// What another model says of a patient.
+    pub(crate) fn other(&self, model: &str, place: usize) -> Option<&Prediction> {
+        let all = self.others.get(model)?;
+        let at = all.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&all[at].1)
+    }
+
+    /// The curve of all patients, whatever their risk.
+    pub(crate) fn everybody(&self) -> &KaplanMeier {
+        let all = || (0..self.patients.len()).collect::<Vec<_>>();
+        self.everybody.get_or_init(|| cohort_curve(self, &all()))
+    }
+
+    /// How good the model was found to be, worked out once for each kind of reader.
+    pub(crate) fn validation(
+        &self,
+        protected: Option<Protected>,
+    ) -> Result<Arc<Validation>, Error> {
+        let kept = &self.validations[usize::from(protected.is_some())];
+        if let Some(known) = kept.get() {
+            return Ok(Arc::clone(known));
+        }
+        let found = Arc::new(Validation::of(self, protected)?);
+        Ok(Arc::clone(kept.get_or_init(|| found)))
+    }
+
     /// The place of a patient in `patients`.
     pub(crate) fn place(&self, id: &str) -> Option<usize> {
-        self.places.get(&PatientId::new(id).ok()?).copied()
+        let id = PatientId::new(id).ok()?;
+        self.patients.binary_search_by(|known| known.patient_id.cmp(&id)).ok()
     }
 
     /// The patient's row of the aligned table.
@@ -109,13 +146,7 @@ impl Study {
 
     /// What was observed of a patient, and which event it was where it was another.
     pub(crate) fn outcome(&self, place: usize) -> Option<CompetingOutcome> {
-        let patient = &self.patients[place];
-        let Survival { time_days, event } = patient.observed?;
-        let is_it = |name: &&str| patient.competing.as_deref() == Some(name);
-        let other = self.competing().iter().position(is_it);
-        let other = other.and_then(|place| u32::try_from(place).ok());
-        let cause = if event { Some(EVENT) } else { other.map(|place| EVENT + 1 + place) };
-        Some(CompetingOutcome { time_days, cause })
+        observed_outcome(&self.patients[place], &self.competing())
     }
 
     /// What discrimination is measured by: who had another event never has this one, as in the C
@@ -148,10 +179,7 @@ impl Study {
 }
 
 fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut all: Vec<String> = texts.cloned().collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    texts.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 /// `fusion, Oncoweave 0.1.0, settings 1f2e3d4c5b6a`, and the weights where the folder is known.

@@ -130,7 +130,8 @@ pub(crate) fn values(
         .collect()
 }
 
-/// Genes with a driver alteration: columns named `driver_<gene>` above 0, by modality and gene; and
+/// Genes with a driver alteration, or with one of a kind: columns named `driver_<gene>` and
+/// `driver_<gene>_<kind>` above 0, by modality and gene; and
 /// whether any such column was examined.
 pub(crate) fn drivers(study: &Study, place: usize) -> (Vec<(String, String)>, bool) {
     let Some((data, row)) = study.row(place) else { return (Vec::new(), false) };
@@ -141,7 +142,7 @@ pub(crate) fn drivers(study: &Study, place: usize) -> (Vec<(String, String)>, bo
         let value = column.values.get(row);
         examined |= value.is_some();
         if value.is_some_and(|value| value > 0.0) {
-            found.push((column.modality.clone(), gene.to_owned()));
+            found.push((column.modality.clone(), gene.replace('_', " ")));
         }
     }
     (found, examined)

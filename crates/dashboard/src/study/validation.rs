@@ -1,4 +1,4 @@
-//! What the pages add to the report: ROC curves over time, and groups of patients.
+//! The report's sections, and what the pages add: ROC curves over time, and groups of patients.
 
 use oncoweave_core::{
     Estimate, Risk, Survival,
@@ -7,14 +7,40 @@ use oncoweave_core::{
     small_cells::{shown, shown_parts},
 };
 use oncoweave_report::chart::{Axis, Line, lines};
-use oncoweave_report::{Section, Table, words};
+use oncoweave_report::{Section, Table, report_sections, words};
 
 use super::{Protected, Study};
+use crate::Error;
+
+/// How good the model was found to be.
+#[derive(Debug)]
+pub(crate) struct Validation {
+    pub(crate) sections: Vec<Section>,
+    /// Each section as HTML.
+    pub(crate) bodies: Vec<String>,
+}
+
+impl Validation {
+    /// For those who see no patient, without what small groups would show.
+    pub(super) fn of(study: &Study, protected: Option<Protected>) -> Result<Self, Error> {
+        let mut sections = report_sections(&study.evaluation, &study.patients, protected)?;
+        if protected.is_some() {
+            // The cohort's page shows the curves, with filters.
+            sections.retain(|section| section.id != "survival");
+        }
+        let notes = sections.iter().position(|section| section.id == "notes");
+        let notes = notes.unwrap_or(sections.len());
+        let further = [auc_curves(study, protected), subgroup_section(study, protected)];
+        drop(sections.splice(notes..notes, further.into_iter().flatten()));
+        let bodies = sections.iter().map(Section::html).collect::<Result<_, _>>()?;
+        Ok(Self { sections, bodies })
+    }
+}
 
 /// ROC curves for the event by each horizon: cumulative cases, dynamic controls, weighted by the
 /// inverse probability of being uncensored. Heagerty et al., Biometrics 2000;56:337; Uno et al.,
 /// J Am Stat Assoc 2007;102:527.
-pub(crate) fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
+fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
     if !study.evaluation.competing.is_empty() {
         // Who had another event is no plain control; the report's AUC weighs that.
         return None;
@@ -107,7 +133,7 @@ fn roc_points(rows: &[(f64, Survival)], days: f64) -> Option<Vec<(f64, f64)>> {
 
 /// Patients by site, class and what they lack: how many, how many events, and the C of the
 /// predicted risk at the usual horizon.
-pub(crate) fn subgroup_section(study: &Study, protected: Option<Protected>) -> Option<Section> {
+fn subgroup_section(study: &Study, protected: Option<Protected>) -> Option<Section> {
     let horizon = study.usual_horizon();
     let days = study.evaluation.horizons_days.get(horizon)?;
     let mut table = Table::new("Groups of patients")

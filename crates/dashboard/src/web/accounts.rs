@@ -21,7 +21,6 @@ struct Page {
     roles: Vec<(&'static str, &'static str)>,
     /// What was made and is shown this once: a password or a token.
     secret: Option<(String, String)>,
-    problem: String,
 }
 
 struct Row {
@@ -68,11 +67,10 @@ fn page(
         name: account.name,
     };
     Ok(Page {
-        frame: Frame::general(app, user, "Accounts", "/accounts"),
+        frame: Frame::general(app, user, "Accounts", "/accounts").with_problem(problem),
         rows: accounts.into_iter().map(row).collect(),
         roles: Role::ALL.map(|role| (role.name(), role.description())).to_vec(),
         secret,
-        problem,
     })
 }
 
@@ -126,7 +124,7 @@ pub(crate) async fn add(
     }
     let password = one_time_password();
     let shown = password.clone();
-    let hash = hashed(&app, move || hash_password(&password)).await?;
+    let hash = hashed(&app, move |memory| hash_password(&password, memory)).await?;
     if !app.store.add(&name, &hash, &roles)? {
         let problem = format!("There is an account \u{201c}{name}\u{201d} already.");
         return html(&page(&app, &user, None, problem)?);
@@ -172,7 +170,7 @@ pub(crate) async fn change(
         "reset" => {
             let password = one_time_password();
             let shown = password.clone();
-            let hash = hashed(&app, move || hash_password(&password)).await?;
+            let hash = hashed(&app, move |memory| hash_password(&password, memory)).await?;
             app.store.set_password(&name, &hash, true)?;
             app.store.drop_tokens(&name)?;
             app.audit(&user, "reset password", &name, "")?;

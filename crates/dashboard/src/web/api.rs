@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use oncoweave_core::small_cells::{Shown, shown, shown_parts};
+use oncoweave_report::groups::RiskGroup;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::figures::is_allowed;
 use super::{App, Refusal, User};
 use crate::access::Right;
-use crate::study::{Filter, Group, Study, applicability, groups, horizon_risks, select};
+use crate::study::{Filter, Study, applicability, groups, horizon_risks, select};
 
 /// The document that describes these routes.
 pub(crate) const OPENAPI: &str = include_str!("../../assets/openapi.json");
@@ -105,7 +106,7 @@ async fn risk_groups(
         let groups = groups(study, &selected.places, user.protected);
         let least = user.protected.map_or(0, |rule| rule.least);
         let patients = groups.each_ref().map(|group| group.outcomes.len());
-        let events = groups.each_ref().map(Group::events);
+        let events = groups.each_ref().map(RiskGroup::events);
         let (patients, events) = (shown(&patients, least), shown_parts(&events, &patients, least));
         let mut found = about(study);
         found["problems"] = json!(selected.problems);
@@ -120,7 +121,7 @@ async fn risk_groups(
                     "events": told(events[place]),
                 });
                 if allowed {
-                    let median = group.median();
+                    let median = group.curve.median();
                     row["median_days"] = json!(median.days);
                     row["median_low_days"] = json!(median.low);
                     row["median_high_days"] = json!(median.high);

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -19,6 +20,8 @@ pub(crate) struct App {
     pub(crate) throttle: Throttle,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) batches: Batches,
+    /// Batches that are scored at a time; others wait.
+    pub(crate) scoring: Arc<Semaphore>,
     pub(crate) provider: Option<Provider>,
     pub(crate) hashing: Hashing,
     /// Pictures and printed pages that are made at a time.
@@ -49,6 +52,7 @@ impl App {
             throttle: Throttle::default(),
             endpoint: settings.endpoint.as_deref().map(Endpoint::new),
             batches: Batches::default(),
+            scoring: Arc::new(Semaphore::new(2)),
             hashing: Hashing::start(),
             drawing: Semaphore::new(2),
             studies,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::frame::html;
 use super::{App, Frame, Refusal, User};
-use crate::access::{Right, Written};
+use crate::access::{Right, Written, verify_audit};
 
 /// Entries on one page.
 const SHOWN: i64 = 100;
@@ -46,10 +46,7 @@ pub(crate) async fn list(
     let older = oldest
         .filter(|_| i64::try_from(entries.len()) == Ok(SHOWN))
         .map(|before| format!("/audit?before={before}&text={}", super::encoded(text)));
-    let check = (asked.check == "yes").then(|| {
-        let found = app.store.verify_audit(None).map_err(|error| error.to_string())?;
-        Ok((found.entries, found.head))
-    });
+    let check = if asked.check == "yes" { Some(checked(&app).await?) } else { None };
     html(&Page {
         frame: Frame::general(&app, &user, "Audit log", "/audit"),
         entries,
@@ -57,4 +54,12 @@ pub(crate) async fn list(
         older,
         check,
     })
+}
+
+/// Walks the chain beside the event loop and by a connection of its own, so that nobody waits for it.
+async fn checked(app: &App) -> Result<Result<(u64, String), String>, Refusal> {
+    let store = app.settings.store.clone();
+    let found = tokio::task::spawn_blocking(move || verify_audit(&store, None));
+    let found = found.await.map_err(std::io::Error::other)?;
+    Ok(found.map(|state| (state.entries, state.head)).map_err(|error| error.to_string()))
 }

@@ -14,6 +14,7 @@ use oncoweave_report::words;
 
 use super::{App, Refusal, User, encoded};
 use crate::access::Right;
+use crate::export::notes;
 use crate::study::{Study, applicability, horizon_risks};
 
 const SERVICE: &str = "oncoweave-risk";
@@ -112,7 +113,7 @@ fn card(app: &App, study: &Study, place: usize) -> Value {
         }));
     }
     detail.extend(applies.refused.iter().chain(&applies.warnings).map(|note| format!("- {note}")));
-    detail.push(format!("\n{} Model: {}.", crate::DISCLAIMER, study.version));
+    detail.push(format!("\n{}", notes(study).join("\n")));
     let mut card = json!({
         "summary": summary,
         "indicator": "info",

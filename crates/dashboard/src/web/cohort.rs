@@ -39,7 +39,6 @@ struct Page {
     slug: String,
     filter: Filter,
     choices: Choices,
-    problems: Vec<String>,
     chosen: String,
     horizon: String,
     curves: String,
@@ -131,11 +130,11 @@ pub(crate) async fn page(
         let name = format!("{:.0} to {:.0}\u{a0}%", 100.0 * bin.low, 100.0 * bin.high);
         [name, told(bin.counts[0]), told(bin.counts[1])]
     };
+    let problems = selected.problems.clone();
     html(&Page {
-        frame: Frame::study(&app, &user, study, "Cohort", ""),
+        frame: Frame { problems, ..Frame::study(&app, &user, study, "Cohort", "") },
         choices: choices(study, &selected, &user),
         whom: words::whom(&study.evaluation),
-        problems: selected.problems.clone(),
         chosen: chosen(study, &selected, user.protected),
         curves: curves.map_or(String::new(), |figure| figure.inline()),
         figures: figures(study, &groups, &filter, user.protected),

@@ -67,9 +67,7 @@ impl<'a> Chosen<'a> {
             .iter()
             .flat_map(|study| {
                 let first = std::iter::once(Self { study, other: None });
-                first.chain(
-                    study.others.keys().map(move |name| Self { study, other: Some(name.as_str()) }),
-                )
+                first.chain(study.others().map(move |name| Self { study, other: Some(name) }))
             })
             .collect()
     }
@@ -85,7 +83,7 @@ impl<'a> Chosen<'a> {
     fn prediction(self, place: usize) -> Option<&'a Prediction> {
         match self.other {
             None => self.study.patients.get(place),
-            Some(name) => self.study.others.get(name)?.get(&place),
+            Some(name) => self.study.other(name, place),
         }
     }
 

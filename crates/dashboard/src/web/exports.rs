@@ -112,9 +112,9 @@ fn cohort_figure(
             Ok(histogram(("risk", &title), ["High risk", "Low risk"], &bins, &title))
         }
         _ => {
-            let sections = super::validation::sections(study, user.protected)?;
-            let mut figures = sections.into_iter().flat_map(|section| section.figures);
-            figures.find(|figure| figure.name == name).ok_or(Refusal::NotFound)
+            let validation = study.validation(user.protected)?;
+            let mut figures = validation.sections.iter().flat_map(|section| &section.figures);
+            figures.find(|figure| figure.name == name).cloned().ok_or(Refusal::NotFound)
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use oncoweave_core::Undefined;
 use oncoweave_core::small_cells::{shown, shown_parts};
+use oncoweave_report::groups::{RiskGroup, last_days};
 use oncoweave_report::words::{self, TimeUnit};
 
 use super::frame::Value;
-use crate::study::{Filter, Group, Protected, Separation, Study};
+use crate::study::{Filter, Protected, Separation, Study};
 
 /// The table under the curves.
 pub(super) struct Figures {
@@ -31,26 +32,22 @@ pub(super) struct FigureRow {
 }
 
 /// Whether the curves may be shown: with protection, each group is large enough in every way.
-pub(super) fn is_allowed(groups: &[Group; 2], protected: Option<Protected>) -> bool {
-    protected.is_none_or(|rule| {
-        groups.iter().all(|group| {
-            group.outcomes.is_empty() || rule.allows(group.outcomes.len(), group.events())
-        })
-    })
+pub(super) fn is_allowed(groups: &[RiskGroup; 2], protected: Option<Protected>) -> bool {
+    protected.is_none_or(|rule| groups.iter().all(|group| group.is_told(rule)))
 }
 
 /// The groups' figures; what is protected is told in part or not at all.
 pub(super) fn figures(
     study: &Study,
-    groups: &[Group; 2],
+    groups: &[RiskGroup; 2],
     filter: &Filter,
     protected: Option<Protected>,
 ) -> Figures {
-    let last_days = groups.iter().filter_map(|group| group.curve.last_days()).fold(0.0, f64::max);
+    let last_days = last_days(groups);
     let unit = TimeUnit::for_span(last_days);
     let least = protected.map_or(0, |protected| protected.least);
     let patients = groups.each_ref().map(|group| group.outcomes.len());
-    let events = groups.each_ref().map(Group::events);
+    let events = groups.each_ref().map(RiskGroup::events);
     let (patients_told, events_told) =
         (shown(&patients, least), shown_parts(&events, &patients, least));
     let allowed = is_allowed(groups, protected);
@@ -63,8 +60,9 @@ pub(super) fn figures(
         survival: horizons.iter().map(|&days| survival_at(group, days, allowed)).collect(),
         ..median(group, unit, allowed)
     });
-    let (separation, ticks) = (study.separation(filter, protected, groups), unit.ticks(last_days));
-    let at_risk = |group: &Group| {
+    let separation = study.separation(filter, protected, groups);
+    let ticks = if last_days > 0.0 { unit.ticks(last_days) } else { Vec::new() };
+    let at_risk = |group: &RiskGroup| {
         let days: Vec<f64> = ticks.iter().map(|tick| tick * unit.days()).collect();
         let counts = group.curve.at_risk(&days).into_iter();
         let text = |count: usize| match protected {
@@ -89,13 +87,15 @@ pub(super) fn figures(
 
 const TOO_FEW: &str = "not told: too few patients";
 
-fn median(group: &Group, unit: TimeUnit, allowed: bool) -> FigureRow {
+fn median(group: &RiskGroup, unit: TimeUnit, allowed: bool) -> FigureRow {
+    let is_empty = group.outcomes.is_empty();
     let value = |days: Option<f64>| match days.filter(|_| allowed) {
         Some(days) => Value::new(days, format!("{:.1}", days / unit.days())),
+        None if allowed && is_empty => Value::words(words::NONE),
         None if allowed => Value::words("not reached"),
         None => Value::words(TOO_FEW),
     };
-    let median = group.median();
+    let median = group.curve.median();
     FigureRow {
         label: "",
         patients: String::new(),
@@ -108,18 +108,16 @@ fn median(group: &Group, unit: TimeUnit, allowed: bool) -> FigureRow {
     }
 }
 
-fn survival_at(group: &Group, days: f64, allowed: bool) -> Value {
+fn survival_at(group: &RiskGroup, days: f64, allowed: bool) -> Value {
     if !allowed {
         return Value::words(TOO_FEW);
     }
-    if group.curve.last_days().is_none_or(|last| last < days) {
-        return Value::words("follow-up ends before");
+    if group.outcomes.is_empty() {
+        return Value::words(words::NONE);
     }
-    let passed = group.curve.steps.partition_point(|step| step.time_days <= days);
-    let (value, low, high) = passed.checked_sub(1).map_or((1.0, 1.0, 1.0), |last| {
-        let step = group.curve.steps[last];
-        (step.survival, step.low, step.high)
-    });
+    let Some((value, low, high)) = group.survival_at(days) else {
+        return Value::words("follow-up ends before");
+    };
     let text = format!("{} ({:.1} to {:.1})", words::percent(value), 100.0 * low, 100.0 * high);
     Value::new(value, text)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Frame {
     /// What keeps the event from happening, with commas; empty where nothing does.
     pub(crate) competing: String,
     pub(crate) disclaimer: &'static str,
+    /// What is wrong with what was asked, in sentences.
+    pub(crate) problems: Vec<String>,
     /// Whether small groups are not told.
     pub(crate) least_shown: Option<usize>,
     /// When the page was made, for print.
@@ -44,6 +46,12 @@ impl Frame {
             made_at: chrono::Utc::now().format("%Y-%m-%d %H:%M UTC").to_string(),
             ..Self::default()
         }
+    }
+
+    /// The page with what is wrong with what was asked; an empty sentence says nothing.
+    pub(crate) fn with_problem(mut self, sentence: impl Into<String>) -> Self {
+        self.problems.extend(Some(sentence.into()).filter(|sentence| !sentence.is_empty()));
+        self
     }
 
     /// A page about no study; `here` is the address of the page in the navigation.

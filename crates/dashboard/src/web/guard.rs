@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::{App, Refusal};
+use super::{App, Cookie, Refusal};
 use crate::access::{Found, Right, Roles, Session, same};
 use crate::study::Protected;
 
@@ -35,27 +36,9 @@ impl User {
     }
 }
 
-/// The name of the session's cookie. With HTTPS the browser itself sees to it that it came from
-/// this host over HTTPS.
-pub(crate) fn cookie_name(app: &App) -> &'static str {
-    if app.settings.is_secure() { "__Host-oncoweave" } else { "oncoweave" }
-}
-
-/// The value of a cookie.
-pub(crate) fn cookie<'a>(parts: &'a Parts, wanted: &str) -> Option<&'a str> {
-    let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|one| one.split_once('='));
-    pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
-}
-
-/// The session's token in a request's cookies.
-pub(crate) fn session_token<'a>(app: &App, parts: &'a Parts) -> Option<&'a str> {
-    cookie(parts, cookie_name(app))
-}
-
 /// The session of a request, whatever it may do.
-pub(crate) fn session(app: &App, parts: &Parts) -> Result<Option<Session>, Refusal> {
-    match session_token(app, parts).map(|token| app.sessions.find(token)) {
+pub(crate) fn session(app: &App, headers: &HeaderMap) -> Result<Option<Session>, Refusal> {
+    match Cookie::Session.of(app, headers).map(|token| app.sessions.find(token)) {
         Some(Found::Session(session)) => Ok(Some(session)),
         Some(Found::TooMany) => Err(Refusal::TooMany),
         Some(Found::None) | None => Ok(None),
@@ -80,7 +63,7 @@ impl FromRequestParts<Arc<App>> for User {
                 .map(|account| user(account.name, account.roles, None))
                 .ok_or_else(|| Refusal::SignIn("/".to_owned()));
         }
-        let Some(session) = session(app, parts)? else {
+        let Some(session) = session(app, &parts.headers)? else {
             let asked = parts.extensions.get::<Asked>();
             return Err(Refusal::SignIn(asked.map_or("/".to_owned(), |asked| asked.0.clone())));
         };

@@ -1,6 +1,7 @@
 //! What every request passes and every answer carries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -18,6 +19,10 @@ use super::{App, Refusal};
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// How long one request may take: longer than the model's endpoint, for those who send their form or
+/// table bit by bit.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 /// Refuses foreign hosts and forms from other sites, and sets the headers of every answer.
 pub(crate) async fn guard(
     State(app): State<Arc<App>>,
@@ -31,7 +36,10 @@ pub(crate) async fn guard(
         let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
         let asked = Asked(asked.to_owned());
         request.extensions_mut().insert(asked);
-        next.run(request).await
+        match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Refusal::TooSlow.into_response(),
+        }
     };
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
@@ -49,7 +57,10 @@ pub(crate) async fn guard(
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     );
-    set(CACHE_CONTROL, if is_static { "private, max-age=3600" } else { "no-store" });
+    set(
+        CACHE_CONTROL,
+        if is_static { "private, max-age=3600" } else { "no-store, no-cache, must-revalidate" },
+    );
     if app.settings.is_secure() {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
@@ -58,7 +69,9 @@ pub(crate) async fn guard(
 
 fn refused(app: &App, request: &Request) -> Option<Response> {
     let headers = request.headers();
-    let host = text(headers, &HOST).or_else(|| request.uri().host());
+    // In HTTP/2 the host and its port stand in the address.
+    let named = || request.uri().authority().map(|authority| authority.as_str());
+    let host = text(headers, &HOST).or_else(named);
     if !host.is_some_and(|host| app.settings.knows_host(host)) {
         let sentence = "This host name is not served here; give it with --host.\n";
         return Some((StatusCode::MISDIRECTED_REQUEST, sentence).into_response());

@@ -7,6 +7,7 @@ mod audit;
 mod cds_hooks;
 mod cohort;
 mod compare;
+mod cookies;
 mod exports;
 mod figures;
 mod frame;
@@ -31,12 +32,14 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub(crate) use app::App;
+pub(crate) use cookies::Cookie;
 pub(crate) use frame::Frame;
 pub(crate) use guard::User;
 pub(crate) use refusal::Refusal;
 
-/// The largest body of a form or an uploaded table.
-const BODY_LIMIT_BYTES: usize = 64 << 20;
+/// The largest body of a form, which anybody may send, and of an uploaded table.
+const FORM_BYTES: usize = 256 << 10;
+const TABLE_BYTES: usize = 64 << 20;
 
 /// Every route behind the guards that all have in common.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -51,7 +54,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/accounts/{name}", post(accounts::change))
         .route("/audit", get(audit::list))
         .route("/compare", get(compare::page))
-        .route("/score", get(score::form).post(score::upload))
+        .route(
+            "/score",
+            get(score::form).post(score::upload).layer(DefaultBodyLimit::max(TABLE_BYTES)),
+        )
         .route("/score/{batch}", get(score::progress))
         .route("/score/{batch}/predictions.csv", get(score::download))
         .nest("/studies/{study}", study_routes())
@@ -59,7 +65,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(cds_hooks::routes())
         .merge(statics::routes())
         .fallback(|| async { Refusal::NotFound })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::guard))
         .with_state(app)
 }

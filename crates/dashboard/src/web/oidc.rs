@@ -3,33 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::guard::cookie;
-use super::sign_in::{Next, local, set_cookie, throttled};
-use super::{App, Refusal};
+use super::sign_in::{Next, enter, throttled};
+use super::{App, Cookie, Refusal};
 use crate::access::{Entry, Identity, Provider, same};
-
-/// The cookie that binds the way back to the browser that left.
-fn cookie_name(app: &App) -> &'static str {
-    if app.settings.is_secure() { "__Host-oncoweave-oidc" } else { "oncoweave-oidc" }
-}
-
-/// What the browser was given when it left.
-pub(crate) struct Left(Option<String>);
-
-impl FromRequestParts<Arc<App>> for Left {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        Ok(Self(cookie(parts, cookie_name(app)).map(str::to_owned)))
-    }
-}
 
 /// What the provider sends back with the browser.
 #[derive(Default, Deserialize)]
@@ -72,7 +54,7 @@ pub(crate) async fn begin(
     throttled(&app, connection, &headers)?;
     match asked(&app, move |provider| provider.begin(&next.next)).await? {
         Ok((to, state)) => {
-            let cookie = set_cookie(&app, (cookie_name(&app), &state), "; Max-Age=600");
+            let cookie = Cookie::Elsewhere.set(&app, &state);
             Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response())
         }
         Err(problem) => Err(refused(&app, problem)?),
@@ -82,14 +64,14 @@ pub(crate) async fn begin(
 pub(crate) async fn finish(
     State(app): State<Arc<App>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
-    Left(left): Left,
     headers: HeaderMap,
     Query(back): Query<Back>,
 ) -> Result<Response, Refusal> {
     throttled(&app, connection, &headers)?;
     let provider = app.provider.as_ref().ok_or(Refusal::NotFound)?;
+    let left = Cookie::Elsewhere.of(&app, &headers);
     let state = left.filter(|state| same(state, &back.state));
-    let Some(pending) = state.and_then(|state| provider.take(&state)) else {
+    let Some(pending) = state.and_then(|state| provider.take(state)) else {
         // Not written down: anybody on the network could fill the log.
         let problem = "This is not the browser that left to sign in, or it came back before, or \
                        it took too long.";
@@ -118,11 +100,9 @@ pub(crate) async fn finish(
         subject: "",
         detail: &detail,
     })?;
-    let token = app.sessions.begin(&account, roles, false);
-    let cookies = AppendHeaders([
-        (SET_COOKIE, set_cookie(&app, (super::guard::cookie_name(&app), &token), "")),
-        (SET_COOKIE, set_cookie(&app, (cookie_name(&app), ""), "; Max-Age=0")),
-    ]);
-    let to = [(LOCATION, local(&next).to_owned())];
-    Ok((StatusCode::SEE_OTHER, to, cookies).into_response())
+    let mut answer = enter(&app, &headers, &account, (roles, false), &next);
+    let gone =
+        HeaderValue::try_from(Cookie::Elsewhere.drop(&app)).expect("letters and digits alone");
+    answer.headers_mut().append(SET_COOKIE, gone);
+    Ok(answer)
 }

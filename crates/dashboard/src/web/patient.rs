@@ -25,7 +25,6 @@ use crate::study::{
 struct Page {
     frame: Frame,
     slug: String,
-    id: String,
     path: String,
     applicability: Applicability,
     sentence: String,
@@ -124,7 +123,6 @@ pub(crate) async fn page(
         may_score: app.endpoint.is_some() && study.folder.is_some() && study.data.is_some(),
         applicability,
         slug,
-        id,
     })
 }
 
@@ -177,8 +175,7 @@ fn risk_row(at: &HorizonRisk) -> RiskRow {
 
 /// The prediction beside what was observed in the cohort and in similar patients.
 pub(crate) fn curves(study: &Study, patient: Option<&Prediction>, near: &[usize]) -> Figure {
-    let all: Vec<usize> = (0..study.patients.len()).collect();
-    let cohort = cohort_curve(study, &all);
+    let cohort = study.everybody();
     let last_horizon = study.evaluation.horizons_days.last().copied().unwrap_or(0.0);
     let last = cohort.last_days().unwrap_or(last_horizon).max(last_horizon);
     let unit = TimeUnit::for_span(last);
@@ -187,7 +184,7 @@ pub(crate) fn curves(study: &Study, patient: Option<&Prediction>, near: &[usize]
     if let Some(patient) = patient {
         drawn.push(prediction_line(&study.evaluation.horizons_days, patient, days));
     }
-    drawn.push(observed_line("all patients, observed", &cohort, days));
+    drawn.push(observed_line("all patients, observed", cohort, days));
     if !near.is_empty() {
         let label = format!("{} with nearest risk, observed", near.len());
         drawn.push(observed_line(&label, &cohort_curve(study, near), days));

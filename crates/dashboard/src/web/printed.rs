@@ -8,7 +8,6 @@ use oncoweave_report::words;
 
 use super::exports::{file, patient_drawing};
 use super::patient::{facts, sentence, value_row};
-use super::validation::sections;
 use super::{App, Refusal, User};
 use crate::access::Right;
 use crate::export::{PatientReport, PrintedFrame, notes, patient_pdf, validation_pdf};
@@ -87,8 +86,8 @@ pub(crate) async fn validation(
     app.require(&user, Right::ExportFigures, &slug)?;
     let study = app.study(&slug)?;
     app.audit(&user, "export validation", &slug, "PDF")?;
-    let sections = sections(study, user.protected)?;
+    let validation = study.validation(user.protected)?;
     let frame = frame(study, format!("Validation: {}", study.evaluation.cohort));
-    let pdf = printed(&app, move || validation_pdf(&frame, &sections)).await?;
+    let pdf = printed(&app, move || validation_pdf(&frame, &validation.sections)).await?;
     Ok(file(&format!("{slug}-validation.pdf"), "application/pdf", pdf))
 }

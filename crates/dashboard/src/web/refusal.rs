@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     ForeignForm,
     /// Too many requests.
     TooMany,
+    /// The request took too long, or came too slowly.
+    TooSlow,
     /// The scoring endpoint did not answer as it should.
     Endpoint(String),
     /// The program's own fault; the log says more.
@@ -43,7 +45,6 @@ impl<E: Into<Error>> From<E> for Refusal {
 #[template(path = "refusal.html")]
 struct Page<'a> {
     frame: Frame,
-    heading: &'a str,
     sentence: &'a str,
 }
 
@@ -87,6 +88,11 @@ impl Refusal {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
                 "Wait a little and try again.".to_owned(),
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "It took too long",
+                "The request was given up after some minutes.".to_owned(),
             ),
             Self::Endpoint(sentence) => {
                 (StatusCode::BAD_GATEWAY, "The model did not answer", sentence.clone())
@@ -133,7 +139,7 @@ impl IntoResponse for Refusal {
             _ => {}
         }
         let (status, heading, sentence) = self.parts();
-        let page = Page { frame: Frame::plain(heading), heading, sentence: &sentence };
+        let page = Page { frame: Frame::plain(heading), sentence: &sentence };
         let body = page.render().unwrap_or(sentence);
         if matches!(self, Self::TooMany) {
             return (status, [(RETRY_AFTER, "5")], Html(body)).into_response();

@@ -1,25 +1,24 @@
 //! New patients: what the model says through its endpoint.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use askama::Template;
 use axum::extract::{Multipart, Path, State};
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use oncoweave_core::CohortColumn;
 use oncoweave_report::words;
 use serde_json::{Map, Value};
 
+use super::exports::file;
 use super::frame::html;
 use super::{App, Frame, Refusal, User};
 use crate::access::Right;
 use crate::export::answers_csv;
-use crate::score::{Answer, Batch, Endpoint, locked, records_of_csv, run};
+use crate::score::{Answer, Batch, Endpoint, Table, check_count, locked, run};
 use crate::study::{Study, TrainingRange};
-
-/// Records of one batch.
-const MOST_RECORDS: usize = 200_000;
 
 #[derive(Template)]
 #[template(path = "score.html")]
@@ -27,7 +26,6 @@ struct FormPage {
     frame: Frame,
     studies: Vec<(String, String)>,
     columns: Vec<String>,
-    problem: String,
 }
 
 #[derive(Template)]
@@ -35,10 +33,11 @@ struct FormPage {
 struct BatchPage {
     frame: Frame,
     id: String,
+    endpoint: String,
+    data_sha256: String,
     done: usize,
     total: usize,
     is_done: bool,
-    failure: String,
     horizons: Vec<String>,
     rows: Vec<Vec<String>>,
     hidden: usize,
@@ -62,7 +61,7 @@ fn form_page(app: &App, user: &User, problem: String) -> FormPage {
         app.studies.iter().filter(|study| study.data.is_some() && study.folder.is_some());
     let folder = app.studies.iter().find_map(|study| study.folder.as_ref());
     FormPage {
-        frame: Frame::general(app, user, "Score patients", "/score"),
+        frame: Frame::general(app, user, "Score patients", "/score").with_problem(problem),
         studies: with_data
             .map(|study| (study.slug.clone(), study.evaluation.cohort.clone()))
             .collect(),
@@ -71,7 +70,6 @@ fn form_page(app: &App, user: &User, problem: String) -> FormPage {
             .flat_map(|folder| &folder.ranges)
             .map(|range| range.column.clone())
             .collect(),
-        problem,
     }
 }
 
@@ -87,8 +85,7 @@ pub(crate) async fn upload(
     let (mut csrf, mut table, mut slug) = (String::new(), String::new(), String::new());
     while let Some(field) = parts.next_field().await.map_err(bad)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let text = field.bytes().await.map_err(bad)?;
-        let text = String::from_utf8(text.to_vec())
+        let text = String::from_utf8(Vec::from(field.bytes().await.map_err(bad)?))
             .map_err(|_| Refusal::Bad("The file must be text in UTF-8.".to_owned()))?;
         match name.as_str() {
             "csrf" => csrf = text,
@@ -98,64 +95,96 @@ pub(crate) async fn upload(
         }
     }
     user.check_form(&csrf)?;
-    let records = if slug.is_empty() {
-        records_of_csv(&table)
+    let wanted = if slug.is_empty() {
+        let read = tokio::task::spawn_blocking(move || Table::read(table));
+        read.await.map_err(std::io::Error::other)?.map(Wanted::Table)
     } else {
-        let study = app.study(&slug)?;
         app.require(&user, Right::ViewPatients, &slug)?;
-        cohort_records(study).ok_or_else(|| "This study has no table to score.".to_owned())
+        Wanted::cohort(app.study(&slug)?)
     };
-    let problem = match &records {
-        Err(problem) => problem.clone(),
-        Ok(records) if records.len() > MOST_RECORDS => {
-            format!("At most {} patients at a time.", words::thousands(MOST_RECORDS))
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(problem) => {
+            let page = html(&form_page(&app, &user, problem))?;
+            return Ok((StatusCode::BAD_REQUEST, page).into_response());
         }
-        Ok(_) => String::new(),
     };
-    let Some(records) = records.ok().filter(|_| problem.is_empty()) else {
-        let page = html(&form_page(&app, &user, problem))?;
-        return Ok((StatusCode::BAD_REQUEST, page).into_response());
-    };
-    let subject = if slug.is_empty() { "an uploaded table" } else { &slug };
-    app.audit(&user, "score", subject, &words::count(records.len(), "patient"))?;
-    let batch = app.batches.add(&user.account, records.len());
+    let (subject, count, data_sha256) = wanted.facts(&app)?;
+    app.audit(&user, "score", &subject, &words::count(count, "patient"))?;
+    let batch = app.batches.add(&user.account, data_sha256, count);
     let to = format!("/score/{}", locked(&batch).id);
-    tokio::task::spawn_blocking(move || {
-        if let Some(endpoint) = &app.endpoint {
-            run(endpoint, &batch, &records);
-        }
+    tokio::spawn(async move {
+        let turn = Arc::clone(&app.scoring).acquire_owned().await;
+        tokio::task::spawn_blocking(move || {
+            wanted.score(&app, &batch);
+            drop(turn);
+        })
     });
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
 }
 
-/// The columns that the model reads, of every patient of a study's table.
-fn cohort_records(study: &Study) -> Option<Vec<Map<String, Value>>> {
-    let (data, folder) = (study.data.as_ref()?, study.folder.as_ref()?);
-    Some(
-        (0..data.len())
-            .map(|row| {
-                let mut record = record(data, row, &folder.ranges);
-                record.insert("patient_id".to_owned(), Value::from(data.patients[row].as_str()));
-                record
-            })
-            .collect(),
-    )
+/// Whom a batch is about.
+enum Wanted {
+    Table(Table),
+    /// The study that has the table, by its name in addresses.
+    Cohort(String),
 }
 
-pub(super) fn record(
-    data: &oncoweave_core::Cohort,
-    row: usize,
-    ranges: &[TrainingRange],
-) -> Map<String, Value> {
-    let read: std::collections::HashSet<&str> =
-        ranges.iter().map(|range| range.column.as_str()).collect();
-    let columns = data.columns.iter().map(|column| (column.name(), column.values.get(row)));
-    columns
-        .filter(|(name, _)| read.contains(name.as_str()))
-        .map(|(name, value)| {
-            (name, value.map_or(Value::Null, |value| Value::from(f64::from(value))))
+impl Wanted {
+    fn cohort(study: &Study) -> Result<Self, String> {
+        let data = study.data.as_ref().filter(|_| study.folder.is_some());
+        check_count(data.ok_or("This study has no table to score.")?.len())?;
+        Ok(Self::Cohort(study.slug.clone()))
+    }
+
+    /// What it is called in the audit log, how many patients, and the SHA-256 of their table.
+    fn facts(&self, app: &App) -> Result<(String, usize, String), Refusal> {
+        Ok(match self {
+            Self::Table(table) => ("an uploaded table".to_owned(), table.len(), table.sha256()),
+            Self::Cohort(slug) => {
+                let study = app.study(slug)?;
+                let count = study.data.as_ref().map_or(0, oncoweave_core::Cohort::len);
+                (slug.clone(), count, study.evaluation.data_sha256.clone())
+            }
         })
-        .collect()
+    }
+
+    fn score(&self, app: &App, batch: &Mutex<Batch>) {
+        let Some(endpoint) = &app.endpoint else { return };
+        match self {
+            Self::Table(table) => run(endpoint, batch, table.records()),
+            Self::Cohort(slug) => {
+                let Ok(study) = app.study(slug) else { return };
+                let (Some(data), Some(folder)) = (&study.data, &study.folder) else { return };
+                let read = columns_read(data, &folder.ranges);
+                let records = (0..data.len()).map(|row| {
+                    let mut record = record(&read, row);
+                    record
+                        .insert("patient_id".to_owned(), Value::from(data.patients[row].as_str()));
+                    record
+                });
+                run(endpoint, batch, records);
+            }
+        }
+    }
+}
+
+/// The columns of a table that the model reads.
+pub(super) fn columns_read<'a>(
+    data: &'a oncoweave_core::Cohort,
+    ranges: &[TrainingRange],
+) -> Vec<(String, &'a CohortColumn)> {
+    let read: HashSet<&str> = ranges.iter().map(|range| range.column.as_str()).collect();
+    let columns = data.columns.iter().map(|column| (column.name(), column));
+    columns.filter(|(name, _)| read.contains(name.as_str())).collect()
+}
+
+/// A row of the columns as a record.
+pub(super) fn record(columns: &[(String, &CohortColumn)], row: usize) -> Map<String, Value> {
+    let value = |column: &CohortColumn| {
+        column.values.get(row).map_or(Value::Null, |value| Value::from(f64::from(value)))
+    };
+    columns.iter().map(|(name, column)| (name.clone(), value(column))).collect()
 }
 
 fn batch(app: &App, user: &User, id: &str) -> Result<Arc<Mutex<Batch>>, Refusal> {
@@ -173,11 +202,13 @@ pub(crate) async fn progress(
     let batch = locked(&batch);
     let horizons = batch.answers.iter().find(|answer| !answer.survival.is_empty());
     let page = BatchPage {
-        frame: Frame::general(&app, &user, "Scored patients", "/score"),
+        frame: Frame::general(&app, &user, "Scored patients", "/score")
+            .with_problem(batch.failure.clone().unwrap_or_default()),
+        endpoint: endpoint(&app)?.url().to_owned(),
+        data_sha256: batch.data_sha256.clone(),
         done: batch.answers.len(),
         total: batch.total,
         is_done: batch.is_done(),
-        failure: batch.failure.clone().unwrap_or_default(),
         horizons: horizons.map_or(Vec::new(), |answer| {
             answer.survival.iter().map(|at| words::horizon(at.time_days)).collect()
         }),
@@ -237,9 +268,6 @@ pub(crate) async fn download(
         return Err(Refusal::Bad("The patients are still being scored.".to_owned()));
     }
     app.audit(&user, "export scores", &id, &words::count(batch.answers.len(), "patient"))?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, "text/csv; charset=utf-8".parse().expect("a valid header"));
-    let name = "attachment; filename=\"predictions.csv\"";
-    headers.insert(CONTENT_DISPOSITION, name.parse().expect("a valid header"));
-    Ok((headers, answers_csv(&batch.answers)).into_response())
+    let table = answers_csv(&batch, endpoint(&app)?.url());
+    Ok(file("predictions.csv", "text/csv; charset=utf-8", table))
 }

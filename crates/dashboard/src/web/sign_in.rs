@@ -13,11 +13,11 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::frame::html;
-use super::guard::{cookie, cookie_name, session, session_token};
-use super::{App, Frame, Refusal};
+use super::guard::session;
+use super::{App, Cookie, Frame, Refusal};
 use crate::access::{
-    Account, Entry, LEAST_CHARACTERS, Session, hash_password, is_password, random_token, same,
-    weakness,
+    Account, Entry, LEAST_CHARACTERS, Memory, Roles, Session, hash_password, is_password,
+    random_token, same, weakness,
 };
 
 #[derive(Template)]
@@ -28,7 +28,6 @@ struct LoginPage {
     next: String,
     /// Where else one can sign in: the name, and the address that leads there.
     elsewhere: Option<(String, String)>,
-    problem: String,
 }
 
 #[derive(Template)]
@@ -37,7 +36,6 @@ struct PasswordPage {
     frame: Frame,
     is_first: bool,
     least: usize,
-    problem: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,7 +70,7 @@ const WRONG: &str = "Name and password do not go together, or the account is clo
 /// takes as long.
 fn nobodys_hash() -> &'static str {
     static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    HASH.get_or_init(|| hash_password("nobody has this password"))
+    HASH.get_or_init(|| hash_password("nobody has this password", &mut Memory::default()))
 }
 
 /// A session whatever it may do: the one page for those who must change their password.
@@ -82,40 +80,16 @@ impl FromRequestParts<Arc<App>> for AnySession {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        session(app, parts)?.map(Self).ok_or_else(|| Refusal::SignIn("/".to_owned()))
+        session(app, &parts.headers)?.map(Self).ok_or_else(|| Refusal::SignIn("/".to_owned()))
     }
 }
 
-/// What the form to sign in must send back, in a cookie as there is no session yet: nobody shall be
-/// signed in to somebody else's account by a form on another site.
-pub(crate) struct FormToken(String);
-
-impl FormToken {
-    fn cookie_name(app: &App) -> &'static str {
-        if app.settings.is_secure() { "__Host-oncoweave-form" } else { "oncoweave-form" }
-    }
-}
-
-impl FromRequestParts<Arc<App>> for FormToken {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let is_token =
-            |known: &&str| known.len() == 64 && known.bytes().all(|one| one.is_ascii_hexdigit());
-        let known = cookie(parts, Self::cookie_name(app)).filter(is_token);
-        Ok(Self(known.map_or_else(random_token, str::to_owned)))
-    }
-}
-
-/// The token of the session, if any.
-pub(crate) struct Token(Option<String>);
-
-impl FromRequestParts<Arc<App>> for Token {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        Ok(Self(session_token(app, parts).map(str::to_owned)))
-    }
+/// What the form to sign in must send back: the token that the browser has, or a new one.
+fn form_token(app: &App, headers: &HeaderMap) -> String {
+    let is_token =
+        |known: &&str| known.len() == 64 && known.bytes().all(|one| one.is_ascii_hexdigit());
+    let known = Cookie::Form.of(app, headers).filter(is_token);
+    known.map_or_else(random_token, str::to_owned)
 }
 
 fn login_page(app: &App, csrf: String, next: String, problem: &str) -> LoginPage {
@@ -123,16 +97,17 @@ fn login_page(app: &App, csrf: String, next: String, problem: &str) -> LoginPage
         let to = format!("/login/oidc?next={}", super::encoded(&next));
         (provider.label().to_owned(), to)
     });
-    let (frame, problem) = (Frame::plain("Sign in"), problem.to_owned());
-    LoginPage { frame, csrf, next, elsewhere, problem }
+    let frame = Frame::plain("Sign in").with_problem(problem);
+    LoginPage { frame, csrf, next, elsewhere }
 }
 
 pub(crate) async fn form(
     State(app): State<Arc<App>>,
-    FormToken(token): FormToken,
+    headers: HeaderMap,
     Query(next): Query<Next>,
 ) -> Result<Response, Refusal> {
-    let cookie = set_cookie(&app, (FormToken::cookie_name(&app), &token), "");
+    let token = form_token(&app, &headers);
+    let cookie = Cookie::Form.set(&app, &token);
     let page = html(&login_page(&app, token, next.next, ""))?;
     Ok(([(SET_COOKIE, cookie)], page).into_response())
 }
@@ -143,7 +118,9 @@ pub(super) fn throttled(
     connection: SocketAddr,
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    // A proxy may add a line of its own below one that the browser sent.
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+    let forwarded = forwarded.and_then(|value| value.to_str().ok());
     let address = app.address(connection.ip(), forwarded);
     if app.throttle.allow(address) { Ok(()) } else { Err(Refusal::TooMany) }
 }
@@ -151,10 +128,10 @@ pub(super) fn throttled(
 pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
-    FormToken(token): FormToken,
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Refusal> {
+    let token = form_token(&app, &headers);
     if !same(&token, &login.csrf) {
         return Err(Refusal::ForeignForm);
     }
@@ -166,10 +143,24 @@ pub(crate) async fn sign_in(
     };
     app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
     let must_change = account.must_change;
-    let token = app.sessions.begin(&name, account.roles, must_change);
-    let to = if must_change { "/password" } else { local(&login.next) };
-    let cookie = set_cookie(&app, (cookie_name(&app), &token), "");
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, to.to_owned()), (SET_COOKIE, cookie)]).into_response())
+    let to = if must_change { "/password" } else { &login.next };
+    Ok(enter(&app, &headers, &name, (account.roles, must_change), to))
+}
+
+/// Begins a session in place of the one that the browser had, and leads to a page.
+pub(super) fn enter(
+    app: &App,
+    headers: &HeaderMap,
+    account: &str,
+    (roles, must_change): (Roles, bool),
+    to: &str,
+) -> Response {
+    if let Some(old) = Cookie::Session.of(app, headers) {
+        app.sessions.end(old);
+    }
+    let cookie = Cookie::Session.set(app, &app.sessions.begin(account, roles, must_change));
+    let to = local(to).to_owned();
+    (StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response()
 }
 
 /// The account, where the password is right and the account open; wrong passwords are counted.
@@ -182,7 +173,9 @@ async fn verified(
     let usable = account
         .filter(|account| !account.closed && !account.is_locked() && !account.signs_in_elsewhere());
     let stored = usable.as_ref().map_or(nobodys_hash(), |account| &account.password).to_owned();
-    let right = hashed(app, move || is_password(&password, &stored)).await?;
+    let right = hashed(app, move |memory| is_password(&password, &stored, memory)).await?;
+    // While it was hashed, others may have been wrong too often.
+    let is_locked = app.store.account(name)?.is_some_and(|account| account.is_locked());
     let refused = |detail: &'static str| Entry {
         account: "-",
         action: "sign-in refused",
@@ -190,7 +183,7 @@ async fn verified(
         detail,
     };
     match usable {
-        Some(account) if right => {
+        Some(account) if right && !is_locked => {
             app.store.succeed(name)?;
             Ok(Some(account))
         }
@@ -210,7 +203,7 @@ async fn verified(
 /// Hashes beside the event loop, unless too many wait for that already.
 pub(super) async fn hashed<T: Send + 'static>(
     app: &App,
-    work: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce(&mut Memory) -> T + Send + 'static,
 ) -> Result<T, Refusal> {
     let result = app.hashing.queue(work).ok_or(Refusal::TooMany)?;
     let failed = |_| Refusal::from(std::io::Error::other("a password was not hashed"));
@@ -218,17 +211,12 @@ pub(super) async fn hashed<T: Send + 'static>(
 }
 
 /// An address on this host: nobody is sent elsewhere after signing in.
-pub(super) fn local(next: &str) -> &str {
+fn local(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])
         && !next.bytes().any(|byte| byte.is_ascii_control());
     if is_local { next } else { "/" }
-}
-
-pub(super) fn set_cookie(app: &App, (name, token): (&str, &str), more: &str) -> String {
-    let secure = if app.settings.is_secure() { "; Secure" } else { "" };
-    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{more}")
 }
 
 #[derive(Deserialize)]
@@ -239,27 +227,26 @@ pub(crate) struct SignOut {
 pub(crate) async fn sign_out(
     State(app): State<Arc<App>>,
     AnySession(session): AnySession,
-    Token(token): Token,
+    headers: HeaderMap,
     Form(form): Form<SignOut>,
 ) -> Result<Response, Refusal> {
     if !same(&session.csrf, &form.csrf) {
         return Err(Refusal::ForeignForm);
     }
-    app.sessions.end(&token.unwrap_or_default());
+    app.sessions.end(Cookie::Session.of(&app, &headers).unwrap_or_default());
     let account = &*session.account;
     app.store.audit(&Entry { account, action: "sign out", subject: "", detail: "" })?;
-    let cookie = set_cookie(&app, (cookie_name(&app), ""), "; Max-Age=0");
-    let to = "/login".to_owned();
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response())
+    let to = [(LOCATION, "/login".to_owned()), (SET_COOKIE, Cookie::Session.drop(&app))];
+    Ok((StatusCode::SEE_OTHER, to).into_response())
 }
 
 fn password_page(session: &Session, problem: String) -> PasswordPage {
     let frame = Frame {
         account: session.account.clone(),
         csrf: session.csrf.clone(),
-        ..Frame::plain("New password")
+        ..Frame::plain("New password").with_problem(problem)
     };
-    PasswordPage { frame, is_first: session.must_change, least: LEAST_CHARACTERS, problem }
+    PasswordPage { frame, is_first: session.must_change, least: LEAST_CHARACTERS }
 }
 
 pub(crate) async fn password_form(
@@ -276,6 +263,7 @@ pub(crate) async fn password_form(
 pub(crate) async fn set_password(
     State(app): State<Arc<App>>,
     AnySession(session): AnySession,
+    headers: HeaderMap,
     Form(form): Form<NewPassword>,
 ) -> Result<Response, Refusal> {
     if !same(&session.csrf, &form.csrf) {
@@ -299,7 +287,7 @@ pub(crate) async fn set_password(
         let page = html(&password_page(&session, problem))?;
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
-    let hash = hashed(&app, move || hash_password(&form.new)).await?;
+    let hash = hashed(&app, move |memory| hash_password(&form.new, memory)).await?;
     app.store.set_password(&name, &hash, false)?;
     app.store.audit(&Entry {
         account: &name,
@@ -308,9 +296,7 @@ pub(crate) async fn set_password(
         detail: "",
     })?;
     app.sessions.end_all(&name);
-    let token = app.sessions.begin(&name, session.roles, false);
-    let cookie = set_cookie(&app, (cookie_name(&app), &token), "");
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
+    Ok(enter(&app, &headers, &name, (session.roles, false), "/"))
 }
 
 #[cfg(test)]

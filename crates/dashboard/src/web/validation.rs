@@ -5,22 +5,20 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use oncoweave_report::Section;
-use oncoweave_report::report_sections;
 
 use super::frame::html;
 use super::{App, Frame, Refusal, User};
 use crate::access::Right;
-use crate::study::{Protected, Study, auc_curves, subgroup_section};
+use crate::study::{Protected, Study};
 
 #[derive(Template)]
 #[template(path = "validation.html")]
-struct Page {
+struct Page<'a> {
     frame: Frame,
     slug: String,
     facts: Vec<(&'static str, String)>,
-    sections: Vec<(String, String)>,
-    bodies: Vec<String>,
+    sections: Vec<(&'static str, &'static str)>,
+    bodies: &'a [String],
     may_export_figures: bool,
 }
 
@@ -32,36 +30,15 @@ pub(crate) async fn page(
     app.require(&user, Right::ViewAggregates, &slug)?;
     let study = app.study(&slug)?;
     app.audit(&user, "read validation", &slug, "")?;
-    let sections = sections(study, user.protected)?;
-    let bodies = sections.iter().map(Section::html).collect::<Result<_, _>>()?;
+    let validation = study.validation(user.protected)?;
     html(&Page {
         frame: Frame::study(&app, &user, study, "Validation", "/validation"),
         facts: facts(study, user.protected),
-        sections: sections
-            .iter()
-            .map(|section| (section.id.to_owned(), section.heading.to_owned()))
-            .collect(),
-        bodies,
+        sections: validation.sections.iter().map(|section| (section.id, section.heading)).collect(),
+        bodies: &validation.bodies,
         may_export_figures: user.roles.has(Right::ExportFigures),
         slug,
     })
-}
-
-/// The report's sections with subgroups and time-dependent ROC curves; for those who see no
-/// patient, without what small groups would show.
-pub(crate) fn sections(
-    study: &Study,
-    protected: Option<Protected>,
-) -> Result<Vec<Section>, Refusal> {
-    let mut sections = report_sections(&study.evaluation, &study.patients, protected)?;
-    if protected.is_some() {
-        // The cohort's page shows the curves, with filters.
-        sections.retain(|section| section.id != "survival");
-    }
-    let notes = sections.iter().position(|section| section.id == "notes").unwrap_or(sections.len());
-    let further = [auc_curves(study, protected), subgroup_section(study, protected)];
-    drop(sections.splice(notes..notes, further.into_iter().flatten()));
-    Ok(sections)
 }
 
 pub(crate) fn facts(study: &Study, protected: Option<Protected>) -> Vec<(&'static str, String)> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::frame::html;
 use super::patient::number;
-use super::score::{endpoint, record, risk_text};
+use super::score::{columns_read, endpoint, record, risk_text};
 use super::{App, Frame, Refusal, User, encoded};
 use crate::score::{Answer, SurvivalAt};
 use crate::study::{ClinicalValue, Study, values};
@@ -24,7 +24,6 @@ struct Page {
     id: String,
     inputs: Vec<Input>,
     outcome: Option<Vec<[String; 3]>>,
-    problems: Vec<String>,
 }
 
 /// One value that may be changed within the training range.
@@ -77,12 +76,11 @@ fn page(
     let (outcome, problems) =
         outcome.map_or_else(|problems| (None, problems), |rows| (rows, vec![]));
     Page {
-        frame: Frame::study(app, user, study, &title, ""),
+        frame: Frame { problems, ..Frame::study(app, user, study, &title, "") },
         path: format!("/studies/{}/patients/{}", study.slug, encoded(id)),
         id: id.to_owned(),
         inputs,
         outcome,
-        problems,
     }
 }
 
@@ -111,7 +109,7 @@ pub(crate) async fn try_values(
     let (Some((data, row)), Some(folder)) = (study.row(place), &study.folder) else {
         return Err(Refusal::Bad("The values of this patient are not known here.".to_owned()));
     };
-    let own = record(data, row, &folder.ranges);
+    let own = record(&columns_read(data, &folder.ranges), row);
     let changed = match changed(&own, &inputs) {
         Ok(changed) => changed,
         Err(problems) => {

@@ -4,5 +4,6 @@ mod access;
 mod competing;
 mod exports;
 mod figures;
+mod hostile;
 mod made_up;
 mod site;
