@@ -51,16 +51,13 @@ async fn run(listener: TcpListener, app: Arc<App>, settings: &Settings) -> Resul
     let handle = Handle::new();
     tokio::spawn(stop_when_asked(handle.clone()));
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    match &settings.tls {
-        Some((certificate, key)) => {
-            let config = tls(certificate, key).await?;
-            let server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
-            patient(server).serve(service).await?;
-        }
-        None => {
-            let server = axum_server::from_tcp(listener)?.handle(handle);
-            patient(server).serve(service).await?;
-        }
+    if let Some((certificate, key)) = &settings.tls {
+        let config = tls(certificate, key).await?;
+        let server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+        patient(server).serve(service).await?;
+    } else {
+        let server = axum_server::from_tcp(listener)?.handle(handle);
+        patient(server).serve(service).await?;
     }
     Ok(())
 }

@@ -227,8 +227,8 @@ mod tests {
     /// `oncoweave sagemaker` is compiled without models, so that its list of settings is written here.
     #[test]
     fn the_launcher_knows_every_setting() {
-        let list: String =
-            kinds().iter().map(|(name, kind)| format!("{name} = {}\n", kind.expected())).collect();
+        let line = |(name, kind): (String, Kind)| format!("{name} = {}\n", kind.expected());
+        let list = kinds().into_iter().map(line).collect::<Vec<String>>().concat();
         let path = Path::new(env!("CARGO_MANIFEST_DIR"));
         let path = path.join("../sagemaker/src/requests/settings.txt");
         if std::env::var_os("ONCOWEAVE_WRITE_TABLES").is_some() {

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::stream::Pieces;
 
-    const LONG: Duration = Duration::from_secs(600);
+    const LONG: Duration = Duration::from_mins(10);
 
     /// Sends pieces of a length without end, one after each pause, to who has that patience; how many
     /// were taken, and how long it took until no more were.

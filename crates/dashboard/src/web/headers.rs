@@ -8,6 +8,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -70,7 +71,7 @@ pub(crate) async fn guard(
 fn refused(app: &App, request: &Request) -> Option<Response> {
     let headers = request.headers();
     // In HTTP/2 the host and its port stand in the address.
-    let named = || request.uri().authority().map(|authority| authority.as_str());
+    let named = || request.uri().authority().map(Authority::as_str);
     let host = text(headers, &HOST).or_else(named);
     if !host.is_some_and(|host| app.settings.knows_host(host)) {
         let sentence = "This host name is not served here; give it with --host.\n";

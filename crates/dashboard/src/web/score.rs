@@ -115,10 +115,13 @@ pub(crate) async fn upload(
     let to = format!("/score/{}", locked(&batch).id);
     tokio::spawn(async move {
         let turn = Arc::clone(&app.scoring).acquire_owned().await;
-        tokio::task::spawn_blocking(move || {
+        let work = tokio::task::spawn_blocking(move || {
             wanted.score(&app, &batch);
             drop(turn);
-        })
+        });
+        if let Err(error) = work.await {
+            tracing::error!(%error, "a batch was broken off");
+        }
     });
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
 }

@@ -1,7 +1,5 @@
 //! What somebody tries who means harm.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

@@ -25,8 +25,8 @@ pub(super) fn record(line: &[u8], row: &mut Row, view: Option<&View>) -> Read {
     }
     let Ok(text) = std::str::from_utf8(line) else { return no_utf8() };
     row.clear();
-    if let Some(id) = plain::record(text, row) {
-        return (id, None);
+    if let Some(read) = plain::record(text, row) {
+        return (read.patient_id, None);
     }
     row.clear();
     any_record(text, row, view)

@@ -10,10 +10,15 @@ use crate::columns::Row;
 /// What the values of a body may take that is shorter.
 const ALWAYS_BYTES: usize = 8 << 20;
 
-/// Reads one record into the row, which must be clear; gives its id.
-pub(super) fn record(text: &str, row: &mut Row) -> Option<Option<PatientId>> {
-    let (id, end) = object(text, 0, row)?;
-    (skip_space(text.as_bytes(), end) == text.len()).then_some(id)
+/// A plain record, whose values are in the row.
+pub(super) struct Plain {
+    pub(super) patient_id: Option<PatientId>,
+}
+
+/// Reads one record into the row, which must be clear.
+pub(super) fn record(text: &str, row: &mut Row) -> Option<Plain> {
+    let (patient_id, end) = object(text, 0, row)?;
+    (skip_space(text.as_bytes(), end) == text.len()).then_some(Plain { patient_id })
 }
 
 /// Reads a whole body of at most `most` records, `None` also where their values would take more than
@@ -75,14 +80,12 @@ fn object(text: &str, start: usize, row: &mut Row) -> Option<(Option<PatientId>,
     let (mut id, mut ids) = (None, 0);
     loop {
         at = expect(bytes, at, b'"')?;
-        let (place, length) = match row.expected(&bytes[at..]) {
-            Some((place, length)) => (Some(place), length),
-            None => {
-                let length = bytes[at..].iter().position(|&byte| matches!(byte, b'"' | b'\\'))?;
-                let name = &text[at..at + length];
-                let place = if is_id(name) { None } else { Some(row.find(name)?) };
-                (place, length)
-            }
+        let (place, length) = if let Some((place, length)) = row.expected(&bytes[at..]) {
+            (Some(place), length)
+        } else {
+            let length = bytes[at..].iter().position(|&byte| matches!(byte, b'"' | b'\\'))?;
+            let name = &text[at..at + length];
+            (if is_id(name) { None } else { Some(row.find(name)?) }, length)
         };
         at = skip_space(bytes, expect(bytes, expect(bytes, at + length, b'"')?, b':')?);
         if let Some(place) = place {
@@ -188,8 +191,8 @@ mod tests {
     fn quickly(text: &str) -> Option<Read> {
         let columns = columns();
         let mut row = Row::new(&columns);
-        let id = record(text, &mut row)?;
-        Some((id, bits(&mut row)))
+        let Plain { patient_id } = record(text, &mut row)?;
+        Some((patient_id, bits(&mut row)))
     }
 
     fn bits(row: &mut Row) -> Vec<u32> {

@@ -4,7 +4,7 @@
 //! The data files come into the cohort as they are, so that the cohort is one like any other: its
 //! features tell nothing more, and what is released of it names nobody.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use fs_err as fs;
 
@@ -141,18 +141,20 @@ fn write_study(folder: &Path) {
             "data_gene_panel_a.txt",
             format!("stable_id: PA\ndescription: {note}\ngene_list: TP53\tKRAS\n"),
         ),
-        // What no features are made of stays behind.
-        (
-            "meta_timeline.txt",
-            format!(
-                "{HEAD}genetic_alteration_type: CLINICAL\ndatatype: TIMELINE\n\
-                 data_filename: timeline.txt\n"
-            ),
-        ),
-        ("timeline.txt", format!("PATIENT_ID\tSTART_DATE\tNOTE\nQZKP-0001\t1\t{note}\n")),
     ] {
         fs::write(folder.join(name), content).unwrap();
     }
+    write_timeline(folder);
+}
+
+/// What no features are made of stays behind.
+fn write_timeline(folder: &Path) {
+    let meta =
+        "genetic_alteration_type: CLINICAL\ndatatype: TIMELINE\ndata_filename: timeline.txt\n";
+    fs::write(folder.join("meta_timeline.txt"), format!("{HEAD}{meta}")).unwrap();
+    let note = all_in_one_text();
+    let table = format!("PATIENT_ID\tSTART_DATE\tNOTE\nQZKP-0001\t1\t{note}\n");
+    fs::write(folder.join("timeline.txt"), table).unwrap();
 }
 
 fn sample_ids() -> Vec<String> {
@@ -176,11 +178,13 @@ fn patients() -> String {
         let sex = if number % 3 == 0 { "Male" } else { "Female" };
         // Texts that differ from patient to patient, and such that do not.
         let letter = char::from(b'a' + u8::try_from(number).unwrap());
-        table += &format!(
+        write!(
+            table,
             "QZKP-{number:04}\t{number}\t{status}\t60\t{sex}\tZyxwpatient{letter}\tZyxwpatient, \
              Qvorna\t1961-04-03\t9434765919\tHX7713402\t{}\n",
             all_in_one_text()
-        );
+        )
+        .unwrap();
     }
     table
 }
@@ -188,7 +192,7 @@ fn patients() -> String {
 fn samples() -> String {
     let mut table = above("STRING\tSTRING\tSTRING") + "PATIENT_ID\tSAMPLE_ID\tSAMPLE_TYPE\n";
     for number in 1..=PATIENTS {
-        table += &format!("QZKP-{number:04}\tVSMP-{number}\tPrimary\n");
+        writeln!(table, "QZKP-{number:04}\tVSMP-{number}\tPrimary").unwrap();
     }
     table
 }
@@ -200,10 +204,12 @@ fn maf() -> String {
         all_in_one_text()
     );
     for sample in sample_ids() {
-        table += &format!(
+        write!(
+            table,
             "TP53\tGRCh37\t100\t100\tMissense_Mutation\t{sample}\tZyxwpatient-Qvorna\t{}\t9434765919\n",
             all_in_one_text()
-        );
+        )
+        .unwrap();
     }
     table
 }
