@@ -178,10 +178,10 @@ fn patients() -> String {
         let sex = if number % 3 == 0 { "Male" } else { "Female" };
         // Texts that differ from patient to patient, and such that do not.
         let letter = char::from(b'a' + u8::try_from(number).unwrap());
-        write!(
+        writeln!(
             table,
             "QZKP-{number:04}\t{number}\t{status}\t60\t{sex}\tZyxwpatient{letter}\tZyxwpatient, \
-             Qvorna\t1961-04-03\t9434765919\tHX7713402\t{}\n",
+             Qvorna\t1961-04-03\t9434765919\tHX7713402\t{}",
             all_in_one_text()
         )
         .unwrap();
@@ -204,9 +204,9 @@ fn maf() -> String {
         all_in_one_text()
     );
     for sample in sample_ids() {
-        write!(
+        writeln!(
             table,
-            "TP53\tGRCh37\t100\t100\tMissense_Mutation\t{sample}\tZyxwpatient-Qvorna\t{}\t9434765919\n",
+            "TP53\tGRCh37\t100\t100\tMissense_Mutation\t{sample}\tZyxwpatient-Qvorna\t{}\t9434765919",
             all_in_one_text()
         )
         .unwrap();
