@@ -125,9 +125,13 @@ def lay_out_cuda(folder):
         check_room(folder, CUDA_NEEDED_BYTES, "make room")
         with tempfile.TemporaryDirectory(dir=folder, prefix="cuda-") as scratch:
             print(f"fetching the CUDA half of libtorch {VERSION} (2.5 GB)", file=sys.stderr)
+            unpacked = Path(scratch) / "cuda"
             for wheel in download(Path(scratch), CUDA_REQUIREMENTS):
-                unpack(wheel, folder, place_among_cuda)
+                unpack(wheel, unpacked, place_among_cuda)
                 wheel.unlink()
+            # The one that the program looks for comes last.
+            for library in sorted(unpacked.iterdir(), key=lambda path: path.name == "libtorch_cuda.so"):
+                library.rename(folder / library.name)
     except OSError as error:
         stop(f"could not lay out CUDA's libraries in {folder}: {error.strerror or error}")
 

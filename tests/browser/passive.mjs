@@ -1,8 +1,9 @@
-// What a passive scan looks for, over everything that a role can open: the rules of OWASP ZAP's passive scanner by
-// their numbers (zaproxy.org/docs/alerts), as no registry has ZAP itself. Left out are the rules that only name what a
-// page is (10049, 10109, 10111, 10112, 10113), those about frameworks that are not here (10032, 10034, 10061 beyond its
-// header, 90001, 90002, 90030), and those that compare a page with what was asked (10029, 10030, 10031, 10043): a
-// search form that shows its words again is no finding, and HTML in every text has a check of its own.
+// What a passive scan looks for, over two of each kind of address that a role can open: the rules of OWASP ZAP's
+// passive scanner by their numbers (zaproxy.org/docs/alerts), as no registry has ZAP itself. Left out are the rules
+// that only name what a page is (10049, 10109, 10111, 10112, 10113), those about frameworks that are not here (10032,
+// 10034, 10061 beyond its header, 90001, 90002, 90030), and those that compare a page with what was asked (10029,
+// 10030, 10031, 10043): a search form that shows its words again is no finding, and HTML in every text has a check of
+// its own.
 import { createHash } from 'node:crypto';
 
 const NAMES = ['admin', 'root', 'dr.grey', 'researcher', 'manager', 'watch'];

@@ -4,9 +4,6 @@ use ndarray::{Array2, Axis, concatenate, s};
 
 use crate::matrix::Columns;
 
-/// What is left of a candidate brings nothing where it is shorter than this.
-const SHORT: f64 = 0.3;
-
 /// Directions in the space of a block's coefficients. Coefficients that are combinations of them,
 /// `b = Dᵀc`, are as long as `c`, and their log-risks `X b = (X Dᵀ) c` need no pass over the columns.
 #[derive(Debug)]
@@ -38,8 +35,13 @@ impl Subspace {
     }
 
     /// Adds directions so that the candidates, (vectors, columns), are nearly combinations of them:
-    /// what is left of each is shorter than a share of 1. Gives how many were added.
-    pub(crate) fn grow(&mut self, columns: &Columns, mut candidates: Array2<f64>) -> usize {
+    /// what is left of each is no longer than `short`. Gives how many were added.
+    pub(crate) fn grow(
+        &mut self,
+        columns: &Columns,
+        mut candidates: Array2<f64>,
+        short: f64,
+    ) -> usize {
         // Twice, because once leaves what rounding made of candidates that are nearly in it.
         for _ in 0..2 {
             candidates -= &candidates.dot(&self.directions.t()).dot(&self.directions);
@@ -48,7 +50,7 @@ impl Subspace {
         loop {
             let squares = candidates.map_axis(Axis(1), |row| row.dot(&row));
             let longest = (0..squares.len()).max_by(|&a, &b| squares[a].total_cmp(&squares[b]));
-            let Some(longest) = longest.filter(|&row| squares[row] > SHORT * SHORT) else { break };
+            let Some(longest) = longest.filter(|&row| squares[row] > short * short) else { break };
             let mut direction = candidates.slice(s![longest..=longest, ..]).to_owned();
             for known in [&self.directions, &new] {
                 direction -= &direction.dot(&known.t()).dot(known);
@@ -72,6 +74,8 @@ impl Subspace {
 mod tests {
     use super::*;
 
+    const SHORT: f64 = 0.3;
+
     #[test]
     fn directions_are_orthonormal_and_hold_the_candidates() {
         let x = Array2::from_shape_fn((9, 6), |(row, column)| {
@@ -84,8 +88,8 @@ mod tests {
         // One that is new, one that is not.
         let mut second = Array2::from_shape_fn((2, 6), |(row, column)| candidate(row + 1, column));
         second.row_mut(1).assign(&(&first.row(0) * 2.0));
-        assert_eq!(subspace.grow(&columns, first.clone()), 2);
-        let more = subspace.grow(&columns, second.clone());
+        assert_eq!(subspace.grow(&columns, first.clone(), SHORT), 2);
+        let more = subspace.grow(&columns, second.clone(), SHORT);
         assert_eq!(more, subspace.size() - 2);
         let products = subspace.directions.dot(&subspace.directions.t());
         for ((a, b), product) in products.indexed_iter() {

@@ -7,6 +7,7 @@
 mod access;
 mod error;
 mod export;
+mod places;
 mod score;
 mod server;
 mod settings;

@@ -211,7 +211,10 @@ impl Batches {
             all.iter().map(|batch| locked(batch).total).sum()
         };
         while all.len() > KEPT || records(&all) > KEPT_RECORDS {
-            all.pop_front();
+            // Nobody sees it any more, so that the rest of it is not scored.
+            if let Some(old) = all.pop_front() {
+                locked(&old).failure = Some("Newer batches took its place.".to_owned());
+            }
         }
         batch
     }
@@ -227,8 +230,8 @@ impl Batches {
     }
 }
 
-/// Scores a batch piece by piece. Blocks. Records are made when their turn comes: all at once they
-/// would take many times the room of the table.
+/// Scores a batch piece by piece, until something ends it. Blocks. Records are made when their turn
+/// comes: all at once they would take many times the room of the table.
 pub(crate) fn run(
     endpoint: &Endpoint,
     batch: &Mutex<Batch>,
@@ -236,6 +239,9 @@ pub(crate) fn run(
 ) {
     let mut records = records.peekable();
     while let Some(next) = records.peek() {
+        if locked(batch).failure.is_some() {
+            return;
+        }
         let count = at_a_time(next);
         let chunk: Vec<Map<String, Value>> = records.by_ref().take(count).collect();
         match endpoint.score(&chunk) {
@@ -380,6 +386,20 @@ mod tests {
         assert!(batches.find(&first, "manager").is_none());
         assert!(others.iter().all(|id| batches.find(id, "manager").is_some()));
         assert!(batches.find(&others[0], "somebody else").is_none());
+    }
+
+    #[test]
+    fn what_nobody_sees_any_more_is_not_scored() {
+        let nowhere = Endpoint::new("http://127.0.0.1:1/invocations");
+        let batches = Batches::default();
+        let first = batches.add("manager", String::new(), MOST_RECORDS);
+        let others = [(); 2].map(|()| batches.add("manager", String::new(), MOST_RECORDS));
+        let table = Table::read("clinical.age\n61\n".to_owned()).unwrap();
+        run(&nowhere, &first, table.records());
+        run(&nowhere, &others[0], table.records());
+        let failure = |batch: &Mutex<Batch>| locked(batch).failure.clone().unwrap();
+        assert!(failure(&first).contains("took its place"));
+        assert!(failure(&others[0]).contains("The endpoint"));
     }
 
     #[test]

@@ -14,8 +14,12 @@ use crate::{Error, Settings, web};
 /// How long requests in hand may still take when the program is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a browser may take to say what it wants, and an open connection be idle.
+/// How long a browser may take to say what it wants, and an open connection be idle: over HTTP/2 until
+/// it is asked whether it is still there.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a browser may take to say that it is still there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
 /// What the one who started the dashboard must know.
 #[derive(Clone, Debug)]
@@ -39,12 +43,20 @@ pub fn serve(settings: &Settings, started: &mut dyn FnMut(&Started)) -> Result<(
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    let first_password = app.store.first_admin()?;
+    let first_password = first_admin(&app)?;
     started(&Started { address, url: format!("{scheme}://{address}/"), first_password });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(run(listener, app, settings))
+}
+
+/// Makes the first admin on the thread for passwords, whose memory is used again.
+fn first_admin(app: &Arc<App>) -> Result<Option<String>, Error> {
+    let shared = Arc::clone(app);
+    let made = app.hashing.queue(move |memory| shared.store.first_admin(memory));
+    let made = made.and_then(|made| made.blocking_recv().ok());
+    made.unwrap_or_else(|| Err(std::io::Error::other("the first password was not hashed").into()))
 }
 
 async fn run(listener: TcpListener, app: Arc<App>, settings: &Settings) -> Result<(), Error> {
@@ -62,10 +74,12 @@ async fn run(listener: TcpListener, app: Arc<App>, settings: &Settings) -> Resul
     Ok(())
 }
 
-/// Closes connections on which nothing comes.
+/// Closes connections on which nothing comes, over HTTP/2 those whose other end is gone.
 fn patient<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     let mut server = server.first_request_timeout(PATIENCE);
-    server.http_builder().http1().header_read_timeout(PATIENCE);
+    let builder = server.http_builder();
+    builder.http1().header_read_timeout(PATIENCE);
+    builder.http2().keep_alive_interval(PATIENCE).keep_alive_timeout(SIGN_OF_LIFE);
     server
 }
 

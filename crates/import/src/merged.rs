@@ -87,8 +87,8 @@ pub(crate) fn merge(study: &Study) -> Merged {
 }
 
 /// Leaves out attributes that tell who somebody is: of which most texts look like names, dates, addresses
-/// or numbers of people, or that are nearly an id. No model needs them, and whoever gets the cohort
-/// would get them too.
+/// or numbers of people, or that are nearly an id; and numbers of which most look like those of people.
+/// No model needs them, and whoever gets the cohort would get them too.
 pub(crate) fn leave_out_personal(
     merged: &mut Merged,
     settings: &ImportSettings,
@@ -97,10 +97,10 @@ pub(crate) fn leave_out_personal(
     for place in (0..merged.columns.len()).rev() {
         let (name, datatype) = &merged.columns[place];
         let is_chosen = settings.label.as_ref() == Some(name) || is_of_an_endpoint(name);
-        if *datatype != Datatype::Text || is_chosen {
+        if *datatype == Datatype::Boolean || is_chosen {
             continue;
         }
-        let Some(reason) = personal(merged, place) else { continue };
+        let Some(reason) = personal(merged, place, *datatype) else { continue };
         findings.note_on("clinical attributes", name, format!("left out: {reason}"));
         merged.columns.remove(place);
         for row in merged.rows.values_mut() {
@@ -109,20 +109,30 @@ pub(crate) fn leave_out_personal(
     }
 }
 
-fn personal(merged: &Merged, place: usize) -> Option<String> {
+fn personal(merged: &Merged, place: usize, datatype: Datatype) -> Option<String> {
     let levels: BTreeSet<&str> = merged.cells(place).collect();
     let (count, patients) = (levels.len(), merged.cells(place).count());
-    let personal = levels.iter().filter(|level| looks_personal(level)).count();
+    let personal = levels.iter().filter(|level| is_personal(level)).count();
     if personal * 2 > count {
-        let what = "most of its texts look like names, dates, addresses or numbers of people";
+        let what = match datatype {
+            Datatype::Number => "most of its numbers look like those of people, or dates",
+            _ => "most of its texts look like names, dates, addresses or numbers of people",
+        };
         return Some(what.to_owned());
     }
-    (count > FEW_LEVELS && count * 2 > patients)
+    // Measurements differ from patient to patient.
+    (datatype == Datatype::Text && count > FEW_LEVELS && count * 2 > patients)
         .then(|| format!("{count} different texts in {patients} patients, nearly an id"))
 }
 
+/// Programs that take a column for numbers write whole ones as `9434765919.0`.
+fn is_personal(cell: &str) -> bool {
+    looks_personal(cell) || cell.strip_suffix(".0").is_some_and(looks_personal)
+}
+
 fn is_of_an_endpoint(name: &str) -> bool {
-    ENDPOINTS.iter().any(|endpoint| name.strip_prefix(endpoint) == Some("_STATUS"))
+    let is_end = |end: &str| matches!(end, "_STATUS" | "_MONTHS");
+    ENDPOINTS.iter().any(|endpoint| name.strip_prefix(endpoint).is_some_and(is_end))
 }
 
 fn rows_by_patient<'a>(attributes: &'a Attributes, study: &'a Study) -> BTreeMap<&'a str, usize> {

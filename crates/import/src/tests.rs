@@ -329,3 +329,16 @@ fn a_folder_without_a_study_is_an_error() {
         import_cbioportal(folder.path(), &folder.path().join("o"), &ImportSettings::default());
     assert!(matches!(error, Err(Error::NoStudy { .. })));
 }
+
+/// What people are numbered by may be declared a number; measurements stay, though all differ.
+#[test]
+fn numbers_of_people_stay_behind_and_measurements_do_not() {
+    let patients = "#a\tb\tc\td\te\n#a\tb\tc\td\te\n#STRING\tNUMBER\tSTRING\tNUMBER\tNUMBER\n\
+                    #1\t1\t1\t1\t1\nPATIENT_ID\tOS_MONTHS\tOS_STATUS\tMRN\tSIZE\n\
+                    P1\t10.5\t1:DECEASED\t9434765919.0\t1.25\nP2\t20\t0:LIVING\t7713402\t2.5\n\
+                    P3\t[Not Available]\t\t7713403\t3.75\n";
+    let (imported, kept) = import(&[("data_patients.txt", patients)], &ImportSettings::default());
+    imported.unwrap();
+    let table = kept.text("clinical.csv");
+    assert!(table.starts_with("PATIENT_ID,OS_MONTHS,OS_STATUS,SIZE,"), "{table}");
+}

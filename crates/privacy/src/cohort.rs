@@ -17,6 +17,7 @@ use crate::{
     journal::Entry,
     key::Key,
     names::renamed,
+    panels::Panels,
     run::collect,
     table::{TablePlan, Use},
     variants::{SampleNames, is_variants},
@@ -271,16 +272,25 @@ fn resources(manifest: &Manifest, modality: &Modality) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The fields of the files of gene panels that each modality's settings name: the name of a panel is one
-/// of them, and any other text may be anything.
-fn panels(manifest: &Manifest) -> BTreeMap<&str, BTreeSet<String>> {
-    let fields = |modality: &Modality| {
-        let files = texts(modality.options.get("panels")).into_iter();
-        let read = |path: String| fs_err::read_to_string(manifest.resolve(Path::new(&path))).ok();
-        let text = files.filter_map(read).collect::<Vec<_>>().join("\n");
-        text.split(['\t', ',', ':', '\n', '\r']).map(|field| field.trim().to_owned()).collect()
-    };
-    manifest.modalities.iter().map(|one| (one.name.as_str(), fields(one))).collect()
+/// The gene panels that each modality's settings name, and a sentence for each file of them that cannot
+/// be read.
+fn panels(manifest: &Manifest) -> (BTreeMap<&str, Panels>, Vec<String>) {
+    let (mut by_modality, mut unread) = (BTreeMap::new(), Vec::new());
+    for modality in &manifest.modalities {
+        let mut panels = Panels::default();
+        for path in texts(modality.options.get("panels")) {
+            if let Err(error) = panels.read(&manifest.resolve(Path::new(&path))) {
+                unread.push(format!(
+                    "a file of gene panels of the modality `{}` cannot be read ({}), so that its panels \
+                     are taken for unlisted; look at the file and run again",
+                    modality.name,
+                    error.kind()
+                ));
+            }
+        }
+        by_modality.insert(modality.name.as_str(), panels);
+    }
+    (by_modality, unread)
 }
 
 impl CohortPlan {
@@ -308,14 +318,8 @@ impl CohortPlan {
             .filter(|(_, entry)| entry.aside.is_none())
             .filter_map(|(job, entry)| Some((job.source.as_path(), entry.out.as_deref()?)))
             .collect();
-        let left_out = self.write_files(&outs, shared)?;
+        let mut warnings = self.write_files(&outs, shared)?;
         self.write_manifest(&outs, shared)?;
-        let mut warnings = Vec::new();
-        if left_out > 0 {
-            warnings.push(format!(
-                "{left_out} rows of the files list were left out, as their files were set aside"
-            ));
-        }
         if self.rejected > 0 {
             warnings.push(format!(
                 "{} rows of the files list cannot be read and were left out; `oncoweave extract` says \
@@ -326,23 +330,47 @@ impl CohortPlan {
         Ok(warnings)
     }
 
-    fn write_files(&self, outs: &BTreeMap<&Path, &Path>, shared: &Shared) -> Result<usize, Error> {
+    /// Writes the files list. Returns what a person should know.
+    fn write_files(
+        &self,
+        outs: &BTreeMap<&Path, &Path>,
+        shared: &Shared,
+    ) -> Result<Vec<String>, Error> {
         let header = ["patient_id", "modality", "path", "sample_id", "date", "mask", "panel"];
-        let mut left_out = 0;
-        let panels = panels(&self.manifest);
+        let (mut left_out, mut unlisted) = (0_usize, 0_usize);
+        let (panels, mut warnings) = panels(&self.manifest);
+        let is_unlisted =
+            |file: &SourceFile| match (panels.get(file.modality.as_str()), &file.panel) {
+                (Some(panels), Some(panel)) => !panels.hold(panel),
+                _ => false,
+            };
         write_atomically(&shared.out.join("files.csv"), |out| {
             let mut writer = csv::Writer::from_writer(out);
             writer.write_record(header)?;
             for file in &self.files {
                 match self.row(file, outs, &panels, shared) {
-                    Some(row) => writer.write_record(row)?,
+                    Some(row) => {
+                        unlisted += usize::from(is_unlisted(file));
+                        writer.write_record(row)?;
+                    }
                     None => left_out += 1,
                 }
             }
             writer.flush()?;
             Ok::<(), Error>(())
         })?;
-        Ok(left_out)
+        if left_out > 0 {
+            warnings.push(format!(
+                "{left_out} rows of the files list were left out, as their files were set aside"
+            ));
+        }
+        if unlisted > 0 {
+            warnings.push(format!(
+                "{unlisted} rows of the files list name a gene panel that no file of `panels` holds; it is \
+                 called `unlisted` now, and `oncoweave extract` refuses it as it refuses the panel itself"
+            ));
+        }
+        Ok(warnings)
     }
 
     /// A row of the files list; `None` where its file was set aside.
@@ -350,7 +378,7 @@ impl CohortPlan {
         &self,
         file: &SourceFile,
         outs: &BTreeMap<&Path, &Path>,
-        panels: &BTreeMap<&str, BTreeSet<String>>,
+        panels: &BTreeMap<&str, Panels>,
         shared: &Shared,
     ) -> Option<[String; 7]> {
         let modality = self.manifest.modality(&file.modality)?;
@@ -386,7 +414,7 @@ impl CohortPlan {
             text(sample),
             text(date.map(|date| date.to_string())),
             mask,
-            text(file.panel.clone().filter(|panel| panels.contains(panel))),
+            text(file.panel.as_deref().map(|panel| panels.written(panel))),
         ])
     }
 

@@ -291,7 +291,7 @@ impl Job {
         let profile = &shared.profile.variants;
         let vcf = variants::deidentify_vcf(&self.source, &stem, shared.key, profile, &names)?;
         names.link(shared.linkage)?;
-        done.actions = vcf.actions;
+        (done.actions, done.warnings) = (vcf.actions, vcf.warnings);
         done.out.set_file_name(vcf.out.file_name().unwrap_or_default());
         Ok(())
     }

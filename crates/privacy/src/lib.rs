@@ -21,6 +21,7 @@ mod key;
 mod linkage;
 mod names;
 mod nifti;
+mod panels;
 mod profile;
 mod reidentify;
 mod report;

@@ -176,7 +176,11 @@ fn fingerprint(settings: &Settings) -> String {
 
 /// Cleans a file, or takes from the journal what was done.
 fn one(job: &Job, shared: &Shared, journal: &Journal) -> Result<Entry, Error> {
-    let metadata = fs::symlink_metadata(&job.source)?;
+    // A link that a list names is followed, so that its target's state counts.
+    let metadata = match job.work {
+        Work::Link => fs::symlink_metadata(&job.source)?,
+        _ => fs::metadata(&job.source).or_else(|_| fs::symlink_metadata(&job.source))?,
+    };
     let changed =
         metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let state = format!(

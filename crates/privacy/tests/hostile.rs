@@ -9,7 +9,7 @@ use std::{
 };
 
 use fs_err as fs;
-use oncoweave_privacy::{Key, Profile, Report, Settings, deidentify, set_aside_list};
+use oncoweave_privacy::{Error, Key, Profile, Report, Settings, deidentify, set_aside_list};
 
 const SURNAME: &str = "Zyxwpatient";
 
@@ -36,10 +36,36 @@ impl Bench {
         path
     }
 
-    fn run(&self) -> Report {
+    fn try_run(&self) -> Result<Report, Error> {
         let (input, out, profile) = (self.at("in"), self.at("out"), Profile::default());
         let settings = Settings { input: &input, out: &out, key: &self.key, profile: &profile };
-        deidentify(&settings, &|_, _| ()).unwrap()
+        deidentify(&settings, &|_, _| ())
+    }
+
+    fn run(&self) -> Report {
+        self.try_run().unwrap()
+    }
+
+    /// Writes a cohort of two patients whose modality `g` is of VCFs, with the rows of its files list.
+    fn write_cohort(&self, options: &str, files: &str) {
+        let manifest = "schema = 1\nid = \"a\"\n[clinical]\ntable = \"clinical.csv\"\n\
+                        [clinical.columns]\nage = { type = \"number\" }\n[[modality]]\nname = \"g\"\n\
+                        kind = \"vcf\"\n";
+        self.write("cohort.toml", format!("{manifest}{options}\n").as_bytes());
+        self.write("clinical.csv", b"patient_id,age\nP1,60\nP2,60\n");
+        self.write("files.csv", format!("patient_id,modality,path,panel\n{files}").as_bytes());
+    }
+
+    /// All that the folder's own files hold that was written.
+    fn all_written(&self) -> String {
+        let mut all = String::new();
+        for entry in fs::read_dir(self.at("out")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                all.push_str(&String::from_utf8_lossy(&fs::read(path).unwrap()));
+            }
+        }
+        all
     }
 
     /// What was set aside, by the name of the file.
@@ -158,12 +184,13 @@ fn no_file_is_written_over_another() {
     assert_eq!(bench.written().len(), 9);
 }
 
-/// As many private blocks as a file can reserve, and sequences in sequences in unknown ones.
+/// Nearly a million private blocks, and sequences in sequences in unknown ones. A busy machine has a
+/// hundred times as long as the work needs; work that grows with the square of the blocks has not.
 #[test]
 fn a_hostile_file_ends_in_time_and_names_nobody() {
     let bench = Bench::new();
     let mut more = Vec::new();
-    for group in (0x0009..0x0009 + 2 * 200).step_by(2) {
+    for group in (0x0009..0x0009 + 2 * 4000).step_by(2) {
         for block in 0x10..=0xff {
             more.extend(element(group, block, "LO", b"Philips PET Private Group"));
         }
@@ -186,7 +213,7 @@ fn a_hostile_file_ends_in_time_and_names_nobody() {
     let (input, out) = (bench.at("in"), bench.at("out"));
     let settings = Settings { input: &input, out: &out, key: &bench.key, profile: &profile };
     deidentify(&settings, &|_, _| ()).unwrap();
-    assert!(start.elapsed().as_secs() < 30);
+    assert!(start.elapsed().as_secs() < 300);
     // Nobody nests so deep: such a file is broken.
     assert_eq!(bench.aside()["deep.dcm"], "broken");
     let written = bench.written();
@@ -220,14 +247,9 @@ fn ids_that_differ_in_case_are_two_patients() {
 #[test]
 fn a_cohort_s_lists_keep_no_name_in_panels_and_genomes_none_in_keys() {
     let bench = Bench::new();
-    let manifest = "schema = 1\nid = \"a\"\n[clinical]\ntable = \"clinical.csv\"\n\
-                    [clinical.columns]\nage = { type = \"number\" }\n[[modality]]\nname = \"g\"\n\
-                    kind = \"vcf\"\npanels = \"panels.tsv\"\n";
-    bench.write("cohort.toml", manifest.as_bytes());
+    let files = "P1,g,a.vcf,PA\nP2,g,b.vcf,Zyxwpatient\n";
+    bench.write_cohort("panels = \"panels.tsv\"", files);
     bench.write("panels.tsv", b"panel\tgene\nPA\tTP53\n");
-    bench.write("clinical.csv", b"patient_id,age\nP1,60\nP2,60\n");
-    let files = b"patient_id,modality,path,panel\nP1,g,a.vcf,PA\nP2,g,b.vcf,Zyxwpatient\n";
-    bench.write("files.csv", files);
     // A caller that names its fields by the sample, and a file put together of several.
     let genome = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n\
                   ##INFO=<ID=Zyxwpatient_T_AF,Number=1,Type=Float,Description=\"share\">\n\
@@ -242,12 +264,95 @@ fn a_cohort_s_lists_keep_no_name_in_panels_and_genomes_none_in_keys() {
     assert!(report.set_aside.is_empty(), "{:?}", report.set_aside);
     let list = fs::read_to_string(bench.at("out/files.csv")).unwrap();
     assert_eq!(list.matches(",PA\n").count(), 1, "{list}");
-    let mut all = list.into_bytes();
-    for entry in fs::read_dir(bench.at("out")).unwrap() {
-        all.extend(fs::read(entry.unwrap().path()).unwrap());
-    }
-    let all = String::from_utf8_lossy(&all).to_lowercase();
+    assert_eq!(list.matches(",unlisted\n").count(), 1, "{list}");
+    let all = bench.all_written().to_lowercase();
     assert!(!all.contains("zyxwpatient"), "{all}");
     assert_eq!(all.matches("set=mutect2").count(), 2);
     assert_eq!(all.matches("\tnormal\n").count(), 2);
+}
+
+const GENOME: &str = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n\
+                      #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tTUMOR\n\
+                      chr1\t5\t.\tC\tT\t.\tPASS\t.\tGT\t0/1\n";
+
+/// An empty cell would say that every gene was looked at, and what nobody measured became 0.
+#[test]
+fn a_panel_never_becomes_an_empty_cell() {
+    use std::io::Write as _;
+
+    let bench = Bench::new();
+    bench.write_cohort("panels = \"panels.tsv.gz\"", "P1,g,a.vcf,PA\nP2,g,b.vcf,Zyxwpatient\n");
+    bench.write("a.vcf", GENOME.as_bytes());
+    bench.write("b.vcf", GENOME.as_bytes());
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(b"panel\tgene\nPA\tTP53\nunlisted\tKRAS\n").unwrap();
+    bench.write("panels.tsv.gz", &packed.finish().unwrap());
+    let report = bench.run();
+    let list = fs::read_to_string(bench.at("out/files.csv")).unwrap();
+    assert_eq!(list.matches(",PA\n").count(), 1, "{list}");
+    assert_eq!(list.matches(",unlisted_\n").count(), 1, "{list}");
+    let said = |report: &Report, part: &str| report.warnings.iter().any(|text| text.contains(part));
+    assert!(said(&report, "1 rows of the files list name a gene panel"), "{:?}", report.warnings);
+    assert!(!said(&report, "cannot be read"), "{:?}", report.warnings);
+
+    fs::remove_dir_all(bench.at("out")).unwrap();
+    bench.write("panels.tsv.gz", b"\x1f\x8b cut off");
+    let report = bench.run();
+    let list = fs::read_to_string(bench.at("out/files.csv")).unwrap();
+    assert_eq!(list.matches(",unlisted\n").count(), 2, "{list}");
+    assert!(said(&report, "a file of gene panels of the modality `g` cannot be read"));
+    assert!(!bench.all_written().contains(SURNAME));
+}
+
+/// Samples may be called like bases and numbers, and texts that name them may be long.
+#[test]
+fn names_of_samples_are_found_as_words_in_texts_of_any_length() {
+    let bench = Bench::new();
+    let long = format!("{}zyxwPATIENT_T-NORMAL", "mutect2-".repeat(100));
+    let genome = format!(
+        "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n\
+         ##INFO=<ID=CSQ,Number=.,Type=String,Description=\"Format: Allele|Gene\">\n\
+         ##INFO=<ID=set,Number=1,Type=String,Description=\"source\">\n\
+         #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tCAT\t415\tZyxwpatient_T\n\
+         chr1\t5\t.\tC\tGCATG\t.\tPASS\tCSQ=GCATG|ENSG00000141510\tGT\t0/1\t0/0\t0/1\n\
+         chr1\t6\t.\tC\tCAT\t.\tPASS\tset=mutect2\tGT\t0/1\t0/0\t0/1\n\
+         chr1\t7\t.\tC\tT\t.\tPASS\tset={long}\tGT\t0/1\t0/0\t0/1\n\
+         chr1\t8\t.\tC\tT\t.\tPASS\tCSQ=T|x-cat\tGT\t0/1\t0/0\t0/1\n"
+    );
+    bench.write("a.vcf", genome.as_bytes());
+    let report = bench.run();
+    let all = bench.all_written();
+    for line in [
+        "chr1\t5\t.\tC\tGCATG\t.\tPASS\tCSQ=GCATG|ENSG00000141510\tGT\t0/1\t0/0\t0/1\n",
+        "chr1\t6\t.\tC\tCAT\t.\tPASS\tset=mutect2\tGT\t0/1\t0/0\t0/1\n",
+        "chr1\t7\t.\tC\tT\t.\tPASS\t.\tGT\t0/1\t0/0\t0/1\n",
+        "chr1\t8\t.\tC\tT\t.\tPASS\t.\tGT\t0/1\t0/0\t0/1\n",
+    ] {
+        assert!(all.contains(line), "{line}: {all}");
+    }
+    assert!(!all.to_lowercase().contains("zyxwpatient"), "{all}");
+    assert_eq!(report.actions["values that hold a sample's name emptied"], 2);
+    assert!(report.warnings.iter().any(|text| text.contains(": 2 values of FILTER, INFO")));
+}
+
+/// A run that goes on must not take a link's own size and time for those of the file behind it.
+#[test]
+fn a_link_that_a_list_names_is_followed_and_cleaned_anew_when_its_target_changed() {
+    let bench = Bench::new();
+    bench.write_cohort("", "P1,g,a.vcf,\n");
+    let target = bench.at("target.vcf");
+    fs::write(&target, GENOME).unwrap();
+    symlink(&target, bench.at("in/a.vcf")).unwrap();
+    // A file that a list cannot be written over stops a run as a full disk would.
+    fs::create_dir_all(bench.at("out/deidentification.json")).unwrap();
+    fs::write(bench.at("out/.oncoweave-deidentify.jsonl"), "").unwrap();
+    assert!(bench.try_run().is_err());
+    assert!(bench.all_written().contains("chr1\t5\t"));
+
+    fs::remove_dir(bench.at("out/deidentification.json")).unwrap();
+    fs::write(&target, GENOME.replace("chr1\t5\t", "chr1\t777\t")).unwrap();
+    let report = bench.run();
+    assert!(report.set_aside.is_empty(), "{:?}", report.set_aside);
+    let all = bench.all_written();
+    assert!(all.contains("chr1\t777\t") && !all.contains("chr1\t5\t"), "{all}");
 }

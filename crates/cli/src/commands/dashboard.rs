@@ -138,19 +138,29 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 /// Lets the allocator give freed memory back to the system. glibc reads that when a program starts, so that
 /// the program begins anew with it: reading 100,000 predictions would else leave it 50 MB that nobody uses,
-/// and each thread some more. Where somebody has chosen already, or it cannot be done, all goes on as it is.
+/// and each thread some more. Where somebody has chosen already, or it cannot be done, all goes on as it is:
+/// where a loader was named (`ld-linux.so oncoweave`), for one, the program that runs is the loader.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn give_memory_back() {
+    use std::ffi::OsStr;
     use std::os::unix::process::CommandExt;
+    use std::path::Path;
     const CHOSEN: [(&str, &str); 3] = [
         ("MALLOC_ARENA_MAX", "2"),
         ("MALLOC_MMAP_THRESHOLD_", "1048576"),
         ("MALLOC_TRIM_THRESHOLD_", "1048576"),
     ];
-    if CHOSEN.iter().any(|(name, _)| std::env::var_os(name).is_some()) {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if is_set("GLIBC_TUNABLES") || CHOSEN.iter().any(|(name, _)| is_set(name)) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
+    let called = std::env::args_os().next();
+    let called = called.as_deref().map(Path::new).and_then(Path::file_name);
+    let ours = Some(OsStr::new("oncoweave"));
+    if ![called, ours].contains(&program.file_name()) {
+        return;
+    }
     let error =
         std::process::Command::new(program).args(std::env::args_os().skip(1)).envs(CHOSEN).exec();
     tracing::warn!("freed memory stays with the program: it cannot be started anew: {error}");

@@ -17,6 +17,9 @@ use crate::newton::Geometry;
 /// With more passes over the columns for one penalty a path ends.
 const PASSES: usize = 60;
 
+/// What is left of a slope brings nothing where it is shorter than this share of what is allowed.
+const SHORT: f64 = 0.3;
+
 impl RidgeBlocks<'_> {
     /// Goes on to the end of all paths.
     pub(super) fn travel_in_directions(&mut self, which: &[usize], paths: &mut [Path]) {
@@ -61,8 +64,10 @@ impl RidgeBlocks<'_> {
                 open[places[fit]] = true;
             }
             let Self { blocks, subspaces, .. } = self;
+            // A fit that is far has a longer part than this in one block at least.
+            let short = SHORT / (which.len() as f64).sqrt();
             let grow = |(&block, slopes): (&usize, &Array2<f64>)| {
-                subspaces[block].grow(&blocks[block], slopes.select(Axis(0), &far))
+                subspaces[block].grow(&blocks[block], slopes.select(Axis(0), &far), short)
             };
             let grown: usize = which.iter().zip(&slopes).map(grow).sum();
             // Where no direction is new it is rounding that is left.

@@ -23,7 +23,7 @@ fn example() -> (Array2<f32>, Array2<f32>, Vec<Survival>, Vec<u32>) {
 }
 
 #[test]
-fn the_model_of_all_patients_is_that_of_plain_cross_validation() {
+fn blocks_with_one_penalty_are_one_block_of_all_columns() {
     let (few, many, outcomes, folds) = example();
     let mut blocks =
         RidgeBlocks::new(&[(&*few).into(), (&*many).into()], &outcomes, &folds).unwrap();

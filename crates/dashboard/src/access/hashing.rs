@@ -6,7 +6,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::secret::Memory;
+use super::secret::{Memory, nobodys_hash};
 
 type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
@@ -48,6 +48,8 @@ impl Hashing {
 /// Works until the queue is gone.
 fn work(waiting: &Receiver<Work>) {
     let mut memory = Memory::default();
+    // Made now, so that the first one who names no account is not answered later than others.
+    nobodys_hash(&mut memory);
     for next in waiting {
         // The thread outlives work that panicked; who waits for it is told.
         let _ = catch_unwind(AssertUnwindSafe(|| next(&mut memory)));

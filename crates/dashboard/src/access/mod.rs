@@ -15,8 +15,8 @@ pub(crate) use hashing::Hashing;
 pub(crate) use oidc::{CALLBACK, Identity, Provider};
 pub(crate) use rights::{Right, Role, Roles};
 pub(crate) use secret::{
-    LEAST_CHARACTERS, Memory, hash_password, hex, is_password, one_time_password, random_token,
-    same, weakness,
+    LEAST_CHARACTERS, Memory, hash_password, hex, is_password, nobodys_hash, one_time_password,
+    random_token, same, weakness,
 };
 pub(crate) use sessions::{Found, Session, Sessions};
 pub use store::verify_audit;

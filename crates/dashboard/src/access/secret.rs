@@ -91,6 +91,13 @@ pub(crate) fn hash_password(password: &str, memory: &mut Memory) -> String {
     hash.to_string()
 }
 
+/// Hashed in place of an account's password where there is no such account, so that the answer
+/// takes as long.
+pub(crate) fn nobodys_hash(memory: &mut Memory) -> &'static str {
+    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    HASH.get_or_init(|| hash_password("nobody has this password", memory))
+}
+
 /// Whether a password is that of a stored hash. Takes as long as [`hash_password`] whatever the
 /// answer.
 pub(crate) fn is_password(password: &str, stored: &str, memory: &mut Memory) -> bool {

@@ -86,18 +86,14 @@ impl Store {
     }
 
     /// Makes the first admin where there is no account, and gives the one-time password.
-    pub(crate) fn first_admin(&self) -> Result<Option<String>, Error> {
+    pub(crate) fn first_admin(&self, memory: &mut Memory) -> Result<Option<String>, Error> {
         let accounts: i64 =
             self.database().query_row("select count(*) from account", [], |row| row.get(0))?;
         if accounts > 0 {
             return Ok(None);
         }
         let password = one_time_password();
-        self.add(
-            "admin",
-            &hash_password(&password, &mut Memory::default()),
-            &Roles(vec![Role::Admin]),
-        )?;
+        self.add("admin", &hash_password(&password, memory), &Roles(vec![Role::Admin]))?;
         self.audit(&Entry { account: "-", action: "make account", subject: "admin", detail: "" })?;
         Ok(Some(password))
     }
@@ -299,12 +295,11 @@ mod tests {
     fn the_first_start_makes_one_admin_who_must_change_the_password() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let password = store.first_admin().unwrap().unwrap();
-        assert!(store.first_admin().unwrap().is_none());
+        let memory = &mut Memory::default();
+        let password = store.first_admin(memory).unwrap().unwrap();
+        assert!(store.first_admin(memory).unwrap().is_none());
         let admin = store.account("admin").unwrap().unwrap();
-        assert!(
-            admin.must_change && is_password(&password, &admin.password, &mut Memory::default())
-        );
+        assert!(admin.must_change && is_password(&password, &admin.password, memory));
         assert!(!admin.password.contains(&password));
     }
 

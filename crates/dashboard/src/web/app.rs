@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::access::{Entry, Hashing, Provider, Right, Sessions, Store, Throttle};
+use crate::places::Places;
 use crate::score::{Batches, Endpoint};
 use crate::study::{Study, load};
 use crate::web::{Refusal, User};
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) throttle: Throttle,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) batches: Batches,
+    /// Uploads that come in, wait or are scored.
+    pub(crate) places: Places,
     /// Batches that are scored at a time; others wait.
     pub(crate) scoring: Arc<Semaphore>,
     pub(crate) provider: Option<Provider>,
@@ -52,6 +55,7 @@ impl App {
             throttle: Throttle::default(),
             endpoint: settings.endpoint.as_deref().map(Endpoint::new),
             batches: Batches::default(),
+            places: Places::default(),
             scoring: Arc::new(Semaphore::new(2)),
             hashing: Hashing::start(),
             drawing: Semaphore::new(2),

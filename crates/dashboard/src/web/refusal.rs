@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     ForeignForm,
     /// Too many requests.
     TooMany,
+    /// Too much is being done already; the sentence says what to wait for.
+    Busy(String),
     /// The request took too long, or came too slowly.
     TooSlow,
     /// The scoring endpoint did not answer as it should.
@@ -89,6 +91,9 @@ impl Refusal {
                 "Too many requests",
                 "Wait a little and try again.".to_owned(),
             ),
+            Self::Busy(sentence) => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many at a time", sentence.clone())
+            }
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "It took too long",
@@ -141,7 +146,7 @@ impl IntoResponse for Refusal {
         let (status, heading, sentence) = self.parts();
         let page = Page { frame: Frame::plain(heading), sentence: &sentence };
         let body = page.render().unwrap_or(sentence);
-        if matches!(self, Self::TooMany) {
+        if matches!(self, Self::TooMany | Self::Busy(_)) {
             return (status, [(RETRY_AFTER, "5")], Html(body)).into_response();
         }
         (status, Html(body)).into_response()

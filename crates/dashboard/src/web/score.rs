@@ -17,6 +17,7 @@ use super::frame::html;
 use super::{App, Frame, Refusal, User};
 use crate::access::Right;
 use crate::export::answers_csv;
+use crate::places::{MOST, MOST_OF_ONE};
 use crate::score::{Answer, Batch, Endpoint, Table, check_count, locked, run};
 use crate::study::{Study, TrainingRange};
 
@@ -81,6 +82,14 @@ pub(crate) async fn upload(
 ) -> Result<Response, Refusal> {
     app.require(&user, Right::ExportData, "score")?;
     endpoint(&app)?;
+    let Some(place) = app.places.take(&user.account) else {
+        // Read to its end and thrown away: browsers show no answer that comes before.
+        while matches!(parts.next_field().await, Ok(Some(_))) {}
+        return Err(Refusal::Busy(format!(
+            "At most {MOST} uploads are taken at a time, {MOST_OF_ONE} of one account. Send this \
+             one when another is scored."
+        )));
+    };
     let bad = |_| Refusal::Bad("The form cannot be read; the file may be too large.".to_owned());
     let (mut csrf, mut table, mut slug) = (String::new(), String::new(), String::new());
     while let Some(field) = parts.next_field().await.map_err(bad)? {
@@ -117,7 +126,7 @@ pub(crate) async fn upload(
         let turn = Arc::clone(&app.scoring).acquire_owned().await;
         let work = tokio::task::spawn_blocking(move || {
             wanted.score(&app, &batch);
-            drop(turn);
+            drop((wanted, turn, place));
         });
         if let Err(error) = work.await {
             tracing::error!(%error, "a batch was broken off");

@@ -17,7 +17,7 @@ use super::guard::session;
 use super::{App, Cookie, Frame, Refusal};
 use crate::access::{
     Account, Entry, LEAST_CHARACTERS, Memory, Roles, Session, hash_password, is_password,
-    random_token, same, weakness,
+    nobodys_hash, random_token, same, weakness,
 };
 
 #[derive(Template)]
@@ -65,13 +65,6 @@ pub(crate) struct NewPassword {
 /// does not learn which accounts there are.
 const WRONG: &str = "Name and password do not go together, or the account is closed or locked. \
                      After five wrong passwords an account is locked for 15 minutes.";
-
-/// Hashed in place of an account's password where there is no such account, so that the answer
-/// takes as long.
-fn nobodys_hash() -> &'static str {
-    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    HASH.get_or_init(|| hash_password("nobody has this password", &mut Memory::default()))
-}
 
 /// A session whatever it may do: the one page for those who must change their password.
 pub(crate) struct AnySession(Session);
@@ -144,7 +137,13 @@ pub(crate) async fn sign_in(
     app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
     let must_change = account.must_change;
     let to = if must_change { "/password" } else { &login.next };
-    Ok(enter(&app, &headers, &name, (account.roles, must_change), to))
+    let answer = enter(&app, &headers, &name, (account.roles.clone(), must_change), to);
+    // Who changes an account ends its sessions afterwards: one that began only then ends here.
+    let now = unchanged(&app, &name, &account.password)?;
+    if now.is_none_or(|now| now.roles != account.roles) {
+        app.sessions.end_all(&name);
+    }
+    Ok(answer)
 }
 
 /// Begins a session in place of the one that the browser had, and leads to a page.
@@ -163,41 +162,52 @@ pub(super) fn enter(
     (StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response()
 }
 
-/// The account, where the password is right and the account open; wrong passwords are counted.
+/// The account as it is when the password was found right, where it is open; wrong passwords are
+/// counted.
 async fn verified(
     app: &Arc<App>,
     name: &str,
     password: String,
 ) -> Result<Option<Account>, Refusal> {
-    let account = app.store.account(name)?;
-    let usable = account
-        .filter(|account| !account.closed && !account.is_locked() && !account.signs_in_elsewhere());
-    let stored = usable.as_ref().map_or(nobodys_hash(), |account| &account.password).to_owned();
-    let right = hashed(app, move |memory| is_password(&password, &stored, memory)).await?;
-    // While it was hashed, others may have been wrong too often.
-    let is_locked = app.store.account(name)?.is_some_and(|account| account.is_locked());
-    let refused = |detail: &'static str| Entry {
-        account: "-",
-        action: "sign-in refused",
-        subject: name,
-        detail,
+    let is_usable = |account: &Account| {
+        !account.closed && !account.is_locked() && !account.signs_in_elsewhere()
     };
-    match usable {
-        Some(account) if right && !is_locked => {
+    let stored = app.store.account(name)?.filter(is_usable).map(|account| account.password);
+    let compared = stored.clone();
+    let right = hashed(app, move |memory| {
+        let stored = compared.as_deref().unwrap_or_else(|| nobodys_hash(memory));
+        is_password(&password, stored, memory)
+    })
+    .await?;
+    let refused = |subject: &str, detail: &str| {
+        app.store.audit(&Entry { account: "-", action: "sign-in refused", subject, detail })
+    };
+    let Some(stored) = stored else {
+        // What was typed as a name may be a password: it is not written down.
+        refused("", "no open account")?;
+        return Ok(None);
+    };
+    // While it waited, others may have been wrong too often, and an administrator may have changed the
+    // account.
+    match unchanged(app, name, &stored)? {
+        Some(account) if account.is_locked() => refused(name, "locked")?,
+        Some(account) if right => {
             app.store.succeed(name)?;
-            Ok(Some(account))
+            return Ok(Some(account));
         }
         Some(_) => {
             let locked = app.store.fail(name)?;
-            app.store.audit(&refused(if locked { "locked now" } else { "wrong password" }))?;
-            Ok(None)
+            refused(name, if locked { "locked now" } else { "wrong password" })?;
         }
-        None => {
-            // What was typed as a name may be a password: it is not written down.
-            app.store.audit(&Entry { subject: "", ..refused("no open account") })?;
-            Ok(None)
-        }
+        None => refused(name, "closed or changed meanwhile")?,
     }
+    Ok(None)
+}
+
+/// The account as it is now, where it is open and has the password of this hash still.
+fn unchanged(app: &App, name: &str, hash: &str) -> Result<Option<Account>, Refusal> {
+    let account = app.store.account(name)?;
+    Ok(account.filter(|account| !account.closed && account.password == hash))
 }
 
 /// Hashes beside the event loop, unless too many wait for that already.
@@ -277,17 +287,17 @@ pub(crate) async fn set_password(
     } else {
         weakness(&form.new, &name)
     };
-    let problem = match problem {
-        None if verified(&app, &name, form.old).await?.is_none() => {
-            Some("The old password is wrong.".to_owned())
-        }
-        other => other,
-    };
-    if let Some(problem) = problem {
+    let known = if problem.is_none() { verified(&app, &name, form.old).await? } else { None };
+    let Some(known) = known else {
+        let problem = problem.unwrap_or_else(|| "The old password is wrong.".to_owned());
         let page = html(&password_page(&session, problem))?;
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
-    }
+    };
     let hash = hashed(&app, move |memory| hash_password(&form.new, memory)).await?;
+    // It takes the place of no password that an administrator gave while this one waited.
+    let Some(known) = unchanged(&app, &name, &known.password)? else {
+        return Err(Refusal::SignIn("/".to_owned()));
+    };
     app.store.set_password(&name, &hash, false)?;
     app.store.audit(&Entry {
         account: &name,
@@ -296,12 +306,84 @@ pub(crate) async fn set_password(
         detail: "",
     })?;
     app.sessions.end_all(&name);
-    Ok(enter(&app, &headers, &name, (session.roles, false), "/"))
+    Ok(enter(&app, &headers, &name, (known.roles, false), "/"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::path::Path;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
     use super::*;
+    use crate::access::{Role, Store};
+    use crate::{Settings, Sources};
+
+    const OWN: &str = "four quiet mountain lakes";
+
+    fn settings(folder: &Path) -> Settings {
+        Settings {
+            sources: Sources::default(),
+            store: folder.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            is_behind_proxy: false,
+            hosts: vec![],
+            least_shown: 10,
+            idle_minutes: 30,
+            endpoint: None,
+            oidc: None,
+        }
+    }
+
+    /// What a right password gives where the account is changed while it waits to be hashed, and what
+    /// is written down.
+    fn meanwhile(change: impl FnOnce(&Store)) -> (Option<Account>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let app = Arc::new(App::open(settings(folder.path())).unwrap());
+        let hash = hash_password(OWN, &mut Memory::default());
+        app.store.add("dr.grey", &hash, &Roles(vec![Role::Clinician])).unwrap();
+        let (go_on, held) = mpsc::channel::<()>();
+        let _busy = app.hashing.queue(move |_| held.recv()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found = runtime.block_on(async {
+            let mut waiting = pin!(verified(&app, "dr.grey", OWN.to_owned()));
+            let first = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context)));
+            assert!(first.await.is_pending());
+            change(&app.store);
+            go_on.send(()).unwrap();
+            waiting.await.unwrap()
+        });
+        let log = app.store.audited("", i64::MAX, 10).unwrap();
+        (found, log.into_iter().map(|entry| entry.detail).collect())
+    }
+
+    #[test]
+    fn a_password_that_waited_opens_the_account_as_it_is_by_then() {
+        let (found, log) = meanwhile(|_| {});
+        assert_eq!(found.unwrap().roles, Roles(vec![Role::Clinician]));
+        assert!(log.is_empty(), "{log:?}");
+        let researcher = Roles(vec![Role::Researcher]);
+        let (found, _) = meanwhile(|store| store.set_roles("dr.grey", &researcher).unwrap());
+        assert_eq!(found.unwrap().roles, researcher);
+        let (found, log) = meanwhile(|store| store.set_closed("dr.grey", true).unwrap());
+        assert!(found.is_none() && log == ["closed or changed meanwhile"], "{log:?}");
+        let other = hash_password("a quiet admin of mountains", &mut Memory::default());
+        let (found, log) = meanwhile(|store| store.set_password("dr.grey", &other, true).unwrap());
+        assert!(found.is_none() && log == ["closed or changed meanwhile"], "{log:?}");
+    }
+
+    #[test]
+    fn a_right_password_on_an_account_that_was_locked_meanwhile_is_no_wrong_one() {
+        let (found, log) = meanwhile(|store| {
+            for _ in 0..5 {
+                store.fail("dr.grey").unwrap();
+            }
+        });
+        assert!(found.is_none() && log == ["locked"], "{log:?}");
+    }
 
     #[test]
     fn nobody_is_sent_elsewhere() {

@@ -3,6 +3,7 @@
 
 mod header;
 mod maf;
+mod named;
 mod record;
 mod sample;
 mod vcf;

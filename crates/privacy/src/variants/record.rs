@@ -1,5 +1,7 @@
 //! The records of a VCF.
 
+use std::cell::Cell;
+
 use super::header::Kept;
 
 /// INFO keys that files use without a header; their values are numbers or of the specification.
@@ -36,12 +38,14 @@ const RESERVED: [&str; 26] = [
 const RECORD_IDS: [&str; 4] = ["MATEID", "PARID", "EVENT", "PID"];
 
 /// A record without what may name a person; `None` for a line that is no record. `names` tells of a
-/// text whether it holds a sample's name, as files put together of several do.
+/// text whether it holds a sample's name, as files put together of several do; `emptied` counts the
+/// values that went for it.
 pub(super) fn clean_record(
     line: &str,
     kept: &Kept,
     token: &dyn Fn(&str) -> String,
     names: &dyn Fn(&str) -> bool,
+    emptied: &Cell<u64>,
 ) -> Option<String> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [chromosome, position, id, reference, alternate, quality, filter, info, samples @ ..] =
@@ -58,11 +62,11 @@ pub(super) fn clean_record(
             return None;
         }
     }
-    if names(chromosome) || names(alternate) {
+    if names(chromosome) || !are_bases(alternate) && names(alternate) {
         return None;
     }
-    let filter = if names(filter) { "." } else { filter };
-    let clean = Clean { kept, token, names };
+    let clean = Clean { kept, token, names, emptied };
+    let filter = if clean.names_somebody(filter) { "." } else { filter };
     let id = record_ids(id, token);
     let info = clean.info(info);
     let mut record =
@@ -72,6 +76,11 @@ pub(super) fn clean_record(
         record.push_str(&clean.samples(format, values));
     }
     Some(record)
+}
+
+/// Whether alleles are made of bases alone, as a sample's name may be too.
+fn are_bases(alleles: &str) -> bool {
+    alleles.bytes().all(|byte| b"ACGTN*,.".contains(&byte.to_ascii_uppercase()))
 }
 
 /// Ids of public catalogues stay, others may be anything.
@@ -88,11 +97,17 @@ fn record_ids(ids: &str, token: &dyn Fn(&str) -> String) -> String {
     ids.split(';').map(one).collect::<Vec<_>>().join(";")
 }
 
+/// Whether a genotype tells alleles by their numbers, as a sample's name may be too.
+fn are_alleles(genotype: &str) -> bool {
+    genotype.bytes().all(|byte| byte.is_ascii_digit() || b"/|.".contains(&byte))
+}
+
 /// What values are cleaned with.
 struct Clean<'a> {
     kept: &'a Kept,
     token: &'a dyn Fn(&str) -> String,
     names: &'a dyn Fn(&str) -> bool,
+    emptied: &'a Cell<u64>,
 }
 
 impl Clean<'_> {
@@ -126,9 +141,16 @@ impl Clean<'_> {
         } else {
             value.len() < 1 << 20
                 && value.bytes().all(|byte| byte.is_ascii_graphic())
-                && !(self.names)(value)
+                && (key == "GT" && are_alleles(value) || !self.names_somebody(value))
         };
         fits.then(|| value.to_owned())
+    }
+
+    /// Whether a value holds a sample's name, for which it is emptied.
+    fn names_somebody(&self, value: &str) -> bool {
+        let names = (self.names)(value);
+        self.emptied.set(self.emptied.get() + u64::from(names));
+        names
     }
 
     fn samples(&self, format: &str, values: &[&str]) -> String {
@@ -190,7 +212,8 @@ mod tests {
             ("smith", None),
         ] {
             let names = |text: &str| text.to_lowercase().contains("jones");
-            assert_eq!(clean_record(line, &kept, &token, &names).as_deref(), expected, "{line}");
+            let cleaned = clean_record(line, &kept, &token, &names, &Cell::new(0));
+            assert_eq!(cleaned.as_deref(), expected, "{line}");
         }
     }
 }

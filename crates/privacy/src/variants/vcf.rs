@@ -1,6 +1,7 @@
 //! VCF and BCF, which comes out as VCF.
 
 use std::{
+    cell::Cell,
     io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
@@ -11,6 +12,7 @@ use noodles::{bcf, bgzf, csi, tabix, vcf};
 
 use super::{
     header::{Kept, attribute, clean_line},
+    named::Named,
     record::clean_record,
     sample::SampleNames,
 };
@@ -29,6 +31,8 @@ pub(crate) fn is_variants(name: &str) -> bool {
 pub(crate) struct Done {
     pub(crate) out: PathBuf,
     pub(crate) actions: Vec<(String, u64)>,
+    /// Sentences about what was emptied; no value is in them.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Cleans a VCF or BCF file and writes it as `<stem>.vcf` or `<stem>.vcf.gz`.
@@ -51,7 +55,7 @@ pub(crate) fn deidentify_vcf(
         kept: Kept::default(),
         counts: Counts::default(),
         header: Vec::new(),
-        named: Vec::new(),
+        named: Named::default(),
     };
     let end = if compressed { "vcf.gz" } else { "vcf" };
     let mut out = stem.as_os_str().to_owned();
@@ -71,7 +75,14 @@ pub(crate) fn deidentify_vcf(
     if compressed {
         actions.push(index(&out)?);
     }
-    Ok(Done { out, actions })
+    let emptied = cleaner.counts.values_emptied;
+    let warning = (emptied > 0).then(|| {
+        format!(
+            "{emptied} values of FILTER, INFO or samples were emptied, as they hold the name of a sample; \
+             features that are made of them lack them"
+        )
+    });
+    Ok(Done { out, actions, warnings: warning.into_iter().collect() })
 }
 
 /// Builds the index anew; a file that is not sorted has none.
@@ -106,6 +117,7 @@ struct Counts {
     samples: u64,
     records: u64,
     records_removed: u64,
+    values_emptied: u64,
 }
 
 impl Counts {
@@ -116,6 +128,7 @@ impl Counts {
             ("sample names replaced", self.samples),
             ("records kept", self.records),
             ("records that are none left out", self.records_removed),
+            ("values that hold a sample's name emptied", self.values_emptied),
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)
@@ -132,12 +145,9 @@ struct Cleaner<'a> {
     counts: Counts,
     /// Meta-information, until the names of the samples are known.
     header: Vec<String>,
-    /// Those names in lower case.
-    named: Vec<String>,
+    /// Those names, to be found elsewhere.
+    named: Named,
 }
-
-/// Texts that are longer are annotations of many parts, which hold no sample's name.
-const LONGEST_NAMING_TEXT: usize = 256;
 
 fn damaged(_: io::Error) -> Error {
     aside("broken", "the file is damaged or cut off, or is no VCF; copy it again")
@@ -211,8 +221,10 @@ impl Cleaner<'_> {
             writeln!(out, "{columns}")?;
         } else if !line.trim().is_empty() && !line.starts_with('#') {
             let token = |id: &str| format!("v{}", self.key.token("variant", id));
-            let names = |text: &str| self.names_somebody(text);
-            let cleaned = clean_record(line, &self.kept, &token, &names);
+            let names = |text: &str| self.named.are_in(text);
+            let emptied = Cell::new(0);
+            let cleaned = clean_record(line, &self.kept, &token, &names, &emptied);
+            self.counts.values_emptied += emptied.get();
             put(cleaned, [&mut self.counts.records, &mut self.counts.records_removed], out)?;
         }
         Ok(())
@@ -221,7 +233,7 @@ impl Cleaner<'_> {
     fn meta_line(&mut self, line: &str) -> Option<String> {
         let id = line.split_once('=').and_then(|(_, value)| attribute(value, "ID"));
         let is_sample = line.starts_with("##SAMPLE=") || line.starts_with("##PEDIGREE=");
-        if !is_sample && id.is_some_and(|id| self.names_somebody(id)) {
+        if !is_sample && id.is_some_and(|id| self.named.are_in(id)) {
             return None;
         }
         let sample = |name: &str| self.names.pseudonym(name);
@@ -229,19 +241,11 @@ impl Cleaner<'_> {
     }
 
     /// The samples' names that could be found elsewhere in the file: not the role alone, nor a letter.
-    fn names_of(&self, columns: &str) -> Vec<String> {
+    fn names_of(&self, columns: &str) -> Named {
         let names = columns.split('\t').skip(9).map(str::trim);
         let tells =
             |name: &&str| name.len() > 2 && self.names.pseudonym(name) != name.to_uppercase();
-        names.filter(tells).map(str::to_lowercase).collect()
-    }
-
-    fn names_somebody(&self, text: &str) -> bool {
-        if self.named.is_empty() || text.len() > LONGEST_NAMING_TEXT {
-            return false;
-        }
-        let text = text.to_lowercase();
-        self.named.iter().any(|name| text.contains(name))
+        Named::new(names.filter(tells))
     }
 
     fn columns(&mut self, line: &str) -> String {
