@@ -15,7 +15,7 @@ pub(super) struct Named {
 impl Named {
     /// Names of fewer than three letters are left out: they stand for all sorts of things.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut named = Self::default();
+        let mut known = Self::default();
         for name in names {
             let name = name.to_lowercase();
             let places = words(&name);
@@ -23,12 +23,12 @@ impl Named {
                 continue;
             };
             if end - start > 2 {
-                named.names.insert(name[start..end].to_owned());
-                named.shapes.insert((places.len(), end - start));
+                known.names.insert(name[start..end].to_owned());
+                known.shapes.insert((places.len(), end - start));
             }
         }
-        named.shortest = named.shapes.iter().map(|&(_, length)| length).min().unwrap_or_default();
-        named
+        known.shortest = known.shapes.iter().map(|&(_, length)| length).min().unwrap_or_default();
+        known
     }
 
     /// Whether a text holds one of the names. The time grows with the length of the text, not with the
