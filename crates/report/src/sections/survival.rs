@@ -1,8 +1,6 @@
 use std::collections::HashSet;
 
-use oncoweave_core::competing_risks::{
-    CompetingOutcome, CumulativeIncidence, EVENT, IncidenceStep,
-};
+use oncoweave_core::competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT};
 use oncoweave_core::kaplan_meier::Median;
 use oncoweave_core::log_rank::log_rank;
 use oncoweave_core::small_cells::{Protected, Shown, shown, shown_parts};
@@ -140,15 +138,13 @@ fn incidence_table(
                     |curve| {
                         let passed = curve.steps.partition_point(|step| step.time_days <= horizon);
                         let step = passed.checked_sub(1).map(|last| curve.steps[last]);
-                        let percent = |pick: fn(&IncidenceStep) -> f64| {
-                            100.0 * step.as_ref().map_or(0.0, pick)
+                        // Before the first such event there is no variance to make an interval of.
+                        let Some(step) = step.filter(|step| step.incidence > 0.0) else {
+                            return "0\u{a0}%".to_owned();
                         };
-                        format!(
-                            "{:.0}\u{a0}% ({:.0} to {:.0})",
-                            percent(|step| step.incidence),
-                            percent(|step| step.low),
-                            percent(|step| step.high)
-                        )
+                        let [value, low, high] =
+                            [step.incidence, step.low, step.high].map(|share| 100.0 * share);
+                        format!("{value:.0}\u{a0}% ({low:.0} to {high:.0})")
                     },
                 ));
             }
@@ -260,4 +256,23 @@ fn median(median: Median, unit: TimeUnit) -> String {
         return "not reached".to_owned();
     }
     format!("{} ({} to {})", text(median.days), text(median.low), text(median.high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_without_an_event_so_far_has_no_interval() {
+        let of = |cause: Option<u32>| {
+            move |day: u32| CompetingOutcome { time_days: f64::from(day), cause }
+        };
+        let some: Vec<CompetingOutcome> =
+            (1..=10).map(of(Some(EVENT))).chain((20..=30).map(of(None))).collect();
+        let none: Vec<CompetingOutcome> = (1..=30).map(of(None)).collect();
+        let table = incidence_table(&[("High", some), ("Low", none)], &["other"], &[15.0]);
+        let cells: Vec<&str> = table.rows.iter().map(|row| row[4].as_str()).collect();
+        assert!(cells[0].starts_with("48\u{a0}% ("), "{cells:?}");
+        assert_eq!(cells[1..], ["0\u{a0}%"; 3]);
+    }
 }
