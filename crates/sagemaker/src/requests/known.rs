@@ -30,8 +30,6 @@ pub(super) fn kind(name: &str) -> Result<&'static str> {
     if let Some((_, kind)) = settings().find(|(known, _)| *known == name) {
         return Ok(kind);
     }
-    let table =
-        |name: &str| name.rsplit_once('.').map_or(String::new(), |(table, _)| table.to_owned());
     let own = table(name);
     let mut alike: Vec<String> = settings()
         .map(|(known, _)| known)
@@ -48,6 +46,11 @@ pub(super) fn kind(name: &str) -> Result<&'static str> {
         alike.dedup();
     }
     bail!("training has no setting `{name}`; it has {}", alike.join(", "))
+}
+
+/// The table that a setting stands in, empty for one outside of tables.
+fn table(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(table, _)| table)
 }
 
 #[cfg(test)]
