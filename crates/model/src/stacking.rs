@@ -16,13 +16,11 @@ use crate::{
     recipe::Fitted, stack::shares,
 };
 
-/// The single best member replaces the stack when its C is higher by so many standard errors of
-/// the difference.
-const NOISE: f64 = 1.0;
-
-/// A modality stays in the stack when the C with it is higher than without it by so many standard
-/// errors of the difference.
-const GAIN: f64 = 0.25;
+/// The stack gives way to its best member, or to the stack without a modality, when the C of that
+/// is higher by so many standard errors of the difference. To ask of a modality that it prove its
+/// worth instead cost 0.003 of C on 40 cohorts of real columns with made-up outcomes, and 0.005 on
+/// 30 others.
+const HARM: f64 = 1.5;
 
 /// With fewer events weights are not chosen: ten in each of five inner folds. On simulated cohorts of
 /// 60 patients every way of choosing lost to the plain models of all modalities.
@@ -136,8 +134,8 @@ fn standardized(log_risks: &[f64], present: &[bool], folds: &[u32]) -> (Vec<f64>
 }
 
 impl Problem<'_> {
-    /// Chooses weights, and leaves out, one after the other, the modalities that add no more than
-    /// noise: no member that reads them has a weight then. Gives also the members that were left.
+    /// Chooses weights, and leaves out, one after the other, the modalities that do harm: no member
+    /// that reads them has a weight then. Gives also the members that were left.
     fn worthy(&self) -> Result<(Chosen, Vec<usize>), Error> {
         let mut kept: Vec<usize> = (0..self.reads.len()).collect();
         let mut chosen = self.choose(&kept)?;
@@ -152,9 +150,9 @@ impl Problem<'_> {
                     continue;
                 }
                 let without = self.choose(&others)?;
-                let gain = self.gain(&chosen.log_risks, &without.log_risks).unwrap_or(0.0);
-                if gain <= GAIN && best.as_ref().is_none_or(|(least, ..)| gain < *least) {
-                    best = Some((gain, without, others));
+                let harm = self.gain(&without.log_risks, &chosen.log_risks).unwrap_or(0.0);
+                if harm > HARM && best.as_ref().is_none_or(|(most, ..)| harm > *most) {
+                    best = Some((harm, without, others));
                 }
             }
             let Some((_, without, others)) = best else { return Ok((chosen, kept)) };
@@ -272,9 +270,9 @@ impl Problem<'_> {
         (0..members.len()).max_by(|&a, &b| c_index(a).total_cmp(&c_index(b)).then(b.cmp(&a)))
     }
 
-    /// Whether the C of some log-risks lies below a member's by more than noise.
+    /// Whether the C of some log-risks lies below a member's by more than chance.
     fn is_worse(&self, log_risks: &[f64], member: usize) -> bool {
-        self.gain(&self.x.column(member).to_vec(), log_risks).is_some_and(|gain| gain > NOISE)
+        self.gain(&self.x.column(member).to_vec(), log_risks).is_some_and(|gain| gain > HARM)
     }
 
     /// The C of some log-risks less that of others, in standard errors of the difference.
@@ -402,14 +400,15 @@ mod tests {
         assert!(without.weights[0] > 0.0);
     }
 
-    /// How often, over many draws, a modality that says something and one of noise have a weight.
+    /// Over many draws: how much weight noise has by itself, and how often a modality that says
+    /// something has any.
     #[test]
-    fn noise_is_mostly_left_out_and_what_says_something_stays() {
+    fn noise_has_hardly_any_weight_and_what_says_something_stays() {
         const DRAWS: u32 = 60;
         let config = StackConfig::default();
         let modalities = ["first", "second", "noise"].map(str::to_owned);
         let mut random = ChaCha8Rng::seed_from_u64(3);
-        let (mut kept_noise, mut kept_second, mut noise_share) = (0, 0, 0.0);
+        let (mut kept_second, mut noise_share, mut gain) = (0, 0.0, 0.0);
         for _ in 0..DRAWS {
             let mut normal = || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
             let patients = 200;
@@ -442,12 +441,13 @@ mod tests {
             problem.c_index = (0..4).map(c_index).collect();
             let (chosen, _) = problem.worthy().unwrap();
             let weights = &chosen.weights;
-            kept_noise += u32::from(weights[2] + weights[3] > 0.0);
             kept_second += u32::from(weights[1] + weights[3] > 0.0);
             noise_share += weights[2] / weights.iter().sum::<f64>() / f64::from(DRAWS);
+            let best = problem.c_index.iter().flatten().fold(0.0, |most: f64, one| most.max(*one));
+            gain += (chosen.c_index.unwrap() - best) / f64::from(DRAWS);
         }
         assert!(kept_second * 20 >= DRAWS * 19, "{kept_second} of {DRAWS}");
-        assert!(kept_noise * 2 < DRAWS, "{kept_noise} of {DRAWS}");
         assert!(noise_share < 0.02, "{noise_share}");
+        assert!(gain > 0.005, "{gain}");
     }
 }
