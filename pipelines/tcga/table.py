@@ -19,12 +19,14 @@ def main():
     out, published = Path(sys.argv[1]), Path(sys.argv[2])
     recomputed = mean_over_folds(json.loads((out / "published.json").read_text()))
     differing = compare_with_authors(recomputed, published)
+    print("C, the mean over held-out folds, with 95 % bootstrap intervals over patients within folds:\n")
     print("| model | " + " | ".join(cohort.upper() for cohort in COHORTS) + " | mean |")
     print("|---" * (len(COHORTS) + 2) + "|")
     for name, row in our_rows(out).items():
         print_row(name, row)
     for name in ("MCATsm_nll_surv_a0.0_5foldcv_gc32_concat", "SNNsm_nll_surv_a0.0_reg1e-04_5foldcv_gc32_sig"):
-        print_row("published " + name.split("sm_")[0], recomputed[name])
+        published_row = {cohort: {"value": value} for cohort, value in recomputed[name].items()}
+        print_row("published " + name.split("sm_")[0], published_row)
     print(f"\n{len(recomputed)} published models x {len(COHORTS)} cohorts recomputed, {differing} differ from the authors' table at 4 digits")
     sys.exit(differing > 0)
 
@@ -56,15 +58,22 @@ def our_rows(out):
     for cohort in COHORTS:
         evaluation = json.loads((out / cohort / "evaluation" / "evaluation.json").read_text())
         for model in evaluation["models"]:
-            value = (model["c_index"] or {}).get("value")
-            rows.setdefault(model["name"], {})[cohort] = value
+            rows.setdefault(model["name"], {})[cohort] = model["c_index"]
     return rows
 
 
 def print_row(name, row):
-    values = [row.get(cohort) for cohort in COHORTS]
-    mean = f"{sum(values) / len(values):.3f}" if all(value is not None for value in values) else "–"
-    print(f"| {name} | " + " | ".join("–" if value is None else f"{value:.3f}" for value in values) + f" | {mean} |")
+    cells = [row.get(cohort) for cohort in COHORTS]
+    mean = "–"
+    if all(cells):
+        mean = f"{sum(cell['value'] for cell in cells) / len(cells):.3f}"
+    print(f"| {name} | " + " | ".join(shown(cell) for cell in cells) + f" | {mean} |")
+
+
+def shown(c):
+    if c is None:
+        return "–"
+    return f"{c['value']:.3f}" + (f" ({c['low']:.3f} to {c['high']:.3f})" if "low" in c else "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Reads event files that we wrote with TensorBoard itself and compares them with `metrics.jsonl`.
+"""Reads event files that we wrote with TensorBoard itself and compares them with `metrics.jsonl`. Run by
+`scripts/outsiders`, that is by `make test`.
 
     cargo build -p oncoweave-model --example save_model
     save_model MODEL SETTINGS METRICS
@@ -9,6 +10,7 @@ Needs tensorboard 2.21.0 from PyPI. Fails at the first figure that differs.
 
 import json
 import pathlib
+import re
 import sys
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -25,7 +27,7 @@ def main():
         own = [
             line
             for line in lines
-            if line["model"].replace(",", "_").replace(" ", "_") == name
+            if re.sub(r"[^\w-]", "_", line["model"]) == name
             and line["member"] == int(member)
         ]
         assert own, run

@@ -5,6 +5,7 @@
 
 mod aligned;
 mod commands;
+mod epochs;
 mod evaluation_folder;
 mod input;
 mod output;

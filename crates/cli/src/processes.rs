@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use oncoweave_collectives::{Group, Meeting};
+use oncoweave_model::LOCAL_RANK;
 
 /// A process needs no longer to start, however busy the machine.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -53,6 +54,7 @@ impl Together {
             let child = Command::new(&program)
                 .args(env::args_os().skip(1))
                 .arg(format!("--helper={rank}@{port}"))
+                .env(LOCAL_RANK, rank.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()

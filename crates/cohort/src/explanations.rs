@@ -23,7 +23,7 @@ pub struct ExplanationRow {
 }
 
 /// Writes explanations, one row a patient and output: `patient_id`, `output`, then the columns
-/// named.
+/// named. What is said of them all stands in the file's metadata.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -33,23 +33,23 @@ pub struct ExplanationRow {
 pub fn write_explanations(
     path: &Path,
     rows: &[ExplanationRow],
-    figures: &[String],
-    attributions: &[String],
+    names: &ExplanationNames,
+    said: Vec<(&str, String)>,
 ) -> Result<(), Error> {
     let outputs = rows.iter().map(|row| row.output.as_str());
     let mut columns: Vec<NamedArray> = vec![
         ("patient_id".to_owned(), patient_array(rows.iter().map(|row| &row.patient_id))),
         ("output".to_owned(), Arc::new(StringArray::from_iter_values(outputs))),
     ];
-    for (place, name) in figures.iter().enumerate() {
+    for (place, name) in names.figures.iter().enumerate() {
         let values = rows.iter().map(|row| row.figures[place]);
         columns.push((name.clone(), Arc::new(Float64Array::from_iter_values(values))));
     }
-    for (place, name) in attributions.iter().enumerate() {
+    for (place, name) in names.attributions.iter().enumerate() {
         let values = rows.iter().map(|row| row.attributions[place]);
         columns.push((name.clone(), Arc::new(Float32Array::from_iter_values(values))));
     }
-    write_parquet(path, Kind::Explanations, Vec::new(), columns)
+    write_parquet(path, Kind::Explanations, said, columns)
 }
 
 /// What the lists in an [`ExplanationRow`] stand for.
@@ -131,7 +131,8 @@ mod tests {
             figures: vec!["value".to_owned(), "gap".to_owned()],
             attributions: vec!["ct.volume".to_owned(), "group:ct.volume (2)".to_owned()],
         };
-        write_explanations(&path, &rows, &names.figures, &names.attributions).unwrap();
+        write_explanations(&path, &rows, &names, vec![("oncoweave.check", "none".to_owned())])
+            .unwrap();
         let expected = vec![rows[0].clone(), rows[2].clone()];
         assert_eq!(read_explanations(&path, "log_risk").unwrap(), (expected, names));
         assert!(read_explanations(&path, "none").unwrap().0.is_empty());

@@ -1,6 +1,6 @@
 //! Times epochs of a network on made-up patients: our side of `scripts/bench_training` and of
 //! `pipelines/gpu`.
-//! `cargo run --release -p oncoweave-model --example time_epochs -- EPOCHS RISK_SET [early_fusion|attention] [cpu|cuda] [PATIENTS]`
+//! `cargo run --release -p oncoweave-model --example time_epochs -- EPOCHS RISK_SET [early_fusion|attention] [cpu|cuda] [PATIENTS] [mixed]`
 //!
 //! 1,000 genomic, 50 clinical and 256 imaging columns, width 128, 5 classes, 20,000 patients by
 //! default, in batches of 64, two threads. Prints the seconds of each epoch.
@@ -38,6 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         None | Some("cpu") => DeviceChoice::Cpu,
         Some("cuda") => DeviceChoice::Cuda,
         Some(other) => return Err(format!("expected `cpu` or `cuda`, found `{other}`").into()),
+    };
+    config.training.mixed_precision = match env::args().nth(6).as_deref() {
+        None => false,
+        Some("mixed") => true,
+        Some(other) => return Err(format!("expected `mixed` or nothing, found `{other}`").into()),
     };
     let data = Dataset { cohort: &cohort, id: "made-up", sha256: "none" };
     let rows: Vec<usize> = (0..patients).collect();

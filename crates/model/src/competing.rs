@@ -271,7 +271,7 @@ impl Model {
 }
 
 /// The times between which hazards are followed, rising, with all those that are asked for.
-fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
+pub(crate) fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
     let last = times_days.iter().copied().fold(0.0, f64::max);
     let steps = models.iter().flat_map(|model| model.hazard_times());
     let mut steps: Vec<f64> = steps.copied().filter(|&time| time < last).collect();

@@ -42,14 +42,18 @@ impl Intervals<'_> {
 
     /// The cumulative hazard up to a time. Within an interval the hazard is constant; after the last
     /// it is 0.
-    pub(crate) fn hazard(self, logits: &[f32], time_days: f64) -> CumulativeHazard {
+    pub(crate) fn hazard<T: Copy + Into<f64>>(
+        self,
+        logits: &[T],
+        time_days: f64,
+    ) -> CumulativeHazard {
         let (mut start, mut hazard) = (0.0, 0.0);
         for (&end, &logit) in self.0.iter().zip(logits) {
             if time_days <= start {
                 break;
             }
             let share = ((time_days - start) / (end - start)).min(1.0);
-            hazard += share * softplus(f64::from(logit));
+            hazard += share * softplus(logit.into());
             start = end;
         }
         CumulativeHazard(hazard)

@@ -68,6 +68,7 @@ pub use config::{
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
 };
 pub use cross_validate::{CvProgress, cross_validate};
+pub use device::LOCAL_RANK;
 pub use embedding::{Embedder, EmbeddingArchitecture, EmbeddingDevice, Pooling};
 pub use error::Error;
 pub use evaluate::evaluate;

@@ -72,7 +72,10 @@ impl MetricsWriter {
         let events = match self.events.entry(key) {
             Entry::Occupied(events) => events.into_mut(),
             Entry::Vacant(place) => {
-                let run = format!("{}_{}", report.model.replace([',', ' '], "_"), report.member);
+                // A competing event's name may hold anything.
+                let model =
+                    report.model.replace(|one: char| !(one.is_alphanumeric() || one == '-'), "_");
+                let run = format!("{model}_{}", report.member);
                 let run = self.folder.join(TENSORBOARD).join(run);
                 place.insert(EventFile::create(&run, record.epoch)?)
             }

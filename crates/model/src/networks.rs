@@ -80,7 +80,10 @@ impl Plan<'_> {
             outcomes: self.outcomes.clone(),
             classes: self.class_numbers(),
         };
-        let name = self.name(recipe);
+        let name = match &self.competing {
+            None => self.name(recipe),
+            Some(event) => format!("{}, hazard of {event}", self.name(recipe)),
+        };
         let (mut weights, mut members) = (vec![], vec![]);
         let mut held_out = vec![];
         for member in 1..=self.networks() {

@@ -38,6 +38,8 @@ pub(crate) struct Plan<'a> {
     notes: Vec<String>,
     /// Whether each epoch tells of every layer.
     pub(crate) statistics: bool,
+    /// The competing event whose hazard the models are of; `None` for the event's own.
+    pub(crate) competing: Option<String>,
     /// The processes that train the networks.
     pub(crate) team: Team<'a>,
 }
@@ -95,6 +97,7 @@ impl<'a> Plan<'a> {
             horizons_days,
             notes,
             statistics: false,
+            competing: competing.map(str::to_owned),
             team: Team::new(None, config.training.shards),
         })
     }

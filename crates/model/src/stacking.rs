@@ -134,8 +134,9 @@ fn standardized(log_risks: &[f64], present: &[bool], folds: &[u32]) -> (Vec<f64>
 }
 
 impl Problem<'_> {
-    /// Chooses weights, and leaves out, one after the other, the modalities that do harm: no member
-    /// that reads them has a weight then. Gives also the members that were left.
+    /// Chooses weights, and leaves out, one after the other, the modalities that do harm, the most
+    /// harmful first: no member that reads them has a weight then. Gives also the members that were
+    /// left. With fewer than [`FEWEST_EVENTS`] nothing is chosen.
     fn worthy(&self) -> Result<(Chosen, Vec<usize>), Error> {
         let mut kept: Vec<usize> = (0..self.reads.len()).collect();
         let mut chosen = self.choose(&kept)?;

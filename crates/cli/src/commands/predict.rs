@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use oncoweave_cohort::{ExplanationRow, PredictionLayout, write_explanations, write_predictions};
-use oncoweave_model::{Model, cross_check};
+use oncoweave_cohort::{
+    ExplanationNames, ExplanationRow, PredictionLayout, write_explanations, write_predictions,
+};
+use oncoweave_model::{ExplanationLayout, Model, cross_check};
 
 use crate::{Outcome, aligned::Aligned, output, replace};
 
@@ -97,6 +99,21 @@ fn explain(model: &Model, aligned: &Aligned, path: &Path) -> Result<()> {
             });
         }
     }
+    let count = rows.len().max(1) as f64;
+    let names = names(layout);
+    let missed = format!(
+        "attributions by feature miss {:.3} of a mean distance of {:.3} from the background",
+        gap / count,
+        size / count
+    );
+    let checked = check(model, aligned, names.attributions.len())?;
+    let said = vec![("oncoweave.missed", missed.clone()), ("oncoweave.check", checked.clone())];
+    write_explanations(path, &table, &names, said)?;
+    output::data(&format!("wrote {}; {missed}", path.display()))?;
+    output::data(&checked)
+}
+
+fn names(layout: ExplanationLayout) -> ExplanationNames {
     let modalities = layout.modalities.iter().map(|name| format!("modality:{name}"));
     let mut figures = vec!["value".to_owned(), "nothing_known".to_owned()];
     figures.extend(modalities);
@@ -104,29 +121,29 @@ fn explain(model: &Model, aligned: &Aligned, path: &Path) -> Result<()> {
     let group =
         |(first, places): &(String, Vec<usize>)| format!("group:{first} ({})", places.len());
     let groups: Vec<String> = layout.groups.iter().map(group).collect();
-    let attributions = [layout.features, groups].concat();
-    write_explanations(path, &table, &figures, &attributions)?;
-    let count = rows.len().max(1) as f64;
-    output::data(&format!(
-        "wrote {}; attributions by feature miss {:.3} of a mean distance of {:.3} from the background",
-        path.display(),
-        gap / count,
-        size / count
-    ))?;
-    if attributions.len() <= MOST_CHECKED_FEATURES {
-        let some = &rows[..rows.len().min(CHECKED)];
-        let check = cross_check(model, &aligned.cohort, some, PERMUTATIONS)?;
-        output::data(&format!(
-            "permutation Shapley of {} patients and {} groups of features differs by {:.4} on \
-             average, with a standard error of its own of {:.4} and a mean size of {:.4}",
-            check.patients,
-            check.groups,
-            check.mean_difference,
-            check.mean_standard_error,
-            check.mean_size
-        ))?;
+    ExplanationNames { figures, attributions: [layout.features, groups].concat() }
+}
+
+/// Explains some patients a second way and says how far the two lie apart, or why that was not done.
+fn check(model: &Model, aligned: &Aligned, attributions: usize) -> Result<String> {
+    if attributions > MOST_CHECKED_FEATURES {
+        return Ok(format!(
+            "not checked by permutation Shapley, which takes too long for {attributions} \
+             attributions; it is done for up to {MOST_CHECKED_FEATURES}"
+        ));
     }
-    Ok(())
+    let rows = aligned.rows();
+    let some = &rows[..rows.len().min(CHECKED)];
+    let check = cross_check(model, &aligned.cohort, some, PERMUTATIONS)?;
+    Ok(format!(
+        "permutation Shapley of {} patients and {} groups of features differs by {:.4} on average, \
+         with a standard error of its own of {:.4} and a mean size of {:.4}",
+        check.patients,
+        check.groups,
+        check.mean_difference,
+        check.mean_standard_error,
+        check.mean_size
+    ))
 }
 
 fn warn_of_unknown(columns: &[String]) {

@@ -4,12 +4,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 use oncoweave_model::{EpochReport, MetricsWriter, Model, Predictor, TrainConfig, train_together};
 
 use crate::processes::{Helper, Together};
-use crate::{Outcome, aligned::Aligned, input, output, progress::progress, replace};
+use crate::{Outcome, aligned::Aligned, epochs::Heard, input, output, progress::progress, replace};
 
 /// Train the fusion model on an aligned table: by default the models that do best together
+///
+/// Prints a line for each model when its networks are fitted, and with -v one for each epoch on stderr.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The settings, such as models/stacked-fusion/train.toml
@@ -54,24 +57,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let metrics = args.metrics.as_deref().or(args.checkpoints.as_deref());
     let mut metrics = metrics.map(MetricsWriter::open).transpose()?;
     let mut unwritten = None;
+    let mut heard = Heard::default();
     let mut on_epoch = |report: &EpochReport| {
-        bar.set_message(report.model.to_owned());
-        bar.set_length(report.epochs as u64);
-        bar.set_position(report.record.epoch as u64);
-        tracing::debug!(
-            model = report.model,
-            epoch = report.record.epoch,
-            train_loss = report.record.train_loss,
-            validation_loss = report.record.validation_loss,
-            validation_c_index = report.record.validation_c_index,
-            "epoch"
-        );
-        match metrics.as_mut().map(|metrics| metrics.write(report)) {
-            Some(Err(error)) => {
+        let line = heard.hear(report).map(|line| bar.suspend(|| output::data(&line)));
+        show(&bar, report);
+        let written = metrics.as_mut().map_or(Ok(()), |metrics| metrics.write(report));
+        match written.map_err(Into::into).and(line.unwrap_or(Ok(()))) {
+            Err(error) => {
                 unwritten = Some(error);
                 ControlFlow::Break(())
             }
-            _ => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Continue(()),
         }
     };
     let trained = train_together(
@@ -82,18 +78,35 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         &mut on_epoch,
     );
     if let Some(error) = unwritten {
-        return Err(error).context("could not write the figures of an epoch");
+        return Err(error.context("could not write the figures of an epoch"));
     }
+    bar.finish_and_clear();
     let model = trained.with_context(|| format!("could not train on {}", args.data.display()))?;
     let model =
         model.expect("this is the first process").with_extraction(aligned.extraction.clone());
     if let Some(together) = together {
         together.finish()?;
     }
-    bar.finish_and_clear();
+    heard.line().map_or(Ok(()), |line| output::data(&line))?;
     model.save(&args.out)?;
     say(&model, &args.out)?;
     Ok(Outcome::Complete)
+}
+
+/// Shows an epoch in the bar and, where it is asked for, in the log.
+fn show(bar: &ProgressBar, report: &EpochReport) {
+    bar.set_message(format!("{}, network {} of {}", report.model, report.member, report.members));
+    bar.set_length(report.epochs as u64);
+    bar.set_position(report.record.epoch as u64);
+    tracing::info!(
+        model = report.model,
+        network = report.member,
+        epoch = report.record.epoch,
+        train_loss = report.record.train_loss,
+        validation_loss = report.record.validation_loss,
+        validation_c_index = report.record.validation_c_index,
+        "epoch"
+    );
 }
 
 fn say(model: &Model, out: &Path) -> Result<()> {

@@ -11,7 +11,11 @@ use oncoweave_core::{Cohort, CohortColumn, Column, FeatureInfo, PatientId, Survi
 
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-fn column(modality: &str, name: &str, values: impl Iterator<Item = Option<f32>>) -> CohortColumn {
+pub(crate) fn column(
+    modality: &str,
+    name: &str,
+    values: impl Iterator<Item = Option<f32>>,
+) -> CohortColumn {
     CohortColumn {
         modality: modality.to_owned(),
         info: FeatureInfo {

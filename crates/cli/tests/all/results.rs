@@ -9,7 +9,7 @@ use fs_err as fs;
 use oncoweave_cohort::{read_cohort_exclusions, read_predictions, write_cohort};
 use oncoweave_core::Evaluation;
 
-use crate::container::cohort;
+use crate::container::{cohort, column};
 use crate::extract::{Fixture, code, copy_folder, edit, extract, files, oncoweave, stderr, text};
 
 fn align(manifest: &Path, features: &Path, out: &Path) -> std::process::Output {
@@ -226,4 +226,38 @@ fn what_is_missing_is_said_with_what_to_do() {
     let output = oncoweave(&["demo", "--out", text(&at("demo"))]);
     assert!(stderr(&output).contains("was not made by the demo"), "{}", stderr(&output));
     assert_eq!(files(&at("demo")).len(), 2);
+}
+
+#[test]
+fn predict_says_whether_explanations_were_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("train.toml"), "model = 'ridge_cox'\n").unwrap();
+    let mut wide = cohort();
+    for number in 0..1001_u16 {
+        let wave = |row: u16| (f32::from(row) * (1.0 + f32::from(number) / 97.0)).sin();
+        let values = (0..80).map(|row| Some(wave(row)));
+        wide.columns.push(column("expression", &format!("gene_{number}"), values));
+    }
+    for (cohort, sentence) in [
+        (cohort(), "permutation Shapley of 5 patients and "),
+        (wide, "not checked by permutation Shapley, which takes too long for "),
+    ] {
+        write_cohort(&at("cohort.parquet"), "explained", &cohort).unwrap();
+        let (data, model, out) = (at("cohort.parquet"), at("model"), at("predictions.parquet"));
+        let settings = at("train.toml");
+        let train = ["train", text(&settings), "--data", text(&data), "--out", text(&model)];
+        let output = oncoweave(&[&train[..], &["--force"]].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let explanations = at("explanations.parquet");
+        let predict = ["predict", text(&model), "--data", text(&data), "--out", text(&out)];
+        let output = oncoweave(&[&predict[..], &["--explain", text(&explanations)]].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(sentence), "{said}");
+        // The metadata stand in the file's footer as they are.
+        let bytes = fs::read(&explanations).unwrap();
+        let held = |part: &str| memchr::memmem::find(&bytes, part.as_bytes()).is_some();
+        assert!(held("oncoweave.check") && held(sentence));
+    }
 }

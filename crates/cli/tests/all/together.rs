@@ -34,10 +34,19 @@ fn two_processes_train_the_model_of_one() {
         let arguments = ["train", &settings, "--data", &data, "--out", &out];
         let output = oncoweave(&[&arguments[..], more].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(String::from_utf8_lossy(&output.stdout).contains("trained 2 networks"));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("trained 2 networks"), "{said}");
+        assert!(said.starts_with("fusion: 2 networks of "), "{said}");
     };
     train("train.toml", "two", &["--processes", "2"]);
-    train("parts.toml", "one", &[]);
+    train("parts.toml", "one", &["--metrics", &path("metrics")]);
+    let lines = fs_err::read_to_string(path("metrics/metrics.jsonl")).expect("JSON lines");
+    assert!(lines.lines().count() >= 4, "{lines}");
+    assert!(lines.starts_with(r#"{"model":"fusion","member":1,"epoch":1,"#), "{lines}");
+    for run in ["fusion_1", "fusion_2"] {
+        let run = folder.path().join("metrics/tensorboard").join(run);
+        assert_eq!(fs_err::read_dir(run).expect("a run of TensorBoard's").count(), 1);
+    }
     same_files(&folder.path().join("two"), &folder.path().join("one"));
 }
 

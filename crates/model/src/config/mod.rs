@@ -60,7 +60,8 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `training.clip_norm` | 5 | longest gradient | above 0 |
 /// | `training.threads` | 0 | networks trained at the same time in cross-validation; 0 is one a processor. Never changes a result | 0 .. 1024 |
 /// | `training.network_threads` | 1 | threads of libtorch for each network; another number may round differently | 1 .. 1024 |
-/// | `training.device` | `"auto"` | `"auto"`: the first CUDA device where there is one; `"cpu"`; `"cuda"` | |
+/// | `training.shards` | 1 | parts that every batch is cut into, which processes share out; with 1 as many as there are processes | 1 .. 1024, a multiple of the number of processes |
+/// | `training.device` | `"auto"` | `"auto"`: a CUDA device where there is one; `"cpu"`; `"cuda"` | |
 /// | `training.mixed_precision` | false | half precision with loss scaling, on a CUDA device alone | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

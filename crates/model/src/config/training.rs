@@ -77,12 +77,13 @@ pub enum StopOn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceChoice {
-    /// The first CUDA device where libtorch finds one, else the processor.
+    /// A CUDA device where libtorch finds one, else the processor. Of several it is the first, or
+    /// that of the process's place on its machine, see [`crate::LOCAL_RANK`].
     #[default]
     Auto,
     /// The processor.
     Cpu,
-    /// The first CUDA device; training fails where there is none, scoring takes the processor.
+    /// A CUDA device; training fails where there is none, scoring takes the processor.
     Cuda,
 }
 

@@ -294,6 +294,7 @@ fn patches_are_pooled_feature_by_feature() {
 #[test]
 fn a_device_that_is_not_there_is_named() {
     if tch::Cuda::is_available() {
+        println!("skipped: there is a CUDA device");
         return;
     }
     let path = golden_path("model_embedding.pt");

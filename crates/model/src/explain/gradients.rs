@@ -2,7 +2,10 @@ use ndarray::Array2;
 use oncoweave_core::preprocess::Block;
 use tch::Tensor;
 
-use super::repeated;
+use super::{
+    repeated,
+    targets::{Targets, intervals},
+};
 use crate::{
     Linear, Model, Predictor,
     device::scoring_device,
@@ -28,6 +31,16 @@ pub(super) enum Scorer<'a> {
     Network(Network),
     Linear(&'a Linear),
     Stack(Vec<(&'a crate::Member, Scorer<'a>)>),
+}
+
+/// The models of all hazards, made ready.
+pub(super) struct Scorers<'a>(Vec<(&'a Model, Scorer<'a>)>);
+
+/// The drivers of some rows, (rows, drivers), and of each driver the gradient for each block, (rows,
+/// columns).
+struct Driven {
+    values: Vec<Vec<f64>>,
+    slopes: Vec<Vec<Array2<f32>>>,
 }
 
 /// The background patients.
@@ -68,7 +81,11 @@ impl<'a> Scorer<'a> {
     /// The log-risk of each row, and its gradient for each block, (rows, columns).
     fn run(&self, blocks: &[&Block], gradients: bool) -> (Vec<f64>, Vec<Array2<f32>>) {
         match self {
-            Self::Network(network) => run_network(network, blocks, gradients),
+            Self::Network(network) => {
+                let Driven { values, mut slopes } = run_network(network, blocks, gradients, false);
+                let log_risks = values.into_iter().map(|row| row[0]).collect();
+                (log_risks, slopes.pop().unwrap_or_default())
+            }
             Self::Linear(linear) => {
                 let of_block = |block: &&Block| Array2::zeros(block.x.raw_dim());
                 let mut slopes: Vec<Array2<f32>> =
@@ -86,6 +103,42 @@ impl<'a> Scorer<'a> {
             }
             Self::Stack(members) => run_stack(members, blocks, gradients),
         }
+    }
+}
+
+impl<'a> Scorers<'a> {
+    pub(super) fn new(targets: &Targets<'a>) -> Self {
+        let ready = |model: &&'a Model| (*model, Scorer::new(&model.predictor));
+        Self(targets.models.iter().map(ready).collect())
+    }
+
+    /// The drivers of each row, (rows, drivers).
+    pub(super) fn drivers(&self, blocks: &[&Block]) -> Vec<Vec<f64>> {
+        self.run(blocks, false).values
+    }
+
+    fn run(&self, blocks: &[&Block], gradients: bool) -> Driven {
+        let rows = blocks.first().map_or(0, |block| block.x.nrows());
+        let mut all = Driven { values: vec![vec![]; rows], slopes: vec![] };
+        for (model, scorer) in &self.0 {
+            // Models of one training part have the same columns.
+            let own = pick(blocks, model);
+            let driven = match scorer {
+                Scorer::Network(network) => {
+                    run_network(network, &own, gradients, intervals(model).is_some())
+                }
+                Scorer::Linear(_) | Scorer::Stack(_) => {
+                    let (log_risks, slopes) = scorer.run(&own, gradients);
+                    let values = log_risks.into_iter().map(|risk| vec![risk]).collect();
+                    Driven { values, slopes: vec![slopes] }
+                }
+            };
+            for (all, own) in all.values.iter_mut().zip(driven.values) {
+                all.extend(own);
+            }
+            all.slopes.extend(driven.slopes);
+        }
+        all
     }
 }
 
@@ -129,11 +182,8 @@ fn run_stack(
     (log_risks, slopes)
 }
 
-fn run_network(
-    network: &Network,
-    blocks: &[&Block],
-    gradients: bool,
-) -> (Vec<f64>, Vec<Array2<f32>>) {
+/// The log-risk of each row, or the logits of its hazards.
+fn run_network(network: &Network, blocks: &[&Block], gradients: bool, hazards: bool) -> Driven {
     let rows = blocks.first().map_or(0, |block| block.x.nrows());
     let tensor =
         |block: &&Block| to_tensor(&block.x.clone().into_dyn()).set_requires_grad(gradients);
@@ -143,17 +193,28 @@ fn run_network(
     });
     let inputs = Inputs { blocks: inputs, present: to_tensor(&present.into_dyn()) };
     let _guard = (!gradients).then(tch::no_grad_guard);
-    let log_risk = network.forward(&inputs).log_risk;
-    let log_risks = from_tensor(&log_risk).iter().map(|&risk| f64::from(risk)).collect();
+    let outputs = network.forward(&inputs);
+    let drivers = match outputs.hazards {
+        Some(logits) if hazards => logits,  // (rows, intervals)
+        _ => outputs.log_risk.unsqueeze(1), // (rows, 1)
+    };
+    let row = |values: ndarray::ArrayViewD<f32>| values.iter().map(|&one| f64::from(one)).collect();
+    let values = from_tensor(&drivers).outer_iter().map(row).collect();
     if !gradients {
-        return (log_risks, vec![]);
+        return Driven { values, slopes: vec![] };
     }
-    let sum = log_risk.sum(tch::Kind::Float);
-    let slopes = Tensor::run_backward(&[sum], &inputs.blocks, false, false);
     let matrix = |slopes: &Tensor| {
         from_tensor(slopes).into_dimensionality().expect("a gradient has its block's shape")
     };
-    (log_risks, slopes.iter().map(matrix).collect())
+    let drivers = drivers.unbind(1);
+    let of_driver = |(place, driver): (usize, &Tensor)| {
+        let is_last = place + 1 == drivers.len();
+        let sum = driver.sum(tch::Kind::Float);
+        let slopes = Tensor::run_backward(&[sum], &inputs.blocks, !is_last, false);
+        slopes.iter().map(matrix).collect()
+    };
+    let slopes = drivers.iter().enumerate().map(of_driver).collect();
+    Driven { values, slopes }
 }
 
 impl Background {
@@ -175,15 +236,46 @@ impl Background {
 
 /// Expected gradients for each output of one patient.
 pub(super) fn by_feature(
-    model: &Model,
-    scorer: &mut Scorer,
+    targets: &Targets,
+    scorers: &Scorers,
     background: &Background,
     patient: &[Block],
 ) -> Vec<FeatureGradients> {
     let start = background.like(patient);
-    let start_risks = scorer.log_risks(&start.iter().collect::<Vec<_>>());
+    let backgrounds: Vec<Vec<f64>> = scorers
+        .drivers(&start.iter().collect::<Vec<_>>())
+        .iter()
+        .map(|drivers| targets.of(drivers))
+        .collect();
+    let path = path_between(&start, patient);
+    let driven = scorers.run(&path.iter().collect::<Vec<_>>(), true);
+    let of_row: Vec<Array2<f64>> =
+        driven.values.iter().map(|drivers| targets.slopes(drivers)).collect();
+    let count = of_row.len() as f64;
+    let of_output = |output: usize| {
+        let mut features = vec![];
+        for (place, (start, patient)) in start.iter().zip(patient).enumerate() {
+            let mut sums = ndarray::Array1::<f32>::zeros(patient.x.ncols());
+            for (row, target) in of_row.iter().enumerate().filter(|_| patient.present[0]) {
+                let distance = &patient.x.row(0) - &start.x.row(row % BACKGROUND);
+                for (driver, slopes) in driven.slopes.iter().enumerate() {
+                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
+                    let weight = (target[[output, driver]] / count) as f32;
+                    sums.scaled_add(weight, &(&distance * &slopes[place].row(row)));
+                }
+            }
+            features.extend(sums);
+        }
+        let mean = backgrounds.iter().map(|outputs| outputs[output]).sum::<f64>();
+        FeatureGradients { background: mean / backgrounds.len() as f64, features }
+    };
+    (0..backgrounds[0].len()).map(of_output).collect()
+}
+
+/// The points between each background patient and the patient.
+fn path_between(start: &[Block], patient: &[Block]) -> Vec<Block> {
     let mut path = repeated(patient, BACKGROUND * POINTS);
-    for (path, start) in path.iter_mut().zip(&start) {
+    for (path, start) in path.iter_mut().zip(start) {
         for (row, start) in start.x.rows().into_iter().enumerate() {
             for (point, share) in shares(row).into_iter().enumerate() {
                 let mut own = path.x.row_mut(point * BACKGROUND + row);
@@ -193,28 +285,5 @@ pub(super) fn by_feature(
             }
         }
     }
-    let (risks, slopes) = scorer.run(&path.iter().collect::<Vec<_>>(), true);
-    let outputs = model.outputs_of(0.0).len();
-    let of_row: Vec<Vec<f64>> = risks.iter().map(|&risk| model.slopes_of(risk)).collect();
-    let backgrounds: Vec<Vec<f64>> =
-        start_risks.iter().map(|&risk| model.outputs_of(risk)).collect();
-    let count = risks.len() as f64;
-    let of_output = |output: usize| {
-        let mut features = vec![];
-        for ((slopes, start), patient) in slopes.iter().zip(&start).zip(patient) {
-            let mut sums = ndarray::Array1::<f32>::zeros(slopes.ncols());
-            if patient.present[0] {
-                for (row, slopes) in slopes.rows().into_iter().enumerate() {
-                    let distance = &patient.x.row(0) - &start.x.row(row % BACKGROUND);
-                    #[expect(clippy::cast_possible_truncation, reason = "attributions are float32")]
-                    let weight = (of_row[row][output] / count) as f32;
-                    sums.scaled_add(weight, &(&distance * &slopes));
-                }
-            }
-            features.extend(sums);
-        }
-        let mean = backgrounds.iter().map(|outputs| outputs[output]).sum::<f64>();
-        FeatureGradients { background: mean / backgrounds.len() as f64, features }
-    };
-    (0..outputs).map(of_output).collect()
+    path
 }

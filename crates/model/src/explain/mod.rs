@@ -10,23 +10,25 @@
 //! times the distance from the mean. A modality that the patient lacks has attributions of 0 here:
 //! its absence shows in the Shapley values.
 //!
-//! Both are given for the log-risk and for survival at each horizon, beside competing events for the
-//! log-risk alone. They say what the model used:
-//! association, not cause.
+//! Both are given for the log-risk and for survival at each horizon; beside competing events, instead
+//! of survival, for the cumulative incidence of each event. They say what the model used: association,
+//! not cause.
 
 mod gradients;
 mod permutation;
 mod shapley;
+mod targets;
 
 use ndarray::{Array2, Axis};
 use oncoweave_core::{
-    Cohort, PatientId, Risk,
+    Cohort, PatientId,
     preprocess::{Block, ModalityColumns},
 };
 use rayon::prelude::*;
 
-use crate::{Error, Model, Predictor};
-use gradients::{Background, Scorer};
+use crate::{Error, Model};
+use gradients::{Background, Scorers};
+use targets::Targets;
 
 pub use permutation::{CrossCheck, cross_check};
 
@@ -38,7 +40,8 @@ const MOST_MODALITIES: usize = 12;
 pub struct ExplanationLayout {
     /// The model's name.
     pub model: String,
-    /// What is explained: `log_risk`, then `survival_<days>d` for each horizon.
+    /// What is explained: `log_risk`, then `survival_<days>d` for each horizon; beside competing events
+    /// instead of survival `incidence_<days>d` of the event and `incidence_<name>_<days>d` of each other.
     pub outputs: Vec<String>,
     /// The modalities.
     pub modalities: Vec<String>,
@@ -79,7 +82,6 @@ impl Model {
     /// The names of what [`Model::explain`] gives.
     #[must_use]
     pub fn explanation_layout(&self) -> ExplanationLayout {
-        let horizons = self.explained_days().iter().map(|days| format!("survival_{days}d"));
         let mut groups: Vec<(usize, Vec<usize>)> = vec![];
         let mut start = 0;
         for modality in &self.reference.modalities {
@@ -96,7 +98,7 @@ impl Model {
         let groups = groups.into_iter().filter(|(_, places)| places.len() > 1);
         ExplanationLayout {
             model: self.name.clone(),
-            outputs: std::iter::once("log_risk".to_owned()).chain(horizons).collect(),
+            outputs: Targets::new(self).names(),
             modalities: used.map(|modality| modality.name.clone()).collect(),
             groups: groups.map(|(first, places)| (features[first].clone(), places)).collect(),
             features,
@@ -122,10 +124,11 @@ impl Model {
             return Err(Error::Unexplainable { reason });
         }
         let background = Background::new(self, &blocks);
-        let explain = |scorer: &mut Scorer, place: usize| {
+        let targets = Targets::new(self);
+        let explain = |scorers: &mut Scorers, place: usize| {
             let patient = one(&blocks, place);
-            let shapley = shapley::by_modality(self, scorer, &patient);
-            let gradients = gradients::by_feature(self, scorer, &background, &patient);
+            let shapley = shapley::by_modality((self, &targets), scorers, &patient);
+            let gradients = gradients::by_feature(&targets, scorers, &background, &patient);
             let outputs = shapley.into_iter().zip(gradients).map(|(shapley, gradients)| {
                 let sum: f64 = gradients.features.iter().map(|value| f64::from(*value)).sum();
                 OutputExplanation {
@@ -141,34 +144,7 @@ impl Model {
             Explanation { patient_id, outputs: outputs.collect() }
         };
         let places = (0..rows.len()).into_par_iter();
-        Ok(places.map_init(|| Scorer::new(&self.predictor), explain).collect())
-    }
-
-    /// The times at which survival is explained: all horizons, where survival follows from the
-    /// log-risk; none for a discrete-time network, which says its hazards itself, nor beside
-    /// competing events, whose hazards move survival too.
-    fn explained_days(&self) -> &[f64] {
-        match &self.predictor {
-            _ if !self.competing.is_empty() => &[],
-            Predictor::Network(network) if network.architecture.intervals().is_some() => &[],
-            _ => self.horizons_days(),
-        }
-    }
-
-    /// The log-risk, then survival at each horizon.
-    fn outputs_of(&self, log_risk: f64) -> Vec<f64> {
-        let survival = |&days: &f64| self.scale.baseline.survival(Risk(log_risk), days).0;
-        std::iter::once(log_risk).chain(self.explained_days().iter().map(survival)).collect()
-    }
-
-    /// How fast each output of [`Self::outputs_of`] moves with the log-risk.
-    fn slopes_of(&self, log_risk: f64) -> Vec<f64> {
-        let slope = |&days: &f64| {
-            let survival = self.scale.baseline.survival(Risk(log_risk), days).0;
-            // S = exp(-H), and H grows with the log-risk as itself.
-            if survival > 0.0 { survival * survival.ln() } else { 0.0 }
-        };
-        std::iter::once(1.0).chain(self.explained_days().iter().map(slope)).collect()
+        Ok(places.map_init(|| Scorers::new(&targets), explain).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 use oncoweave_core::preprocess::Block;
 
-use super::{gradients::Scorer, repeated};
+use super::{gradients::Scorers, repeated, targets::Targets};
 use crate::Model;
 
 /// The Shapley values of one output.
@@ -12,8 +12,8 @@ pub(super) struct ModalityShapley {
 
 /// Exact Shapley values over modalities for each output of one patient.
 pub(super) fn by_modality(
-    model: &Model,
-    scorer: &mut Scorer,
+    (model, targets): (&Model, &Targets),
+    scorers: &Scorers,
     patient: &[Block],
 ) -> Vec<ModalityShapley> {
     let players = patient.len();
@@ -28,9 +28,9 @@ pub(super) fn by_modality(
             block.present[coalition] = false;
         }
     }
-    let log_risks = scorer.log_risks(&blocks.iter().collect::<Vec<_>>());
+    let drivers = scorers.drivers(&blocks.iter().collect::<Vec<_>>());
     // (coalitions, outputs).
-    let outputs: Vec<Vec<f64>> = log_risks.into_iter().map(|risk| model.outputs_of(risk)).collect();
+    let outputs: Vec<Vec<f64>> = drivers.iter().map(|own| targets.of(own)).collect();
     let weights = weights(players);
     let of_output = |output: usize| {
         let share = |player: usize| {

@@ -1,19 +1,28 @@
 use std::ops::ControlFlow;
 
-use super::{gradients::Background, *};
+use oncoweave_core::Prediction;
+
+use super::{
+    gradients::{Background, Scorer},
+    *,
+};
 use crate::{
-    Dataset, ModelKind, Predictor, TrainConfig,
+    Dataset, ModelKind, Predictor, SurvivalHead, TrainConfig,
     testing::{Shape, simulate},
     train,
 };
 
 fn trained(kind: ModelKind) -> (Model, Cohort) {
-    let cohort = simulate(Shape::SMALL).cohort;
+    trained_on(simulate(Shape::SMALL).cohort, kind, SurvivalHead::Cox)
+}
+
+fn trained_on(cohort: Cohort, kind: ModelKind, head: SurvivalHead) -> (Model, Cohort) {
     let mut config = TrainConfig { model: kind, ..TrainConfig::default() };
     config.training.epochs = 60;
     config.training.ensemble = 2;
     config.network.width = 8;
     config.network.fused_width = 8;
+    config.heads.survival = head;
     let data = Dataset { cohort: &cohort, id: "test", sha256: "" };
     let rows: Vec<usize> = (0..100).collect();
     let model = train(&data, &rows, &config, None, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -24,25 +33,118 @@ fn all_kinds() -> Vec<(Model, Cohort)> {
     [ModelKind::Stack, ModelKind::Network, ModelKind::RidgeCox].map(trained).into()
 }
 
+/// A cohort in which half of those without the event have another one.
+fn competed() -> Cohort {
+    let mut cohort = simulate(Shape::SMALL).cohort;
+    let other = |row: usize| {
+        let free = cohort.survival[row].is_some_and(|outcome| !outcome.event);
+        (free && row.is_multiple_of(2)).then(|| "other death".to_owned())
+    };
+    cohort.competing = (0..cohort.len()).map(other).collect();
+    cohort
+}
+
+/// What is explained, taken from a prediction.
+fn explained(prediction: &Prediction) -> Vec<f64> {
+    let incidences: Vec<f64> = prediction.incidence.iter().flatten().copied().collect();
+    let others = if incidences.is_empty() { prediction.survival.clone() } else { incidences };
+    [prediction.risk.0].into_iter().chain(others).collect()
+}
+
 #[test]
 fn attributions_sum_to_the_prediction() {
-    for (model, cohort) in all_kinds() {
+    let discrete = SurvivalHead::DiscreteTime;
+    let mut models = all_kinds();
+    models.push(trained_on(simulate(Shape::SMALL).cohort, ModelKind::Network, discrete));
+    models.push(trained_on(competed(), ModelKind::RidgeCox, SurvivalHead::Cox));
+    models.push(trained_on(competed(), ModelKind::Network, discrete));
+    for (number, (model, cohort)) in models.into_iter().enumerate() {
         let rows: Vec<usize> = (90..120).collect();
         let predictions = model.score(&cohort, &rows).unwrap();
         let explanations = model.explain(&cohort, &rows).unwrap();
-        let (mut gap, mut size) = (0.0, 0.0);
+        let names = model.explanation_layout().outputs;
+        let (mut gaps, mut sizes) = (vec![0.0; names.len()], vec![0.0; names.len()]);
         for (prediction, explanation) in predictions.iter().zip(&explanations) {
             assert_eq!(prediction.patient_id, explanation.patient_id);
-            let values = [prediction.risk.0].into_iter().chain(prediction.survival.clone());
-            for (output, value) in explanation.outputs.iter().zip(values) {
+            let values = explained(prediction);
+            assert_eq!((explanation.outputs.len(), names.len()), (values.len(), values.len()));
+            for (place, (output, value)) in explanation.outputs.iter().zip(values).enumerate() {
                 assert!((output.value - value).abs() < 1e-5, "{} {value}", output.value);
                 let sum: f64 = output.nothing_known + output.modalities.iter().sum::<f64>();
                 assert!((sum - output.value).abs() < 1e-9, "{sum}");
+                gaps[place] += output.gap.abs();
+                sizes[place] += (output.value - output.background).abs();
             }
-            gap += explanation.outputs[0].gap.abs();
-            size += (explanation.outputs[0].value - explanation.outputs[0].background).abs();
         }
-        assert!(gap < 0.1 * size, "{}: gap {gap}, size {size}", model.name());
+        for ((name, gap), size) in names.iter().zip(&gaps).zip(&sizes) {
+            let allowed = if name == "log_risk" { 0.1 } else { 0.15 };
+            assert!(*gap < allowed * size, "model {number}, {name}: gap {gap}, size {size}");
+        }
+    }
+}
+
+#[test]
+fn beside_competing_events_incidences_are_explained() {
+    let (model, _) = trained_on(competed(), ModelKind::RidgeCox, SurvivalHead::Cox);
+    let days = model.horizons_days().to_vec();
+    let mut expected = vec!["log_risk".to_owned()];
+    for start in ["incidence_", "incidence_other death_"] {
+        expected.extend(days.iter().map(|days| format!("{start}{days}d")));
+    }
+    assert_eq!(model.explanation_layout().outputs, expected);
+}
+
+/// The same attributions by moving each column itself, along the same paths.
+#[test]
+fn an_incidence_is_attributed_through_the_hazards_of_all_events() {
+    let (model, cohort) = trained_on(competed(), ModelKind::RidgeCox, SurvivalHead::Cox);
+    let row = (0..120)
+        .find(|&row| model.score(&cohort, &[row]).unwrap()[0].missing_modalities.is_empty());
+    let row = row.expect("somebody has all modalities");
+    let explanation = &model.explain(&cohort, &[row]).unwrap()[0];
+    let design = model.design(&cohort, &[row]).unwrap();
+    let blocks: Vec<&Block> = design.blocks.iter().collect();
+    let background = model.reference.background(&blocks);
+    let targets = Targets::new(&model);
+    let scorers = Scorers::new(&targets);
+    let value = |path: &[Block], target: usize| -> f64 {
+        let drivers = scorers.drivers(&path.iter().collect::<Vec<_>>());
+        targets.of(&drivers[0])[target]
+    };
+    let patient = one(&blocks, 0);
+    let target = explanation.outputs.len() - 1;
+    // A patient between a background row and this one, with one column moved.
+    let at = |row: usize, share: f32, (block, column): (usize, usize), by: f32| {
+        let mut between = patient.clone();
+        for (part, (own, start)) in between.iter_mut().zip(patient.iter().zip(&background)) {
+            let line = &own.x.row(0) * share + &start.row(row) * (1.0 - share);
+            part.x.row_mut(0).assign(&line);
+        }
+        between[block].x[[0, column]] += by;
+        value(&between, target)
+    };
+    let points = 24_u8;
+    let mut expected = vec![];
+    for (block, start) in background.iter().enumerate() {
+        for column in 0..start.ncols() {
+            let mut sum = 0.0;
+            for row in 0..start.nrows() {
+                let distance = patient[block].x[[0, column]] - start[[row, column]];
+                for point in 0..points {
+                    let share = (f32::from(point) + 0.5) / f32::from(points);
+                    let place = (block, column);
+                    let slope = (at(row, share, place, 0.05) - at(row, share, place, -0.05)) / 0.1;
+                    sum += slope * f64::from(distance);
+                }
+            }
+            expected.push(sum / (start.nrows() as f64 * f64::from(points)));
+        }
+    }
+    let largest = expected.iter().fold(0.0_f64, |most, one| most.max(one.abs()));
+    assert!(largest > 0.01, "{largest}");
+    for (found, expected) in explanation.outputs[target].features.iter().zip(expected) {
+        let found = f64::from(*found);
+        assert!((found - expected).abs() < 0.05 * largest, "{found} {expected} {largest}");
     }
 }
 
