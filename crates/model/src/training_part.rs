@@ -24,6 +24,28 @@ pub(crate) fn choose_modalities(
     }
 }
 
+/// Above so many numbers, which is 1,600 patients by 20,000 columns, a stack is fitted without
+/// elastic-net Cox.
+const MOST_SPARSE_NUMBERS: usize = 32_000_000;
+
+/// Whether a stack that is to have elastic-net Cox among its members can have it.
+pub(crate) fn choose_elastic_net(
+    cohort: &Cohort,
+    (modalities, patients): (&[String], usize),
+    notes: &mut Vec<String>,
+) -> bool {
+    let read = cohort.columns.iter().filter(|column| modalities.contains(&column.modality));
+    let columns = read.count();
+    let fits = patients.saturating_mul(columns) <= MOST_SPARSE_NUMBERS;
+    if !fits {
+        notes.push(format!(
+            "no elastic-net Cox in the stack: {patients} patients with {columns} columns are more than \
+             {MOST_SPARSE_NUMBERS} numbers; `model = \"elastic_net_cox\"` fits it alone"
+        ));
+    }
+    fits
+}
+
 pub(crate) fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), Error> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let reason = if outcomes.is_empty() {
@@ -53,8 +75,8 @@ pub(crate) fn inner_folds(outcomes: &[Survival], config: &TrainConfig) -> Result
     let strata: Vec<Stratum> = outcomes.iter().map(stratum).collect();
     stratified_folds(&strata, folds, config.seed).map_err(|_| Error::Untrainable {
         reason: format!(
-            "a stack takes 3 events at least, found {events} among {}; set `model` to `network` or \
-             `ridge_cox`",
+            "a stack takes 3 events at least, found {events} among {}; set `model` to `network`, \
+             `ridge_cox` or `elastic_net_cox`",
             outcomes.len()
         ),
     })
@@ -87,5 +109,24 @@ pub(crate) fn choose_classes(
             Ok(vec![])
         }
         _ => Ok(classes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Shape, simulate};
+
+    #[test]
+    fn a_table_that_is_too_large_keeps_elastic_nets_out_of_a_stack() {
+        let cohort = simulate(Shape::SMALL).cohort;
+        let both = ["genomics", "imaging"].map(str::to_owned);
+        for (modalities, patients, fits) in
+            [(&both[..], 120, true), (&both, 2_000_000, false), (&both[..1], 2_000_000, true)]
+        {
+            let mut notes = vec![];
+            assert_eq!(choose_elastic_net(&cohort, (modalities, patients), &mut notes), fits);
+            assert_eq!(notes.is_empty(), fits);
+        }
     }
 }

@@ -21,7 +21,9 @@ fn trained(kind: ModelKind) -> (Model, Cohort) {
 }
 
 fn all_kinds() -> Vec<(Model, Cohort)> {
-    [ModelKind::Stack, ModelKind::Network, ModelKind::RidgeCox].map(trained).into()
+    let kinds =
+        [ModelKind::Stack, ModelKind::Network, ModelKind::RidgeCox, ModelKind::ElasticNetCox];
+    kinds.map(trained).into()
 }
 
 #[test]
