@@ -84,7 +84,11 @@ impl<'a> Plan<'a> {
         let horizons_days =
             config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
         let inner = match config.model {
-            ModelKind::Stack => inner_folds(&outcomes, config)?,
+            ModelKind::Stack => {
+                let site = |&row: &usize| cohort.sites.get(row).and_then(Option::as_deref);
+                let sites: Vec<Option<&str>> = rows_used.iter().map(site).collect();
+                inner_folds(&outcomes, &sites, config, &mut notes)?
+            }
             ModelKind::Network | ModelKind::RidgeCox | ModelKind::ElasticNetCox => vec![],
         };
         let elastic_net = config.model == ModelKind::Stack

@@ -22,6 +22,7 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
 /// | `stack.lasso` | 0.5 | penalty on the weights, in standard errors of a weight that means nothing: the higher, the more models have weight 0 | 0 .. 1000 |
 /// | `stack.ridge` | 3 | penalty on the squares of the weights, as a share of what the events say: the higher, the more evenly models share the weight | 0 .. 1000 |
+/// | `stack.by_site` | false | the inner folds keep each site whole, so that weights are chosen for patients of sites that were not seen; `cv --by-site` always has it | |
 /// | `stack.elastic_net` | false | whether elastic-net Cox on all modalities, and alone on each, is among the models that are weighted; never above 32 million numbers | |
 /// | `elastic_net.l1_ratio` | 0.9 | share of the lasso in the penalty of elastic-net Cox: 1 keeps one of several columns that say the same, less of it lets them share a coefficient | 0.1 .. 1 |
 /// | `network.kind` | `"early_fusion"` | how modalities come together: `"early_fusion"` (the reference design), `"late_fusion"`, `"gated"`, `"low_rank_bilinear"`, `"attention"` | |
@@ -119,6 +120,8 @@ pub struct StackConfig {
     pub ridge: f64,
     /// Whether elastic-net Cox is among the members.
     pub elastic_net: bool,
+    /// Whether the inner folds keep each site whole.
+    pub by_site: bool,
 }
 
 /// `[elastic_net]`: the penalty of elastic-net Cox. How large it is, is chosen inside the training
@@ -148,7 +151,7 @@ impl Default for TrainConfig {
 
 impl Default for StackConfig {
     fn default() -> Self {
-        Self { folds: 5, lasso: 0.5, ridge: 3.0, elastic_net: false }
+        Self { folds: 5, lasso: 0.5, ridge: 3.0, elastic_net: false, by_site: false }
     }
 }
 
