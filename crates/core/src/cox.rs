@@ -309,11 +309,7 @@ mod tests {
     fn the_chosen_penalty_has_the_largest_cross_validated_likelihood() {
         let (x, outcomes) = cohort(60, 3);
         let model = fit_ridge_cv(&[(&*x).into()], &outcomes, 3, 2).unwrap();
-        let strata: Vec<Stratum> = outcomes
-            .iter()
-            .map(|&outcome| Stratum { survival: Some(outcome), label: None })
-            .collect();
-        let fold_of = stratified_folds(&strata, 3, 2).unwrap();
+        let fold_of = folds_of_outcomes(&outcomes, 3, 2).unwrap();
         // Anew, by the definition.
         let criterion = |penalty: f64| -> f64 {
             (0..3)

@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn few_columns_that_matter_are_found_among_many() {
-        let (x, outcomes) = example(250, 600, 0.5);
+        let (x, outcomes) = example(250, 600, 0.9);
         let found = cross_fit_elastic_net(&[(&*x).into()], &outcomes, &folds(250), 0.9)
             .unwrap()
             .coefficients;
@@ -410,7 +410,7 @@ mod tests {
 
     #[test]
     fn says_why_there_is_no_fit() {
-        let (x, outcomes) = example(40, 3, 0.5);
+        let (x, outcomes) = example(40, 4, 0.5);
         let fit = |x: &Array2<f64>, folds: &[u32], l1_ratio| {
             cross_fit_elastic_net(&[(&**x).into()], &outcomes, folds, l1_ratio).unwrap_err()
         };
