@@ -9,13 +9,13 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 #[expect(clippy::print_stdout, reason = "an example's output is for people")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<f64> =
-        std::env::args().skip(1).map(|argument| argument.parse()).collect::<Result<_, _>>()?;
-    let [patients, columns, mattering, l1_ratio] = arguments[..] else {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [patients, columns, mattering, l1_ratio] = &arguments[..] else {
         return Err("expected patients, columns, how many of them matter, and the l1 ratio".into());
     };
-    let whole = |number: f64| format!("{number}").parse::<usize>();
-    let (patients, columns, mattering) = (whole(patients)?, whole(columns)?, whole(mattering)?);
+    let (patients, columns, mattering): (usize, usize, usize) =
+        (patients.parse()?, columns.parse()?, mattering.parse()?);
+    let l1_ratio: f64 = l1_ratio.parse()?;
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut draw = || random.random_range(-1.732..1.732_f32);
     let x = Array2::from_shape_simple_fn((patients, columns), &mut draw);
@@ -35,8 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let kept: Vec<usize> = (0..columns).filter(|&place| found.coefficients[place] != 0.0).collect();
     println!(
-        "{patients} patients, {events} events, {columns} columns: {seconds:.2} s, penalty {:.2}, {} \
-         columns have a coefficient, {} of the {mattering} that matter",
+        "{patients} patients, {events} events, {columns} columns: {seconds:.2} s, penalty {:.2}, \
+         {} columns have a coefficient, {} of the {mattering} that matter",
         found.penalties[0],
         kept.len(),
         kept.iter().filter(|&&place| place < mattering).count()

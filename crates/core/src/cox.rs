@@ -153,8 +153,8 @@ fn inverse_diagonal(mut lower: Array2<f64>) -> Option<Vec<f64>> {
 ///
 /// The grid is events · s · 10^(1 - i/3) for i = 0 ... 15, where s is the sum of the columns'
 /// variances: from almost no effect to almost no penalty. Fits start from the next larger
-/// penalty's. Folds are [`crate::split::stratified_folds`] of these patients by `seed`. The blocks' columns stand
-/// one after the other.
+/// penalty's. Folds are [`crate::split::stratified_folds`] of these patients by `seed`. The
+/// blocks' columns stand one after the other.
 ///
 /// # Errors
 /// As [`fit_ridge`], and when there are fewer than two folds or fewer events than folds.

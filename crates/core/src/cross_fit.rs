@@ -352,8 +352,8 @@ impl<'a> RidgeBlocks<'a> {
     }
 }
 
-/// The place of the largest sum over some lists of worths, the first of equal ones; the shortest list
-/// ends the search.
+/// The place of the largest sum over some lists of worths, the first of equal ones; the shortest
+/// list ends the search.
 fn best_of(worths: impl Iterator<Item = Vec<f64>>) -> Result<usize, Undefined> {
     let add = |totals: Vec<f64>, worths: Vec<f64>| {
         totals.iter().zip(&worths).map(|(a, b)| a + b).collect()

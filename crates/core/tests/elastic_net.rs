@@ -1,5 +1,5 @@
-//! Cross-fitted elastic-net Cox against scikit-survival's Coxnet. The numbers and the script that made
-//! them are in `tests/golden/core_elastic_net.*`.
+//! Cross-fitted elastic-net Cox against scikit-survival's Coxnet. The numbers and the script that
+//! made them are in `tests/golden/core_elastic_net.*`.
 
 #![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
 
@@ -37,8 +37,8 @@ fn chooses_and_foretells_what_scikit_survival_does() {
         serde_json::from_str(include_str!("../../../tests/golden/core_elastic_net.json")).unwrap();
     for case in golden["cases"].as_array().unwrap() {
         let (x, all) = (matrix(&case["x"]), outcomes(case));
-        let folds: Vec<u32> =
-            numbers(&case["folds"]).iter().map(|fold| format!("{fold}").parse().unwrap()).collect();
+        let fold = |fold: &Value| u32::try_from(fold.as_u64().unwrap()).unwrap();
+        let folds: Vec<u32> = case["folds"].as_array().unwrap().iter().map(fold).collect();
         let l1_ratio = case["l1_ratio"].as_f64().unwrap();
         let found = cross_fit_elastic_net(&[(&*x).into()], &all, &folds, l1_ratio).unwrap();
         all_close(&found.penalties, &[case["penalty"].as_f64().unwrap()], 1e-9);
@@ -50,7 +50,9 @@ fn chooses_and_foretells_what_scikit_survival_does() {
         for fold in 0..3 {
             let rows: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] == fold).collect();
             let mean = rows.iter().map(|&row| out_of_fold[row]).sum::<f64>() / rows.len() as f64;
-            rows.iter().for_each(|&row| out_of_fold[row] -= mean);
+            for row in rows {
+                out_of_fold[row] -= mean;
+            }
         }
         all_close(&out_of_fold, &numbers(&case["out_of_fold"]), 2e-3);
     }

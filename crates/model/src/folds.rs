@@ -77,8 +77,8 @@ impl Folds {
         let mut sites = sites(cohort);
         if folds < 2 || sites.len() <= folds {
             let reason = format!(
-                "the table names {} sites; other folds of whole sites take 2 folds at least, and more \
-                 sites than folds",
+                "the table names {} sites; other folds of whole sites take 2 folds at least, and \
+                 more sites than folds",
                 sites.len()
             );
             return Err(Error::Unevaluable { reason });

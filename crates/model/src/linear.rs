@@ -109,8 +109,8 @@ impl Linear {
         let kept = self.coefficients.iter().filter(|column| column.log_hazard_ratio != 0.0).count();
         let penalty = self.penalties.first().map_or(0.0, |first| first.penalty);
         Some(format!(
-            "{kept} of {} columns have a coefficient, by a penalty of {penalty:.2} with an l1 ratio of \
-             {l1_ratio}",
+            "{kept} of {} columns have a coefficient, by a penalty of {penalty:.2} with an l1 ratio \
+             of {l1_ratio}",
             self.coefficients.len()
         ))
     }

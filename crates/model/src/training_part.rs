@@ -41,8 +41,8 @@ pub(crate) fn choose_elastic_net(
     let fits = patients.saturating_mul(columns) <= MOST_SPARSE_NUMBERS;
     if !fits {
         notes.push(format!(
-            "no elastic-net Cox in the stack: {patients} patients with {columns} columns are more than \
-             {MOST_SPARSE_NUMBERS} numbers; `model = \"elastic_net_cox\"` fits it alone"
+            "no elastic-net Cox in the stack: {patients} patients with {columns} columns are more \
+             than {MOST_SPARSE_NUMBERS} numbers; `model = \"elastic_net_cox\"` fits it alone"
         ));
     }
     fits
@@ -84,9 +84,9 @@ pub(crate) fn inner_folds(
             return Ok(found);
         }
         notes.push(
-            "the inner folds of the stack do not keep sites whole, so that its weights may trust too \
-             much what differs between sites: there are too few sites with events, or one of them has \
-             more than half of all events"
+            "the inner folds of the stack do not keep sites whole, so that its weights may trust \
+             too much what differs between sites: there are too few sites with events, or one of \
+             them has more than half of all events"
                 .to_owned(),
         );
     }
@@ -101,10 +101,10 @@ pub(crate) fn inner_folds(
     })
 }
 
-/// Folds of whole sites, as many as go up to a number, but three at least: each has a few events, and
-/// none more than half of them, so that there is something to fit to without it. The site with the
-/// most events is dealt first, each into the fold that has the fewest. Whoever has no site is dealt
-/// alone.
+/// Folds of whole sites, as many as go up to a number, but three at least: each has a few events,
+/// and none more than half of them, so that there is something to fit to without it. The site with
+/// the most events is dealt first, each into the fold that has the fewest. Whoever has no site is
+/// dealt alone.
 fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Option<Vec<u32>> {
     let (mut named, mut alone): (BTreeMap<&str, Vec<usize>>, _) = (BTreeMap::new(), vec![]);
     for (row, site) in sites.iter().enumerate() {

@@ -31,8 +31,8 @@ pub(crate) struct Args {
     /// and `fold`; who is not in it is left out and listed
     #[arg(long)]
     pub(crate) splits: Option<PathBuf>,
-    /// Folds of whole sites: one site left out at a time, or with --folds so many groups of sites. The
-    /// inner folds of a stack keep sites whole then, too
+    /// Folds of whole sites: one site left out at a time, or with --folds so many groups of sites.
+    /// The inner folds of a stack keep sites whole then, too
     #[arg(long, conflicts_with = "splits")]
     pub(crate) by_site: bool,
     /// Repeat with other stratified folds; the report is that of the first ones, repeats.csv has

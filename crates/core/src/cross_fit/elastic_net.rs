@@ -16,8 +16,8 @@ use crate::{Risk, Survival, Undefined};
 /// Penalties from one to a tenth of it.
 const STEPS_PER_TENFOLD: f64 = 36.0;
 
-/// The smallest penalty, in standard errors of a slope: it makes a coefficient that stands alone too
-/// small by a quarter of its standard error.
+/// The smallest penalty, in standard errors of a slope: it makes a coefficient that stands alone
+/// too small by a quarter of its standard error.
 const SMALLEST: f64 = 0.25;
 
 /// A smaller share of the lasso leaves a penalty at which all coefficients are 0 as with this one.
@@ -26,23 +26,23 @@ const LEAST_L1_RATIO: f64 = 0.001;
 /// Numbers that fits side by side hold copies of at most.
 const MOST_AT_ONCE: usize = 1 << 27;
 
-/// Fits elastic-net Cox to blocks side by side, (patients, columns) each, and says what it says of the
-/// patients of each fold when everything, the penalty too, was chosen without that fold. Columns are
-/// used as they are: they should be standardized.
+/// Fits elastic-net Cox to blocks side by side, (patients, columns) each, and says what it says of
+/// the patients of each fold when everything, the penalty too, was chosen without that fold.
+/// Columns are used as they are: they should be standardized.
 ///
 /// The coefficients b minimize -l(b) + λ Σ (α |bⱼ| + (1 - α)/2 bⱼ²), where l is the log partial
 /// likelihood with Efron's ties, summed over events, and α the `l1_ratio`.
 ///
 /// Penalties are tried in units of √(d v) / α, the standard error of a slope where no column says
 /// anything, with d the events among the patients that are fitted to and v the mean variance of the
-/// columns: from √n down to a quarter, where n is the number of patients, 36 to a tenth. No slope is
-/// much steeper than √n. The one with the largest cross-validated log partial likelihood is taken, as
-/// by [`crate::cox::fit_ridge_cv`]; of two equal ones the larger, so that coefficients are all 0 where
-/// no column foretells anything.
+/// columns: from √n down to a quarter, where n is the number of patients, 36 to a tenth. No slope
+/// is much steeper than √n. The one with the largest cross-validated log partial likelihood is
+/// taken, as by [`crate::cox::fit_ridge_cv`]; of two equal ones the larger, so that coefficients
+/// are all 0 where no column foretells anything.
 ///
 /// # Errors
-/// When there is no block, no column or no event, a value is not finite, the `l1_ratio` is not within 0
-/// and 1, there are fewer than three folds, or no penalty gives a fit.
+/// When there is no block, no column or no event, a value is not finite, the `l1_ratio` is not
+/// within 0 and 1, there are fewer than three folds, or no penalty gives a fit.
 ///
 /// # Panics
 /// When there is not one row for each outcome and fold.
@@ -96,7 +96,8 @@ pub fn cross_fit_elastic_net(
 /// [`crate::split::stratified_folds`] by `seed`. The blocks' columns stand one after the other.
 ///
 /// # Errors
-/// As [`cross_fit_elastic_net`], where two folds are enough, and when there are fewer events than folds.
+/// As [`cross_fit_elastic_net`], where two folds are enough, and when there are fewer events than
+/// folds.
 ///
 /// # Panics
 /// When a block does not have as many rows as outcomes.
