@@ -22,6 +22,9 @@ const HALVINGS: usize = 40;
 /// A slope that should be 0 may be as large as this share of the largest slope at zero.
 const TOLERANCE: f64 = 1e-8;
 
+/// The same for a solution on the way to another, or to compare penalties by.
+const LOOSE_TOLERANCE: f64 = 1e-4;
+
 /// Each Newton step is solved until a sweep changes the quadratic model by this share of what the
 /// first sweep did.
 const SWEEP_SHARE: f64 = 1e-2;
@@ -47,6 +50,8 @@ pub(crate) struct Descent {
     slopes: Vec<f64>,
     /// The lasso's part of the penalty at the last solution.
     last_l1: Vec<f64>,
+    /// The largest slope at zero.
+    largest: f64,
     tolerance: f64,
     factor: Factor,
 }
@@ -71,18 +76,24 @@ struct Bent {
 }
 
 impl Descent {
-    /// Starts at coefficients of 0.
-    pub(crate) fn new(x: &ArrayRef2<f64>, outcomes: &[Survival], ties: Ties) -> Self {
-        let patients = outcomes.len();
-        let mut order: Vec<usize> = (0..patients).collect();
+    /// Starts at coefficients of 0. Of `x`, (patients, columns), and the outcomes some rows are
+    /// fitted to.
+    pub(crate) fn new(
+        x: &ArrayRef2<f64>,
+        outcomes: &[Survival],
+        rows: &[usize],
+        ties: Ties,
+    ) -> Self {
+        let patients = rows.len();
+        let mut order = rows.to_vec();
         order.sort_by(|&a, &b| {
             let (a, b) = (outcomes[a], outcomes[b]);
             b.time_days.total_cmp(&a.time_days).then(b.event.cmp(&a.event))
         });
         let sorted: Vec<Survival> = order.iter().map(|&row| outcomes[row]).collect();
-        let mut columns = Vec::with_capacity(x.len());
+        let mut columns = Vec::with_capacity(patients * x.ncols());
         for column in x.columns() {
-            let mean = column.sum() / patients as f64;
+            let mean = rows.iter().map(|&row| column[row]).sum::<f64>() / patients as f64;
             columns.extend(order.iter().map(|&row| column[row] - mean));
         }
         let mut descent = Self {
@@ -93,14 +104,26 @@ impl Descent {
             log_risks: vec![0.0; patients],
             slopes: vec![0.0; x.ncols()],
             last_l1: vec![f64::INFINITY; x.ncols()],
+            largest: 0.0,
             tolerance: 0.0,
             factor: Factor::default(),
         };
         let gradient = descent.sets.at(&descent.log_risks).gradient;
         descent.update_slopes(&gradient);
         let largest = descent.slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
-        descent.tolerance = TOLERANCE * largest.max(f64::MIN_POSITIVE);
+        descent.largest = largest.max(f64::MIN_POSITIVE);
+        descent.tolerance = TOLERANCE * descent.largest;
         descent
+    }
+
+    /// The same with solutions that are near enough to go on from.
+    pub(crate) fn loose(self) -> Self {
+        Self { tolerance: LOOSE_TOLERANCE * self.largest, ..self }
+    }
+
+    /// Goes on with solutions as near as can be.
+    pub(crate) fn exact(self) -> Self {
+        Self { tolerance: TOLERANCE * self.largest, ..self }
     }
 
     pub(crate) fn coefficients(&self) -> &[f64] {
@@ -118,16 +141,22 @@ impl Descent {
         let penalty = Penalty { l1, l2 };
         let mut working = self.strong_set(l1);
         let mut at = self.sets.point(&self.log_risks);
-        for _ in 0..NEWTON_STEPS {
-            for &column in &working {
-                self.slopes[column] = dot(self.column(column), &at.gradient);
+        for step in 0..NEWTON_STEPS {
+            // Those of the last solution are known.
+            let moved = step > 0;
+            if moved {
+                for &column in &working {
+                    self.slopes[column] = dot(self.column(column), &at.gradient);
+                }
             }
             let solved = |descent: &Self, column| {
                 let slope = descent.slopes[column];
                 penalty.violation(column, descent.coefficients[column], slope) <= descent.tolerance
             };
             if working.iter().all(|&column| solved(self, column)) {
-                self.update_slopes(&at.gradient);
+                if moved {
+                    self.update_slopes(&at.gradient);
+                }
                 let all = 0..self.coefficients.len();
                 let missed: Vec<usize> = all.filter(|&column| !solved(self, column)).collect();
                 if missed.is_empty() {

@@ -8,7 +8,7 @@ use crate::matrix::{Columns, Matrix, Values};
 use crate::newton::Geometry;
 use crate::partial_likelihood::RiskSets;
 pub use crate::partial_likelihood::{LogLikelihood, Ties, partial_log_likelihood};
-use crate::split::{Stratum, stratified_folds};
+use crate::split::folds_of_outcomes;
 use crate::{LeftTruncated, Risk, Survival, Undefined};
 
 /// A fitted Cox model.
@@ -153,8 +153,8 @@ fn inverse_diagonal(mut lower: Array2<f64>) -> Option<Vec<f64>> {
 ///
 /// The grid is events · s · 10^(1 - i/3) for i = 0 ... 15, where s is the sum of the columns'
 /// variances: from almost no effect to almost no penalty. Fits start from the next larger
-/// penalty's. Folds are [`stratified_folds`] of these patients by `seed`. The blocks' columns stand
-/// one after the other.
+/// penalty's. Folds are [`crate::split::stratified_folds`] of these patients by `seed`. The
+/// blocks' columns stand one after the other.
 ///
 /// # Errors
 /// As [`fit_ridge`], and when there are fewer than two folds or fewer events than folds.
@@ -168,9 +168,7 @@ pub fn fit_ridge_cv(
     seed: u64,
 ) -> Result<CoxModel, Undefined> {
     check_blocks(blocks, outcomes, 0.0)?;
-    let strata: Vec<Stratum> =
-        outcomes.iter().map(|&outcome| Stratum { survival: Some(outcome), label: None }).collect();
-    let fold_of = stratified_folds(&strata, folds, seed)?;
+    let fold_of = folds_of_outcomes(outcomes, folds, seed)?;
     let fitted = RidgeBlocks::in_folds(blocks, outcomes, &fold_of)?.fit_plainly()?;
     Ok(CoxModel {
         coefficients: fitted.coefficients,
@@ -311,11 +309,7 @@ mod tests {
     fn the_chosen_penalty_has_the_largest_cross_validated_likelihood() {
         let (x, outcomes) = cohort(60, 3);
         let model = fit_ridge_cv(&[(&*x).into()], &outcomes, 3, 2).unwrap();
-        let strata: Vec<Stratum> = outcomes
-            .iter()
-            .map(|&outcome| Stratum { survival: Some(outcome), label: None })
-            .collect();
-        let fold_of = stratified_folds(&strata, 3, 2).unwrap();
+        let fold_of = folds_of_outcomes(&outcomes, 3, 2).unwrap();
         // Anew, by the definition.
         let criterion = |penalty: f64| -> f64 {
             (0..3)

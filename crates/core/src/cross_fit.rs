@@ -15,7 +15,10 @@ use crate::subspace::Subspace;
 use crate::{Risk, Survival, Undefined};
 
 mod directions;
+mod elastic_net;
 mod path;
+
+pub use elastic_net::{cross_fit_elastic_net, fit_elastic_net_cv};
 
 use path::{Journey, Judge, Path};
 
@@ -313,18 +316,7 @@ impl<'a> RidgeBlocks<'a> {
         paths: impl Iterator<Item = &'p Path<'p>>,
         rows: &[usize],
     ) -> Result<usize, Undefined> {
-        let mut totals: Option<Vec<f64>> = None;
-        for path in paths {
-            let worths = path.worths(self.judge(rows));
-            totals = Some(match totals {
-                None => worths,
-                Some(totals) => totals.iter().zip(&worths).map(|(a, b)| a + b).collect(),
-            });
-        }
-        let totals = totals.unwrap_or_default();
-        (0..totals.len())
-            .max_by(|&a, &b| totals[a].total_cmp(&totals[b]).then(b.cmp(&a)))
-            .ok_or_else(no_fit)
+        best_of(paths.map(|path| path.worths(self.judge(rows))))
     }
 
     /// Fits all patients with one of the penalties; says nothing out of fold.
@@ -358,6 +350,18 @@ impl<'a> RidgeBlocks<'a> {
             fold_penalties: vec![],
         })
     }
+}
+
+/// The place of the largest sum over some lists of worths, the first of equal ones; the shortest
+/// list ends the search.
+fn best_of(worths: impl Iterator<Item = Vec<f64>>) -> Result<usize, Undefined> {
+    let add = |totals: Vec<f64>, worths: Vec<f64>| {
+        totals.iter().zip(&worths).map(|(a, b)| a + b).collect()
+    };
+    let totals = worths.reduce(add).unwrap_or_default();
+    (0..totals.len())
+        .max_by(|&a, &b| totals[a].total_cmp(&totals[b]).then(b.cmp(&a)))
+        .ok_or_else(no_fit)
 }
 
 fn no_fit() -> Undefined {

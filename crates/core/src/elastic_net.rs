@@ -79,7 +79,8 @@ pub fn fit_path(
     check(x, outcomes, 0.0)?;
     check_net(net)?;
     let factors = scaled_factors(net.factors.as_deref(), x.ncols())?;
-    let mut descent = Descent::new(x, outcomes, net.ties);
+    let rows: Vec<usize> = (0..outcomes.len()).collect();
+    let mut descent = Descent::new(x, outcomes, &rows, net.ties);
     let patients = outcomes.len() as f64;
     // Only columns without a penalty, to begin with.
     let alone: Vec<f64> =

@@ -100,6 +100,33 @@ impl Values<'_> {
     }
 }
 
+/// Blocks side by side as they are, (columns, patients). Fails where a value is not finite.
+pub(crate) fn side_by_side(blocks: &[Values]) -> Result<Array2<f64>, Undefined> {
+    let patients = blocks.first().map_or(0, Values::nrows);
+    let columns = blocks.iter().map(Values::ncols).sum();
+    let mut all = Array2::zeros((columns, patients)); // (columns, patients)
+    let mut first = 0;
+    for block in blocks {
+        let mut own = all.slice_mut(s![first..first + block.ncols(), ..]);
+        first += block.ncols();
+        match block {
+            Values::Wide(x) => own.assign(&x.t()),
+            Values::Narrow(x) => own.zip_mut_with(&x.t(), |to, &from| *to = f64::from(from)),
+            Values::Prepared(block) => {
+                let mut narrow = vec![0.0; patients];
+                for (column, mut row) in own.rows_mut().into_iter().enumerate() {
+                    block.read(column, &mut narrow);
+                    row.iter_mut().zip(&narrow).for_each(|(to, &from)| *to = f64::from(from));
+                }
+            }
+        }
+    }
+    match all.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((_, row), &value)) => Err(Undefined::NotFinite { what: "a column", row, value }),
+        None => Ok(all),
+    }
+}
+
 impl<'a> Columns<'a> {
     /// Fails where a value is not finite.
     pub(crate) fn new(values: Values<'a>) -> Result<Self, Undefined> {

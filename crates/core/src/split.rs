@@ -58,6 +58,16 @@ pub fn stratified_folds(
     Ok(fold_of)
 }
 
+/// The same of patients of whom follow-up alone is known.
+pub(crate) fn folds_of_outcomes(
+    outcomes: &[Survival],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<u32>, Undefined> {
+    let stratum = |&survival: &Survival| Stratum { survival: Some(survival), label: None };
+    stratified_folds(&outcomes.iter().map(stratum).collect::<Vec<_>>(), folds, seed)
+}
+
 fn event_order(stratum: &Stratum) -> u8 {
     match stratum.survival {
         Some(Survival { event: true, .. }) => 0,

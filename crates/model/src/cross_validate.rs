@@ -32,7 +32,8 @@ pub struct CvProgress {
 }
 
 /// Trains on all folds but one and scores that one, for each fold; always with ridge Cox on the
-/// same columns and with each modality alone beside the fusion network.
+/// same columns and with each modality alone beside the fusion network. Where the folds are of whole
+/// sites, the inner folds of a stack are, too.
 ///
 /// A fold whose C is undefined is reported in words and left out of the mean. A baseline that
 /// cannot be fitted in a fold is reported likewise; the fusion network must succeed.
@@ -59,6 +60,8 @@ pub fn cross_validate(
     let mut config = config.clone();
     // Every fold reports at the same times. They decide where figures are read, never a fit.
     config.horizons_days.get_or_insert_with(|| default_horizons(&known));
+    // Weights that are judged on sites that were not seen are chosen on such sites.
+    config.stack.by_site |= folds.by_site;
     let mut notes = vec![];
     let outside = folds.of.len() - in_a_fold.len();
     if outside > 0 {

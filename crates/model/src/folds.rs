@@ -4,6 +4,7 @@ use oncoweave_core::{
     Cohort,
     split::{Stratum, stratified_folds},
 };
+use rand::{SeedableRng, rngs::ChaCha12Rng, seq::SliceRandom};
 
 use crate::Error;
 
@@ -15,6 +16,8 @@ pub struct Folds {
     pub of: Vec<Option<u32>>,
     /// How they were made, in words, for [`oncoweave_core::Evaluation::design`].
     pub design: String,
+    /// Whether no site is in two folds.
+    pub by_site: bool,
 }
 
 impl Folds {
@@ -33,6 +36,7 @@ impl Folds {
             design: format!(
                 "{folds}-fold cross-validation, stratified by event and time, seed {seed}"
             ),
+            by_site: false,
         })
     }
 
@@ -43,42 +47,51 @@ impl Folds {
     /// # Errors
     /// When there are fewer sites than folds, or than two.
     pub fn by_site(cohort: &Cohort, folds: Option<usize>) -> Result<Self, Error> {
-        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-        for site in cohort.sites.iter().flatten() {
-            *sizes.entry(site).or_default() += 1;
-        }
-        let count = folds.unwrap_or(sizes.len());
-        if count < 2 || sizes.len() < count {
+        let mut sites = sites(cohort);
+        let count = folds.unwrap_or(sites.len());
+        if count < 2 || sites.len() < count {
             let reason = format!(
                 "the table names {} sites, and folds by site take at least 2 and one for each \
                  fold; fill the column `site`, or ask for fewer folds",
-                sizes.len()
+                sites.len()
             );
             return Err(Error::Unevaluable { reason });
         }
-        let fold_of: BTreeMap<&str, u32> = if folds.is_none() {
-            sizes.keys().copied().zip(0..).collect()
-        } else {
-            let mut largest_first: Vec<(&str, usize)> = sizes.into_iter().collect();
-            largest_first.sort_by_key(|&(_, patients)| std::cmp::Reverse(patients));
-            let mut patients_in = vec![0; count];
-            let mut fold_of = BTreeMap::new();
-            for (site, patients) in largest_first {
-                let folds = (0_u32..).zip(&mut patients_in);
-                // There are two folds at least.
-                if let Some((fold, sum)) = folds.min_by_key(|(_, sum)| **sum) {
-                    *sum += patients;
-                    fold_of.insert(site, fold);
-                }
-            }
-            fold_of
-        };
+        if folds.is_none() {
+            let fold_of = sites.into_iter().map(|(site, _)| site).zip(0..).collect();
+            let design = format!("one site left out at a time, {count} sites");
+            return Ok(Self::of_sites(cohort, &fold_of, design));
+        }
+        sites.sort_by_key(|&(_, patients)| std::cmp::Reverse(patients));
+        let design = format!("{count}-fold cross-validation over whole sites");
+        Ok(Self::of_sites(cohort, &deal(&sites, count), design))
+    }
+
+    /// Other folds of whole sites: these come in an order by the seed, each into the fold with the
+    /// fewest patients, so that folds differ more in size than those of [`Self::by_site`].
+    ///
+    /// # Errors
+    /// When there are not more sites than folds, so that no others can be made, or fewer than two
+    /// folds.
+    pub fn by_site_again(cohort: &Cohort, folds: usize, seed: u64) -> Result<Self, Error> {
+        let mut sites = sites(cohort);
+        if folds < 2 || sites.len() <= folds {
+            let reason = format!(
+                "the table names {} sites; other folds of whole sites take 2 folds at least, and \
+                 more sites than folds",
+                sites.len()
+            );
+            return Err(Error::Unevaluable { reason });
+        }
+        sites.shuffle(&mut ChaCha12Rng::seed_from_u64(seed));
+        let design =
+            format!("{folds}-fold cross-validation over whole sites, dealt by seed {seed}");
+        Ok(Self::of_sites(cohort, &deal(&sites, folds), design))
+    }
+
+    fn of_sites(cohort: &Cohort, fold_of: &BTreeMap<&str, u32>, design: String) -> Self {
         let fold = |site: &Option<String>| fold_of.get(site.as_deref()?).copied();
-        let design = match folds {
-            None => format!("one site left out at a time, {count} sites"),
-            Some(_) => format!("{count}-fold cross-validation over whole sites"),
-        };
-        Ok(Self { of: cohort.sites.iter().map(fold).collect(), design })
+        Self { of: cohort.sites.iter().map(fold).collect(), design, by_site: true }
     }
 
     /// The folds that the cohort's own column gives.
@@ -94,7 +107,7 @@ impl Folds {
     /// # Errors
     /// When there are fewer than two distinct ones.
     pub fn given(of: Vec<Option<u32>>, source: &str) -> Result<Self, Error> {
-        let folds = Self { of, design: String::new() };
+        let folds = Self { of, design: String::new(), by_site: false };
         let count = folds.numbers().len();
         if count < 2 {
             let reason = format!("{source} names {count} folds; cross-validation takes two");
@@ -110,6 +123,29 @@ impl Folds {
         numbers.dedup();
         numbers
     }
+}
+
+/// Each site with its number of patients, in the order of names.
+fn sites(cohort: &Cohort) -> Vec<(&str, usize)> {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for site in cohort.sites.iter().flatten() {
+        *sizes.entry(site).or_default() += 1;
+    }
+    sizes.into_iter().collect()
+}
+
+/// Each site into the fold with the fewest patients so far.
+fn deal<'a>(sites: &[(&'a str, usize)], folds: usize) -> BTreeMap<&'a str, u32> {
+    let mut patients_in = vec![0; folds];
+    let mut fold_of = BTreeMap::new();
+    for &(site, patients) in sites {
+        // There are two folds at least.
+        if let Some((fold, sum)) = (0..).zip(&mut patients_in).min_by_key(|(_, sum)| **sum) {
+            *sum += patients;
+            fold_of.insert(site, fold);
+        }
+    }
+    fold_of
 }
 
 #[cfg(test)]
@@ -140,6 +176,29 @@ mod tests {
         let folds = Folds::by_site(&cohort(&sites), Some(2)).unwrap();
         let of_site = |site: usize| folds.of[[0, 1, 6, 9][site]];
         assert_eq!([0, 1, 2, 3].map(of_site), [Some(0), Some(0), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn other_deals_keep_sites_whole_too() {
+        let sites = [("a", 4), ("b", 5), ("c", 3), ("d", 3), ("e", 2), ("f", 6)];
+        let cohort = cohort(&sites);
+        let first = Folds::by_site(&cohort, Some(3)).unwrap();
+        let deals: Vec<Folds> =
+            (1..6).map(|seed| Folds::by_site_again(&cohort, 3, seed).unwrap()).collect();
+        assert_eq!(Folds::by_site_again(&cohort, 3, 1).unwrap(), deals[0]);
+        assert!(deals.iter().any(|deal| deal.of != first.of));
+        for folds in deals.iter().chain([&first]) {
+            assert!(folds.by_site);
+            assert_eq!(folds.numbers(), [0, 1, 2]);
+            for (site, _) in sites {
+                let rows = (0..23).filter(|&row| cohort.sites[row].as_deref() == Some(site));
+                let mut own: Vec<Option<u32>> = rows.map(|row| folds.of[row]).collect();
+                own.dedup();
+                assert_eq!(own.len(), 1, "{site}");
+            }
+        }
+        let error = Folds::by_site_again(&cohort, 6, 1).unwrap_err().to_string();
+        assert!(error.contains("more sites than folds"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Fusion networks for survival: training, the model folder, prediction and evaluation.
 //!
-//! [`train`] fits the early-fusion network and the baselines it is always compared with;
+//! [`train`] fits the model of the settings and the baselines it is always compared with;
 //! [`Model::save`] and [`Model::load`] are the model folder; [`Model::score`] is the one function
 //! that turns patients into predictions; [`cross_validate`] and [`evaluate`] judge. [`Embedder`] runs
 //! a network trained elsewhere on pieces of images.
@@ -64,8 +64,9 @@ mod worth;
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use competing::{Competing, compete};
 pub use config::{
-    ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
-    Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
+    ClassWeight, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind, NetworkConfig,
+    Norm, RiskSet, Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig,
+    TrainingConfig,
 };
 pub use cross_validate::{CvProgress, cross_validate};
 pub use device::LOCAL_RANK;

@@ -1,10 +1,16 @@
 use oncoweave_core::{
     Survival, Undefined, Values,
     cox::{CoxModel, fit_ridge_cv},
-    cross_fit::CrossFitted,
+    cross_fit::{CrossFitted, fit_elastic_net_cv},
     preprocess::{Block, PreparedBlock},
 };
 use serde::{Deserialize, Serialize};
+
+/// What models are called that every column of has a coefficient.
+pub(crate) const RIDGE: &str = "ridge Cox";
+
+/// What models are called that few columns of have a coefficient.
+pub(crate) const ELASTIC_NET: &str = "elastic-net Cox";
 
 /// Parts of the training part that the penalty is chosen over.
 const PENALTY_FOLDS: usize = 5;
@@ -15,6 +21,9 @@ const PENALTY_FOLDS: usize = 5;
 pub struct Linear {
     /// The penalty of each modality's columns, chosen by cross-validation inside the training part.
     pub penalties: Vec<ModalityPenalty>,
+    /// The share of the lasso in an elastic net's penalty; `None` for ridge Cox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_ratio: Option<f64>,
     /// The log partial likelihood of the training patients, without the penalty.
     pub log_likelihood: f64,
     /// The log hazard ratio of one standard deviation of each column, in the columns' order.
@@ -27,7 +36,9 @@ pub struct Linear {
 pub struct ModalityPenalty {
     /// The modality.
     pub modality: String,
-    /// The penalty on half the sum of the squares of its coefficients.
+    /// The penalty on half the sum of the squares of its coefficients, beside the log likelihood
+    /// summed over events. With an l1 ratio a, that on a times the sum of their absolute values and
+    /// (1 - a) / 2 times that of their squares.
     pub penalty: f64,
 }
 
@@ -47,10 +58,26 @@ pub(crate) fn fit_ridge(
     outcomes: &[Survival],
     seed: u64,
 ) -> Result<CoxModel, Undefined> {
+    fit_ridge_cv(&values(blocks), outcomes, penalty_folds(outcomes), seed)
+}
+
+/// The same with a penalty that has a share of the lasso.
+pub(crate) fn fit_elastic_net(
+    blocks: &[&PreparedBlock],
+    outcomes: &[Survival],
+    seed: u64,
+    l1_ratio: f64,
+) -> Result<CoxModel, Undefined> {
+    fit_elastic_net_cv(&values(blocks), outcomes, penalty_folds(outcomes), seed, l1_ratio)
+}
+
+pub(crate) fn values<'a>(blocks: &[&'a PreparedBlock]) -> Vec<Values<'a>> {
+    blocks.iter().map(|block| Values::Prepared(block)).collect()
+}
+
+fn penalty_folds(outcomes: &[Survival]) -> usize {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
-    let folds = PENALTY_FOLDS.min(events).max(2);
-    let values: Vec<Values> = blocks.iter().map(|block| Values::Prepared(block)).collect();
-    fit_ridge_cv(&values, outcomes, folds, seed)
+    PENALTY_FOLDS.min(events).max(2)
 }
 
 impl Linear {
@@ -61,6 +88,31 @@ impl Linear {
 
     pub(crate) fn cross_fitted(fitted: &CrossFitted, blocks: &[&PreparedBlock]) -> Self {
         Self::of(&fitted.coefficients, &fitted.penalties, fitted.log_likelihood, blocks)
+    }
+
+    /// The same of an elastic net.
+    pub(crate) fn with_l1_ratio(self, l1_ratio: f64) -> Self {
+        Self { l1_ratio: Some(l1_ratio), ..self }
+    }
+
+    /// The method's name.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        if self.l1_ratio.is_some() { ELASTIC_NET } else { RIDGE }
+    }
+
+    /// How many columns have a coefficient, and by which penalty; `None` for ridge Cox, which gives
+    /// every column one.
+    #[must_use]
+    pub fn selection(&self) -> Option<String> {
+        let l1_ratio = self.l1_ratio?;
+        let kept = self.coefficients.iter().filter(|column| column.log_hazard_ratio != 0.0).count();
+        let penalty = self.penalties.first().map_or(0.0, |first| first.penalty);
+        Some(format!(
+            "{kept} of {} columns have a coefficient, by a penalty of {penalty:.2} with an l1 ratio \
+             of {l1_ratio}",
+            self.coefficients.len()
+        ))
     }
 
     /// Reads nothing.
@@ -85,6 +137,7 @@ impl Linear {
         };
         Self {
             penalties: blocks.iter().zip(penalties).map(penalty).collect(),
+            l1_ratio: None,
             log_likelihood,
             coefficients: blocks
                 .iter()

@@ -18,7 +18,9 @@ use crate::{
     stacking::stack,
     team::Team,
     train::with_causes,
-    training_part::{check_outcomes, choose_classes, choose_modalities, inner_folds},
+    training_part::{
+        check_outcomes, choose_classes, choose_elastic_net, choose_modalities, inner_folds,
+    },
 };
 
 /// Everything that the models of one training part share.
@@ -36,6 +38,8 @@ pub(crate) struct Plan<'a> {
     /// The inner fold of each patient, (patients,); empty but for a stack.
     pub(crate) inner: Vec<u32>,
     notes: Vec<String>,
+    /// Whether a stack has elastic-net Cox among its members.
+    elastic_net: bool,
     /// Whether each epoch tells of every layer.
     pub(crate) statistics: bool,
     /// The competing event whose hazard the models are of; `None` for the event's own.
@@ -82,9 +86,16 @@ impl<'a> Plan<'a> {
         let horizons_days =
             config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
         let inner = match config.model {
-            ModelKind::Stack => inner_folds(&outcomes, config)?,
-            ModelKind::Network | ModelKind::RidgeCox => vec![],
+            ModelKind::Stack => {
+                let site = |&row: &usize| cohort.sites.get(row).and_then(Option::as_deref);
+                let sites: Vec<Option<&str>> = rows_used.iter().map(site).collect();
+                inner_folds(&outcomes, &sites, config, &mut notes)?
+            }
+            ModelKind::Network | ModelKind::RidgeCox | ModelKind::ElasticNetCox => vec![],
         };
+        let elastic_net = config.model == ModelKind::Stack
+            && config.stack.elastic_net
+            && choose_elastic_net(cohort, (&modalities, rows_used.len()), &mut notes);
         Ok(Self {
             data,
             config: config.clone(),
@@ -96,6 +107,7 @@ impl<'a> Plan<'a> {
             classes,
             horizons_days,
             notes,
+            elastic_net,
             statistics: false,
             competing: competing.map(str::to_owned),
             team: Team::new(None, config.training.shards),
@@ -118,6 +130,8 @@ impl<'a> Plan<'a> {
         };
         let networks = each(Method::Network, Reads::Alone);
         let ridges = each(Method::Ridge, Reads::Alone);
+        let elastic_nets = each(Method::ElasticNet, Reads::Alone);
+        let sparse = [all(Method::ElasticNet)].into_iter().chain(elastic_nets);
         let single = |recipe| Group(vec![recipe]);
         match self.config.model {
             ModelKind::Stack => {
@@ -128,7 +142,8 @@ impl<'a> Plan<'a> {
                     linear.extend(each(Method::RidgeByModality, Reads::Without));
                 }
                 let networks = [all(Method::Network)].into_iter().chain(networks);
-                networks.map(single).chain([Group(linear)]).collect()
+                let sparse = sparse.filter(|_| self.elastic_net).map(single);
+                networks.map(single).chain([Group(linear)]).chain(sparse).collect()
             }
             ModelKind::Network => {
                 let both = [all(Method::Network), all(Method::Ridge)];
@@ -136,6 +151,11 @@ impl<'a> Plan<'a> {
             }
             ModelKind::RidgeCox => {
                 [all(Method::Ridge)].into_iter().chain(ridges).map(single).collect()
+            }
+            ModelKind::ElasticNetCox => {
+                let mut models: Vec<Recipe> = sparse.collect();
+                models.insert(1, all(Method::Ridge));
+                models.into_iter().map(single).collect()
             }
         }
     }
@@ -146,6 +166,7 @@ impl<'a> Plan<'a> {
             ModelKind::Stack => None,
             ModelKind::Network => Some(Method::Network),
             ModelKind::RidgeCox => Some(Method::Ridge),
+            ModelKind::ElasticNetCox => Some(Method::ElasticNet),
         };
         let is_main = recipe.reads == Reads::All && Some(recipe.method) == main;
         if is_main { FUSION.to_owned() } else { recipe.name() }
@@ -162,6 +183,9 @@ impl<'a> Plan<'a> {
         match &group.0[..] {
             [recipe] if recipe.method == Method::Network => {
                 vec![(recipe.clone(), self.network(recipe, checkpoints, on_epoch))]
+            }
+            [recipe] if recipe.method == Method::ElasticNet => {
+                vec![(recipe.clone(), self.elastic_net(recipe))]
             }
             recipes if self.config.model == ModelKind::Stack => self.cross_fitted(recipes),
             recipes => {

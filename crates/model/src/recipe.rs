@@ -1,6 +1,10 @@
 //! Which models are fitted, and to which modalities.
 
-use crate::{Model, model::NETWORK};
+use crate::{
+    Model,
+    linear::{ELASTIC_NET, RIDGE},
+    model::NETWORK,
+};
 
 /// A model to fit: how, and to which modalities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) enum Method {
     Ridge,
     /// Ridge Cox with a penalty for each modality.
     RidgeByModality,
+    /// Elastic-net Cox, which leaves most columns without a coefficient.
+    ElasticNet,
 }
 
 /// Which of the cohort's modalities a model reads.
@@ -53,8 +59,9 @@ impl Recipe {
     pub(crate) fn name(&self) -> String {
         let method = match self.method {
             Method::Network => NETWORK,
-            Method::Ridge => "ridge Cox",
+            Method::Ridge => RIDGE,
             Method::RidgeByModality => "ridge Cox by modality",
+            Method::ElasticNet => ELASTIC_NET,
         };
         match &self.reads {
             Reads::Without(modality) => format!("{method}, without {modality}"),

@@ -1,16 +1,16 @@
-//! How the ridge Cox models of a training part are fitted.
+//! How the penalized Cox models of a training part are fitted.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use oncoweave_core::{
     Values,
-    cross_fit::{CrossFitted, RidgeBlocks},
+    cross_fit::{CrossFitted, RidgeBlocks, cross_fit_elastic_net},
     preprocess::PreparedBlock,
 };
 
 use crate::{
     Error, Linear, Model, Predictor,
-    linear::fit_ridge,
+    linear::{fit_elastic_net, fit_ridge, values},
     plan::Plan,
     recipe::{Fitted, Method, Reads, Recipe},
     score::log_risks,
@@ -29,6 +29,32 @@ impl Plan<'_> {
         let log_risks = log_risks(&predictor, &blocks);
         let model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
         Ok(Fitted { model, log_risks, out_of_fold: vec![] })
+    }
+
+    /// Fits one elastic-net Cox model; in a stack, over the inner folds.
+    pub(crate) fn elastic_net(&self, recipe: &Recipe) -> Result<Fitted, Error> {
+        let preprocessing = self.preprocessing(recipe)?;
+        let prepared = self.prepare(&preprocessing)?;
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let l1_ratio = self.config.elastic_net.l1_ratio;
+        let (outcomes, seed) = (self.outcomes(), self.config.seed);
+        let undefined = || Error::undefined(format!("`{}` cannot be fitted", self.name(recipe)));
+        let (linear, out_of_fold) = if self.inner.is_empty() {
+            let fitted = fit_elastic_net(&blocks, outcomes, seed, l1_ratio).map_err(undefined())?;
+            (Linear::new(&fitted, &blocks), vec![])
+        } else {
+            let fitted = cross_fit_elastic_net(&values(&blocks), outcomes, &self.inner, l1_ratio)
+                .map_err(undefined())?;
+            let out_of_fold = fitted.out_of_fold.iter().map(|risk| risk.0).collect();
+            (Linear::cross_fitted(&fitted, &blocks), out_of_fold)
+        };
+        let linear = linear.with_l1_ratio(l1_ratio);
+        let selection = linear.selection();
+        let predictor = Predictor::Linear(linear);
+        let log_risks = log_risks(&predictor, &blocks);
+        let mut model = self.model(recipe, (preprocessing, predictor), &log_risks, vec![])?;
+        model.training.notes.extend(selection);
+        Ok(Fitted { model, log_risks, out_of_fold })
     }
 
     /// A model that gives everybody the same hazard: Nelson and Aalen's.
@@ -76,7 +102,7 @@ impl Plan<'_> {
                     let own: Vec<&CrossFitted> = which.iter().map(|block| &alone[block]).collect();
                     blocks.fit_by_block(&which, &own)
                 }
-                Method::Ridge | Method::Network => blocks.fit(&which),
+                Method::Ridge | Method::Network | Method::ElasticNet => blocks.fit(&which),
             };
             let fitted = fitted.map_err(undefined())?;
             if let [block] = which[..] {

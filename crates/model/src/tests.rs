@@ -2,6 +2,7 @@
 
 mod card;
 mod competing;
+mod elastic_net;
 mod networks;
 
 use std::{
@@ -22,7 +23,7 @@ use crate::{
 
 fn quick_config() -> TrainConfig {
     toml::from_str(
-        "[stack]\nfolds = 3\n[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\n\
+        "[stack]\nfolds = 3\nelastic_net = false\n[network]\nwidth = 8\nfused_width = 8\n[training]\nepochs = 12\n\
          ensemble = 2\n",
     )
     .unwrap()

@@ -1,5 +1,7 @@
 //! What a training part can carry: its modalities, classes and inner folds.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use oncoweave_core::{
     Cohort, Survival,
     split::{Stratum, stratified_folds},
@@ -24,6 +26,28 @@ pub(crate) fn choose_modalities(
     }
 }
 
+/// Above so many numbers, which is 1,600 patients by 20,000 columns, a stack is fitted without
+/// elastic-net Cox.
+const MOST_SPARSE_NUMBERS: usize = 32_000_000;
+
+/// Whether a stack that is to have elastic-net Cox among its members can have it.
+pub(crate) fn choose_elastic_net(
+    cohort: &Cohort,
+    (modalities, patients): (&[String], usize),
+    notes: &mut Vec<String>,
+) -> bool {
+    let read = cohort.columns.iter().filter(|column| modalities.contains(&column.modality));
+    let columns = read.count();
+    let fits = patients.saturating_mul(columns) <= MOST_SPARSE_NUMBERS;
+    if !fits {
+        notes.push(format!(
+            "no elastic-net Cox in the stack: {patients} patients with {columns} columns are more \
+             than {MOST_SPARSE_NUMBERS} numbers; `model = \"elastic_net_cox\"` fits it alone"
+        ));
+    }
+    fits
+}
+
 pub(crate) fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), Error> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let reason = if outcomes.is_empty() {
@@ -44,20 +68,70 @@ pub(crate) fn check_outcomes(outcomes: &[Survival], rows: usize) -> Result<(), E
 /// Fewest events in an inner fold, on average.
 const EVENTS_IN_FOLD: usize = 2;
 
-/// Folds inside the training part, alike in events and times; fewer than asked for where there are
-/// few events.
-pub(crate) fn inner_folds(outcomes: &[Survival], config: &TrainConfig) -> Result<Vec<u32>, Error> {
+/// Folds inside the training part, of whole sites where that is asked for and can be, else alike in
+/// events and times; fewer than asked for where there are few events. Each patient's site is `None`
+/// where unknown.
+pub(crate) fn inner_folds(
+    outcomes: &[Survival],
+    sites: &[Option<&str>],
+    config: &TrainConfig,
+    notes: &mut Vec<String>,
+) -> Result<Vec<u32>, Error> {
     let events = outcomes.iter().filter(|outcome| outcome.event).count();
     let folds = config.stack.folds.min(events / EVENTS_IN_FOLD).max(3);
+    if config.stack.by_site {
+        if let Some(found) = whole_sites(outcomes, sites, folds) {
+            return Ok(found);
+        }
+        notes.push(
+            "the inner folds of the stack do not keep sites whole, so that its weights may trust \
+             too much what differs between sites: there are too few sites with events, or one of \
+             them has more than half of all events"
+                .to_owned(),
+        );
+    }
     let stratum = |&survival: &Survival| Stratum { survival: Some(survival), label: None };
     let strata: Vec<Stratum> = outcomes.iter().map(stratum).collect();
     stratified_folds(&strata, folds, config.seed).map_err(|_| Error::Untrainable {
         reason: format!(
-            "a stack takes 3 events at least, found {events} among {}; set `model` to `network` or \
-             `ridge_cox`",
+            "a stack takes 3 events at least, found {events} among {}; set `model` to `network`, \
+             `ridge_cox` or `elastic_net_cox`",
             outcomes.len()
         ),
     })
+}
+
+/// Folds of whole sites, as many as go up to a number, but three at least: each has a few events,
+/// and none more than half of them, so that there is something to fit to without it. The site with
+/// the most events is dealt first, each into the fold that has the fewest. Whoever has no site is
+/// dealt alone.
+fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Option<Vec<u32>> {
+    let (mut named, mut alone): (BTreeMap<&str, Vec<usize>>, _) = (BTreeMap::new(), vec![]);
+    for (row, site) in sites.iter().enumerate() {
+        match site {
+            Some(site) => named.entry(site).or_default().push(row),
+            None => alone.push(vec![row]),
+        }
+    }
+    let events = |rows: &[usize]| rows.iter().filter(|&&row| outcomes[row].event).count();
+    let mut groups: Vec<Vec<usize>> = named.into_values().chain(alone).collect();
+    groups.sort_by_key(|rows| Reverse((events(rows), rows.len())));
+    let total: usize = groups.iter().map(|rows| events(rows)).sum();
+    let deal = |folds: usize| {
+        // Events and patients of each fold so far.
+        let mut sums = vec![(0, 0); folds];
+        let mut fold_of = vec![0; sites.len()];
+        for rows in &groups {
+            let (fold, sum) = (0_u32..).zip(&mut sums).min_by_key(|(_, sum)| **sum)?;
+            *sum = (sum.0 + events(rows), sum.1 + rows.len());
+            for &row in rows {
+                fold_of[row] = fold;
+            }
+        }
+        let good = |&(events, _): &(usize, usize)| events >= EVENTS_IN_FOLD && 2 * events <= total;
+        sums.iter().all(good).then_some(fold_of)
+    };
+    (3..=most).rev().find_map(deal)
 }
 
 /// The classes seen in training, sorted; empty without a subtype head.
@@ -87,5 +161,73 @@ pub(crate) fn choose_classes(
             Ok(vec![])
         }
         _ => Ok(classes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Shape, simulate};
+
+    fn outcomes(events: &[bool]) -> Vec<Survival> {
+        events.iter().map(|&event| Survival { time_days: 1.0, event }).collect()
+    }
+
+    #[test]
+    fn inner_folds_of_whole_sites_hold_each_site_together() {
+        // Sites of 40, 30, 20, 10 and 10 patients, every second with the event.
+        let of_site = |(site, patients): (&'static str, usize)| std::iter::repeat_n(site, patients);
+        let sizes = [("a", 40), ("b", 30), ("c", 20), ("d", 10), ("e", 10)];
+        let sites: Vec<Option<&str>> = sizes.into_iter().flat_map(of_site).map(Some).collect();
+        let outcomes = outcomes(&(0..110).map(|row| row % 2 == 0).collect::<Vec<_>>());
+        for (most, expected) in [(5, [0, 1, 2, 3, 4]), (4, [0, 1, 2, 3, 3]), (3, [0, 1, 2, 2, 1])] {
+            let folds = whole_sites(&outcomes, &sites, most).unwrap();
+            for (site, fold) in ["a", "b", "c", "d", "e"].iter().zip(expected) {
+                let own = (0..110).filter(|&row| sites[row] == Some(site));
+                assert!(own.clone().all(|row| folds[row] == fold), "{site}: {folds:?}");
+            }
+        }
+        // More folds than sites are not to be had.
+        let folds = whole_sites(&outcomes, &sites, 20).unwrap();
+        assert_eq!(folds.iter().max(), Some(&4));
+    }
+
+    #[test]
+    fn without_sites_enough_inner_folds_are_random_and_that_is_said() {
+        let events: Vec<bool> = (0..60).map(|row| row % 2 == 0).collect();
+        let outcomes = outcomes(&events);
+        let site = |name: &dyn Fn(usize) -> &'static str| -> Vec<Option<&str>> {
+            (0..60).map(|row| Some(name(row))).collect()
+        };
+        let mut config = TrainConfig::default();
+        let two = site(&|row| if row < 30 { "a" } else { "b" });
+        let one_large = site(&|row| ["a", "b", "c", "d"][row.saturating_sub(50) / 3]);
+        let three = site(&|row| ["a", "b", "c"][row / 20]);
+        let random = inner_folds(&outcomes, &two, &config, &mut vec![]).unwrap();
+        config.stack.by_site = true;
+        for (sites, whole) in [(&two, false), (&one_large, false), (&three, true)] {
+            let mut notes = vec![];
+            let folds = inner_folds(&outcomes, sites, &config, &mut notes).unwrap();
+            assert_eq!((notes.is_empty(), folds != random), (whole, whole), "{sites:?}");
+        }
+        // Patients of no known site are dealt one by one.
+        let mut notes = vec![];
+        let folds = inner_folds(&outcomes, &[None; 60], &config, &mut notes).unwrap();
+        assert!(notes.is_empty());
+        let events_in = |fold| (0..60).filter(|&row| events[row] && folds[row] == fold).count();
+        assert_eq!([0, 1, 2, 3, 4].map(events_in), [6; 5]);
+    }
+
+    #[test]
+    fn a_table_that_is_too_large_keeps_elastic_nets_out_of_a_stack() {
+        let cohort = simulate(Shape::SMALL).cohort;
+        let both = ["genomics", "imaging"].map(str::to_owned);
+        for (modalities, patients, fits) in
+            [(&both[..], 120, true), (&both, 2_000_000, false), (&both[..1], 2_000_000, true)]
+        {
+            let mut notes = vec![];
+            assert_eq!(choose_elastic_net(&cohort, (modalities, patients), &mut notes), fits);
+            assert_eq!(notes.is_empty(), fits);
+        }
     }
 }

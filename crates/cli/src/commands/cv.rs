@@ -31,12 +31,14 @@ pub(crate) struct Args {
     /// and `fold`; who is not in it is left out and listed
     #[arg(long)]
     pub(crate) splits: Option<PathBuf>,
-    /// Folds of whole sites: one site left out at a time, or with --folds so many groups of sites
+    /// Folds of whole sites: one site left out at a time, or with --folds so many groups of sites.
+    /// The inner folds of a stack keep sites whole then, too
     #[arg(long, conflicts_with = "splits")]
     pub(crate) by_site: bool,
     /// Repeat with other stratified folds; the report is that of the first ones, repeats.csv has
-    /// all, and the notes say how far the figures move
-    #[arg(long, default_value_t = 1, conflicts_with_all = ["splits", "by_site"],
+    /// all, and the notes say how far the figures move. With --by-site it takes --folds, for other
+    /// groups of sites: where one site is left out at a time there is nothing to repeat
+    #[arg(long, default_value_t = 1, conflicts_with = "splits",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) repeats: u64,
     /// Print evaluation.json instead of a summary
@@ -54,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let config = TrainConfig::read(&args.config)?;
     let aligned = Aligned::read(&args.data)?;
     let (folds, without_fold) = choose_folds(args, &aligned.cohort, config.seed)?;
+    let others = other_folds(args, &aligned.cohort, config.seed)?;
     let bar = progress("fitting", 0);
     let on_fit = |fit: &CvProgress| {
         bar.set_length(fit.total as u64);
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (mut evaluation, predictions) =
         cross_validate(&aligned.dataset(), &config, &folds, &on_fit)
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
-    let repeats = repeat(args, &aligned, &config, (&mut evaluation, &on_fit))?;
+    let repeats = repeat(&others, &aligned, &config, (&mut evaluation, &on_fit))?;
     bar.finish_and_clear();
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
@@ -83,28 +86,47 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// The folds of all repeats but the first, with the seeds that made them.
+fn other_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<Vec<(u64, Folds)>> {
+    let folds = match args.folds {
+        None if args.by_site && args.repeats > 1 => bail!(
+            "--repeats with --by-site takes --folds, fewer than there are sites: where one site is \
+             left out at a time there are no other folds to repeat with"
+        ),
+        folds => folds.unwrap_or(5),
+    };
+    let others = |seed| {
+        let found = if args.by_site {
+            Folds::by_site_again(cohort, folds, seed)?
+        } else {
+            Folds::stratified(cohort, folds, seed)?
+        };
+        Ok((seed, found))
+    };
+    (1..args.repeats).map(|number| others(seed + number)).collect()
+}
+
 /// Cross-validates again with other folds, says in the evaluation's notes how far each model's C
 /// moves, and gives a CSV of all.
 fn repeat(
-    args: &Args,
+    others: &[(u64, Folds)],
     aligned: &Aligned,
     config: &TrainConfig,
     (first, on_fit): (&mut Evaluation, &(dyn Fn(&CvProgress) + Sync)),
 ) -> Result<Option<String>> {
-    if args.repeats == 1 {
+    if others.is_empty() {
         return Ok(None);
     }
     let mut table = String::from("repeat,seed,model,c_index\n");
     let mut by_model: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for number in 0..args.repeats {
-        let seed = config.seed + number;
+    for number in 0..=others.len() {
         let again;
-        let evaluation = if number == 0 {
-            &*first
-        } else {
-            let folds = Folds::stratified(&aligned.cohort, args.folds.unwrap_or(5), seed)?;
-            again = cross_validate(&aligned.dataset(), config, &folds, on_fit)?.0;
-            &again
+        let (seed, evaluation) = match number.checked_sub(1).map(|place| &others[place]) {
+            None => (config.seed, &*first),
+            Some((seed, folds)) => {
+                again = cross_validate(&aligned.dataset(), config, folds, on_fit)?.0;
+                (*seed, &again)
+            }
         };
         for model in &evaluation.models {
             let Some(c_index) = &model.c_index else { continue };

@@ -152,6 +152,6 @@ fn what_was_trained(model: &Model) -> String {
         Predictor::Network(_) => {
             format!("trained {} networks and merged them", model.training().members.len())
         }
-        Predictor::Linear(_) => "trained ridge Cox".to_owned(),
+        Predictor::Linear(linear) => format!("trained {}", linear.method()),
     }
 }

@@ -173,6 +173,39 @@ fn points_at_nobody(output: &std::process::Output, folder: &Path) {
     assert!(all.iter().all(|text| !text.contains("P78") && !text.contains("P79")));
 }
 
+#[test]
+fn sites_are_dealt_anew_in_each_repeat_and_inner_folds_keep_them_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut cohort = cohort();
+    cohort.sites = (0..80).map(|row| Some(format!("hospital {}", row % 8))).collect();
+    write_cohort(&at("cohort.parquet"), "test", &cohort).unwrap();
+    fs::write(at("train.toml"), "model = \"elastic_net_cox\"\n").unwrap();
+    let run = |more: &[&str]| {
+        let (config, data, out) = (at("train.toml"), at("cohort.parquet"), at("evaluation"));
+        let out = ["cv", text(&config), "--data", text(&data), "--out", text(&out), "--by-site"];
+        oncoweave(&[&out, more].concat())
+    };
+    for (more, expected) in [
+        (&["--repeats", "2"] as &[&str], "takes --folds"),
+        (&["--repeats", "2", "--folds", "8"], "more sites than folds"),
+    ] {
+        let output = run(more);
+        assert_eq!(code(&output), 1);
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    let output = run(&["--repeats", "3", "--folds", "2"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let repeats = fs::read_to_string(at("evaluation/repeats.csv")).unwrap();
+    let fusion: Vec<&str> = repeats.lines().filter(|line| line.contains("\"fusion\"")).collect();
+    assert_eq!(fusion.len(), 3, "{repeats}");
+    let json = fs::read(at("evaluation/evaluation.json")).unwrap();
+    let evaluation: Evaluation = serde_json::from_slice(&json).unwrap();
+    assert_eq!(evaluation.design, "2-fold cross-validation over whole sites");
+    assert_eq!(evaluation.config["stack"]["by_site"], true);
+    assert!(evaluation.models.iter().any(|model| model.name == "ridge Cox"));
+}
+
 /// A cohort with a column too many; its own table may not be replaced by the predictions.
 fn predicts_what_it_can(folder: &Path) {
     let at = |name: &str| folder.join(name);

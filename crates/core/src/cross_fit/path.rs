@@ -105,8 +105,7 @@ impl<'p> Path<'p> {
     /// Whether there is a penalty to go on to.
     pub(super) fn goes_on(&self) -> bool {
         let done = self.log_risks.len();
-        let hopeful =
-            done < self.least || self.judges.iter().any(|judge| judge.highest < f64::INFINITY);
+        let hopeful = done < self.least || self.judges.iter().any(Judge::hopes);
         !self.failed && hopeful && done < self.journey.penalties.len()
     }
 
@@ -213,9 +212,14 @@ impl Judge {
         Self { rows: rows.to_vec(), sets, highest: f64::NEG_INFINITY }
     }
 
+    /// Whether no fit was hopeless so far.
+    pub(super) fn hopes(&self) -> bool {
+        self.highest < f64::INFINITY
+    }
+
     /// The likelihood of these patients less that of the patients it was fitted to; `None` from
     /// where it is hopeless.
-    fn worth(&mut self, log_risks: &[f64], fitted: f64) -> Option<f64> {
+    pub(super) fn worth(&mut self, log_risks: &[f64], fitted: f64) -> Option<f64> {
         let own: Vec<f64> = self.rows.iter().map(|&row| log_risks[row]).collect();
         let worth = self.sets.at(&own).value - fitted;
         let hopeful = worth.is_finite() && worth >= self.highest - HOPELESS;

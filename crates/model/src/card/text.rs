@@ -54,8 +54,9 @@ pub(crate) fn with_interval(estimate: Option<Estimate>) -> String {
 }
 
 pub(crate) fn kind(model: &Model) -> &'static str {
-    match model.predictor {
+    match &model.predictor {
         Predictor::Network(_) => "A neural network",
+        Predictor::Linear(linear) if linear.l1_ratio.is_some() => "An elastic-net Cox regression",
         Predictor::Linear(_) => "A penalized Cox regression",
         Predictor::Stack(_) => "A stack of models",
     }

@@ -179,8 +179,10 @@ fn building(item: &str, model: &Model) -> Option<String> {
                     format!(" {}.", escaped(stack.choice.trim_end_matches('.')))
                 }
                 Predictor::Network(_) => format!(" Networks trained: {}.", training.members.len()),
-                Predictor::Linear(_) => {
-                    " Its penalty was chosen by folds inside the training part.".to_owned()
+                Predictor::Linear(linear) => {
+                    let kept =
+                        linear.selection().map(|kept| format!(" {kept}.")).unwrap_or_default();
+                    format!(" Its penalty was chosen by folds inside the training part.{kept}")
                 }
             };
             format!("{}.{how} All settings and the seed stand in `model.toml`.", kind(model))

@@ -16,12 +16,15 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | Name | Default | Purpose | Range |
 /// | --- | --- | --- | --- |
 /// | `seed` | 7 | start of all random numbers: weights, dropout, batches, validation part | 0 .. 2^63 - 1 |
-/// | `model` | `"stack"` | what to train: `"stack"`, the networks and penalized Cox models that do best together, see [`crate::Stack`]; `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns | |
+/// | `model` | `"stack"` | what to train: `"stack"`, the networks and penalized Cox models that do best together, see [`crate::Stack`]; `"network"`, the network of the settings; `"ridge_cox"`, ridge Cox on the same columns; `"elastic_net_cox"`, elastic-net Cox on them, which leaves most of many columns without a coefficient | |
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
 /// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
 /// | `stack.lasso` | 0.5 | penalty on the weights, in standard errors of a weight that means nothing: the higher, the more models have weight 0 | 0 .. 1000 |
 /// | `stack.ridge` | 3 | penalty on the squares of the weights, as a share of what the events say: the higher, the more evenly models share the weight | 0 .. 1000 |
+/// | `stack.by_site` | false | the inner folds keep each site whole, so that weights are chosen for patients of sites that were not seen; `cv --by-site` always has it | |
+/// | `stack.elastic_net` | false | whether elastic-net Cox on all modalities, and alone on each, is among the models that are weighted; never above 32 million numbers | |
+/// | `elastic_net.l1_ratio` | 0.9 | share of the lasso in the penalty of elastic-net Cox: 1 keeps one of several columns that say the same, less of it lets them share a coefficient | 0.1 .. 1 |
 /// | `network.kind` | `"early_fusion"` | how modalities come together: `"early_fusion"` (the reference design), `"late_fusion"`, `"gated"`, `"low_rank_bilinear"`, `"attention"` | |
 /// | `network.width` | 128 | units of each modality's first layer | 1 .. 65536 |
 /// | `network.fused_width` | 128 | units of the layer over all modalities | 1 .. 65536 |
@@ -78,6 +81,8 @@ pub struct TrainConfig {
     pub horizons_days: Option<Vec<f64>>,
     /// How models are weighted.
     pub stack: StackConfig,
+    /// The penalty of elastic-net Cox.
+    pub elastic_net: ElasticNetConfig,
     /// The shape of the network.
     pub network: NetworkConfig,
     /// What the network predicts beside survival.
@@ -98,6 +103,8 @@ pub enum ModelKind {
     Network,
     /// Ridge Cox with its penalty chosen inside the training part.
     RidgeCox,
+    /// Elastic-net Cox with its penalty chosen inside the training part.
+    ElasticNetCox,
 }
 
 /// `[stack]`: how the models of a stack are weighted.
@@ -112,6 +119,19 @@ pub struct StackConfig {
     /// The ridge penalty as a share of what the events say of a weight: members that are alike
     /// share the weight.
     pub ridge: f64,
+    /// Whether elastic-net Cox is among the members.
+    pub elastic_net: bool,
+    /// Whether the inner folds keep each site whole.
+    pub by_site: bool,
+}
+
+/// `[elastic_net]`: the penalty of elastic-net Cox. How large it is, is chosen inside the training
+/// part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ElasticNetConfig {
+    /// The share of the lasso.
+    pub l1_ratio: f64,
 }
 
 impl Default for TrainConfig {
@@ -122,6 +142,7 @@ impl Default for TrainConfig {
             modalities: None,
             horizons_days: None,
             stack: StackConfig::default(),
+            elastic_net: ElasticNetConfig::default(),
             network: NetworkConfig::default(),
             heads: HeadsConfig::default(),
             training: TrainingConfig::default(),
@@ -131,7 +152,15 @@ impl Default for TrainConfig {
 
 impl Default for StackConfig {
     fn default() -> Self {
-        Self { folds: 5, lasso: 0.5, ridge: 3.0 }
+        Self { folds: 5, lasso: 0.5, ridge: 3.0, elastic_net: false, by_site: false }
+    }
+}
+
+impl Default for ElasticNetConfig {
+    /// A tenth of ridge: columns of images and of genes come in groups that say nearly the same, of
+    /// which the lasso alone keeps any one, another in each fold.
+    fn default() -> Self {
+        Self { l1_ratio: 0.9 }
     }
 }
 
@@ -157,6 +186,9 @@ impl TrainConfig {
         {
             check(setting, "0 to 1000", value, (0.0..=1000.0).contains(&value))?;
         }
+        let l1_ratio = self.elastic_net.l1_ratio;
+        let good = (0.1..=1.0).contains(&l1_ratio);
+        check("elastic_net.l1_ratio", "0.1 to 1; ridge Cox is 0", l1_ratio, good)?;
         self.network.validate()?;
         let whole = self.training.shards == 1 || self.network.norm != Norm::Batch;
         let expected = "1 with `network.norm = \"batch\"`, which looks at a whole batch at once";
@@ -236,6 +268,7 @@ mod tests {
             ("[stack]\nfolds = 2", "stack.folds"),
             ("[stack]\nlasso = -1", "stack.lasso"),
             ("[stack]\nridge = nan", "stack.ridge"),
+            ("[elastic_net]\nl1_ratio = 0", "elastic_net.l1_ratio"),
             ("[network]\nwidth = 0", "network.width"),
             ("[network]\nfused_width = 0", "network.fused_width"),
             ("[network]\ndropout = 1.0", "network.dropout"),

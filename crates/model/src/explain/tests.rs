@@ -30,7 +30,9 @@ fn trained_on(cohort: Cohort, kind: ModelKind, head: SurvivalHead) -> (Model, Co
 }
 
 fn all_kinds() -> Vec<(Model, Cohort)> {
-    [ModelKind::Stack, ModelKind::Network, ModelKind::RidgeCox].map(trained).into()
+    let kinds =
+        [ModelKind::Stack, ModelKind::Network, ModelKind::RidgeCox, ModelKind::ElasticNetCox];
+    kinds.map(trained).into()
 }
 
 /// A cohort in which half of those without the event have another one.

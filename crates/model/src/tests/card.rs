@@ -83,7 +83,8 @@ fn card_of(external: &External) -> Result<ModelCard, Error> {
 fn cross_validated() -> ModelCard {
     let cohort = cohort();
     let model = train_on(&cohort, &all_rows(&cohort), &config());
-    let folds = Folds { of: cohort.folds.clone(), design: "5-fold cross-validation".to_owned() };
+    let design = "5-fold cross-validation".to_owned();
+    let folds = Folds { of: cohort.folds.clone(), design, by_site: false };
     let (evaluation, predictions) =
         cross_validate(&dataset(&cohort), &config(), &folds, &|_| ()).unwrap();
     model.card_with(&evaluation, &predictions, &dataset(&cohort)).unwrap()

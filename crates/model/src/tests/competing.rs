@@ -122,7 +122,8 @@ fn every_kind_of_model_gives_incidences_and_keeps_them_in_its_folder() {
     let cohort = competed(150, 1.0 / 900.0).cohort;
     let mut discrete = network_config();
     discrete.heads.survival = SurvivalHead::DiscreteTime;
-    for config in [quick_config(), network_config(), discrete, ridge_config()] {
+    let elastic = TrainConfig { model: ModelKind::ElasticNetCox, ..quick_config() };
+    for config in [quick_config(), network_config(), discrete, ridge_config(), elastic] {
         let model = train_on(&cohort, &all_rows(&cohort), &config);
         assert_eq!(model.competing_events(), ["other death"]);
         check_incidence(&model, &cohort);
