@@ -30,6 +30,7 @@ pub mod roc;
 pub mod small_cells;
 pub mod split;
 pub mod stack;
+pub mod status;
 
 mod active_set;
 mod cholesky;
