@@ -135,8 +135,8 @@ impl Reclassification {
     }
 }
 
-/// Net reclassification by the predicted probabilities of the event by day `time_days`, old and new,
-/// where `observed` gives the share of some patients, by their rows, who had it.
+/// Net reclassification by the predicted probabilities of the event by day `time_days`, old and
+/// new, where `observed` gives the share of some patients, by their rows, who had it.
 pub(crate) fn reclassification(
     [old, new]: [&[f64]; 2],
     (time_days, followed_days): (f64, &[f64]),

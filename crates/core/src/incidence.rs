@@ -191,8 +191,8 @@ pub fn net_benefit_of_incidence(
     })
 }
 
-/// Net reclassification for the event by day `time_days`, by Aalen and Johansen among those moved up
-/// and those moved down; see [`crate::decision::net_reclassification`].
+/// Net reclassification for the event by day `time_days`, by Aalen and Johansen among those moved
+/// up and those moved down; see [`crate::decision::net_reclassification`].
 ///
 /// # Errors
 /// As there.

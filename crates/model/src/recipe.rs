@@ -40,6 +40,9 @@ pub(crate) struct Fitted {
     pub(crate) out_of_fold: Vec<f64>,
 }
 
+/// The name of ridge Cox on all columns.
+pub(crate) const RIDGE: &str = "ridge Cox";
+
 /// Models that are fitted in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group(pub(crate) Vec<Recipe>);
@@ -53,7 +56,7 @@ impl Recipe {
     pub(crate) fn name(&self) -> String {
         let method = match self.method {
             Method::Network => NETWORK,
-            Method::Ridge => "ridge Cox",
+            Method::Ridge => RIDGE,
             Method::RidgeByModality => "ridge Cox by modality",
         };
         match &self.reads {

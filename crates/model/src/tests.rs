@@ -2,6 +2,7 @@
 
 mod card;
 mod competing;
+mod figures;
 mod networks;
 
 use std::{
