@@ -1,6 +1,6 @@
 //! Times Harrell's C, Uno's C and AUC(t) on ten thousand, a hundred thousand and a million
 //! patients with many ties: `cargo run --release -p oncoweave-core --example concordance_million`.
-//! `tests/golden/core_concordance_speed.py` times other programs on patients made alike.
+//! `scripts/bench_concordance` times other programs beside it, on patients made alike.
 
 use std::time::Instant;
 

@@ -3,7 +3,9 @@
 use ndarray::ArrayRef2;
 use rayon::prelude::*;
 
-use crate::concordance::for_each_event;
+use crate::concordance::{PatientPairs, for_each_event, pairs_of_each};
+use crate::concordance_interval::influence_of_pairs;
+use crate::inference::Estimated;
 use crate::{Risk, Survival, SurvivalProbability, Undefined};
 
 /// Antolini's time-dependent C: the probability that of two patients the one who has the event
@@ -23,29 +25,13 @@ pub fn antolini_c(
     survival: &ArrayRef2<SurvivalProbability>,
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
-    assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    if !times_days.windows(2).all(|pair| pair[0] < pair[1]) {
-        return Err(Undefined::TooFewTimes { times: times_days.len() });
-    }
-    if let Some(((row, _), value)) = survival.indexed_iter().find(|(_, value)| !value.0.is_finite())
-    {
-        return Err(Undefined::NotFinite { what: "a survival probability", row, value: value.0 });
-    }
-    // How many times have passed when each patient's follow-up ends.
-    let passed: Vec<usize> = outcomes
-        .iter()
-        .map(|outcome| times_days.partition_point(|&time| time <= outcome.time_days))
-        .collect();
+    let passed = times_passed(outcomes, survival, times_days)?;
     let at_time = |count: usize| -> (f64, f64) {
         if !passed.iter().zip(outcomes).any(|(&passed, outcome)| passed == count && outcome.event) {
             return (0.0, 0.0);
         }
-        let risks: Vec<Risk> = match count.checked_sub(1) {
-            Some(column) => survival.column(column).iter().map(|value| Risk(-value.0)).collect(),
-            None => vec![Risk(0.0); outcomes.len()],
-        };
         let (mut right, mut comparable) = (0.0, 0.0);
-        for_each_event(outcomes, &[], &risks, |later| {
+        for_each_event(outcomes, &[], &risks_after(survival, count), |later| {
             if passed[later.row] == count {
                 right += f64::from(later.lower) + 0.5 * f64::from(later.equal);
                 comparable += f64::from(later.lower + later.equal + later.higher);
@@ -62,13 +48,91 @@ pub fn antolini_c(
     }
 }
 
+/// Antolini's C with its standard error by the infinitesimal jackknife, as
+/// [`crate::concordance_interval::harrell_c_interval`] has it for Harrell's: one pass over the
+/// patients for each time, at any number of them.
+///
+/// # Errors
+/// As [`antolini_c`].
+///
+/// # Panics
+/// As [`antolini_c`].
+pub fn antolini_c_interval(
+    outcomes: &[Survival],
+    survival: &ArrayRef2<SurvivalProbability>,
+    times_days: &[f64],
+) -> Result<Estimated, Undefined> {
+    let passed = times_passed(outcomes, survival, times_days)?;
+    let none = || vec![PatientPairs::default(); outcomes.len()];
+    let at_time = |mut sums: Vec<PatientPairs>, count: usize| {
+        // Only pairs whose first event falls between these two times.
+        let own = outcomes.iter().zip(&passed).map(|(outcome, &passed)| Survival {
+            event: outcome.event && passed == count,
+            ..*outcome
+        });
+        let own: Vec<Survival> = own.collect();
+        if own.iter().any(|outcome| outcome.event) {
+            sums = added(sums, pairs_of_each(&own, &risks_after(survival, count)));
+        }
+        sums
+    };
+    // A few at a time, so that no more sums than threads are kept. Sums of halves are exact.
+    let counts: Vec<usize> = (0..=times_days.len()).collect();
+    let together = counts.len().div_ceil(rayon::current_num_threads());
+    let sums: Vec<Vec<PatientPairs>> = counts
+        .par_chunks(together)
+        .map(|counts| counts.iter().fold(none(), |sums, &count| at_time(sums, count)))
+        .collect();
+    let each = sums.into_iter().reduce(added).expect("there is a time before the first");
+    let (c, influence) = influence_of_pairs(&each)?;
+    Ok(Estimated::of(c, influence.iter().map(|share| share * share).sum()))
+}
+
+fn added(mut sums: Vec<PatientPairs>, pairs: Vec<PatientPairs>) -> Vec<PatientPairs> {
+    for (sum, pairs) in sums.iter_mut().zip(pairs) {
+        sum.right += pairs.right;
+        sum.comparable += pairs.comparable;
+    }
+    sums
+}
+
+/// How many times have passed when each patient's follow-up ends.
+fn times_passed(
+    outcomes: &[Survival],
+    survival: &ArrayRef2<SurvivalProbability>,
+    times_days: &[f64],
+) -> Result<Vec<usize>, Undefined> {
+    assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
+    if !times_days.windows(2).all(|pair| pair[0] < pair[1]) {
+        return Err(Undefined::TooFewTimes { times: times_days.len() });
+    }
+    if let Some(((row, _), value)) = survival.indexed_iter().find(|(_, value)| !value.0.is_finite())
+    {
+        return Err(Undefined::NotFinite { what: "a survival probability", row, value: value.0 });
+    }
+    let passed = |outcome: &Survival| times_days.partition_point(|&time| time <= outcome.time_days);
+    Ok(outcomes.iter().map(passed).collect())
+}
+
+/// What the curves rank patients by once so many times have passed: before the first all are 1.
+fn risks_after(survival: &ArrayRef2<SurvivalProbability>, count: usize) -> Vec<Risk> {
+    match count.checked_sub(1) {
+        Some(column) => survival.column(column).iter().map(|value| Risk(-value.0)).collect(),
+        None => vec![Risk(0.0); survival.nrows()],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, Axis, array};
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
 
+    use crate::bootstrap::{Resampling, interval};
     use crate::concordance::harrell_c;
+    use crate::concordance_interval::harrell_c_interval;
 
     const ALL: [Survival; 4] = [
         Survival { time_days: 1.0, event: true },
@@ -83,8 +147,42 @@ mod tests {
         let curves = Array2::from_shape_fn((4, 4), |(row, time)| {
             SurvivalProbability((-risks[row].0 * (time + 1) as f64).exp())
         });
-        let found = antolini_c(&ALL, &curves, &[1.0, 2.0, 3.0, 4.0]);
+        let times = [1.0, 2.0, 3.0, 4.0];
+        let found = antolini_c(&ALL, &curves, &times);
         assert_eq!(found, harrell_c(&ALL, &risks));
+        let found = antolini_c_interval(&ALL, &curves, &times).unwrap();
+        let expected = harrell_c_interval(&ALL, &risks).unwrap();
+        assert!((found.standard_error - expected.standard_error).abs() < 1e-15);
+        assert!((found.value - expected.value).abs() < 1e-15);
+    }
+
+    /// Curves that cross: the standard error is that of the bootstrap.
+    #[test]
+    fn the_standard_error_is_what_resamples_vary_by() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let (mut outcomes, mut shapes) = (vec![], vec![]);
+        for _ in 0..300 {
+            let (rate, shape) = (random.random::<f64>() * 2.0, 0.5 + random.random::<f64>());
+            let death = (-random.random::<f64>().ln() / (0.3 + rate)).powf(1.0 / shape);
+            let end = 3.0 * random.random::<f64>();
+            outcomes.push(Survival { time_days: death.min(end), event: death <= end });
+            shapes.push((0.3 + rate, shape));
+        }
+        let times: Vec<f64> = (1..=20).map(|step| f64::from(step) * 0.15).collect();
+        let curves = Array2::from_shape_fn((300, 20), |(row, time)| {
+            let (rate, shape) = shapes[row];
+            SurvivalProbability((-rate * times[time].powf(shape)).exp())
+        });
+        let found = antolini_c_interval(&outcomes, &curves, &times).unwrap();
+        assert!((found.value - antolini_c(&outcomes, &curves, &times).unwrap()).abs() < 1e-12);
+        let plan = Resampling { resamples: 400, seed: 1 };
+        let resampled = interval(300, plan, |rows| {
+            let own: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();
+            antolini_c(&own, &curves.select(Axis(0), rows), &times)
+        });
+        let width = resampled.map(|found| found.high - found.low).unwrap();
+        let ratio = (found.high - found.low) / width;
+        assert!((0.85..1.15).contains(&ratio), "{ratio}");
     }
 
     #[test]

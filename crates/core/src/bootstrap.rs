@@ -74,12 +74,31 @@ pub fn interval_within_folds<F>(
 where
     F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
 {
-    let drawn = resample(&rows_by_fold(folds), plan, &statistic)?;
-    Ok(Interval {
-        low: quantile(&drawn.values, 25),
-        high: quantile(&drawn.values, 975),
-        undefined: drawn.undefined,
-    })
+    let one = |rows: &[usize]| statistic(rows).map(|value| [value]);
+    let [interval] = intervals_within_folds(folds, plan, one)?;
+    Ok(interval)
+}
+
+/// The intervals of several statistics of the same resamples, as [`interval_within_folds`] gives
+/// them of one. A resample in which one of them is undefined is left out of all.
+///
+/// # Errors
+/// As [`interval_within_folds`].
+pub fn intervals_within_folds<F, const N: usize>(
+    folds: &[u32],
+    plan: Resampling,
+    statistics: F,
+) -> Result<[Interval; N], Undefined>
+where
+    F: Fn(&[usize]) -> Result<[f64; N], Undefined> + Sync,
+{
+    let Drawn { values, undefined } = resample(&rows_by_fold(folds), plan, &statistics)?;
+    let interval = |values: &Vec<f64>| Interval {
+        low: quantile(values, 25),
+        high: quantile(values, 975),
+        undefined,
+    };
+    Ok(values.each_ref().map(interval))
 }
 
 /// The statistic of the rows as they are: computed in each fold and averaged over the folds in
@@ -92,7 +111,9 @@ pub fn mean_over_folds<F>(folds: &[u32], statistic: F) -> Result<f64, Undefined>
 where
     F: Fn(&[usize]) -> Result<f64, Undefined>,
 {
-    mean_of_defined(rows_by_fold(folds).iter().map(|rows| statistic(rows)))
+    let one = |rows: &Vec<usize>| statistic(rows).map(|value| [value]);
+    let [mean] = mean_of_defined(rows_by_fold(folds).iter().map(one))?;
+    Ok(mean)
 }
 
 /// The difference between two models' statistics on the same resampled patients, computed within
@@ -111,20 +132,20 @@ where
     A: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
     B: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
 {
-    let difference = |rows: &[usize]| Ok(first(rows)? - second(rows)?);
+    let difference = |rows: &[usize]| Ok([first(rows)? - second(rows)?]);
     let rows = rows_by_fold(folds);
-    let delta = mean_of_defined(rows.iter().map(|rows| difference(rows)))?;
-    let drawn = resample(&rows, plan, &difference)?;
+    let [delta] = mean_of_defined(rows.iter().map(|rows| difference(rows)))?;
+    let Drawn { values: [values], undefined } = resample(&rows, plan, &difference)?;
     let share = |side: fn(f64) -> bool| {
-        let count = drawn.values.iter().filter(|&&value| side(value)).count();
-        (count + 1) as f64 / (drawn.values.len() + 1) as f64
+        let count = values.iter().filter(|&&value| side(value)).count();
+        (count + 1) as f64 / (values.len() + 1) as f64
     };
     Ok(Difference {
         delta,
-        low: quantile(&drawn.values, 25),
-        high: quantile(&drawn.values, 975),
+        low: quantile(&values, 25),
+        high: quantile(&values, 975),
         p: (2.0 * share(|value| value <= 0.0).min(share(|value| value >= 0.0))).min(1.0),
-        undefined: drawn.undefined,
+        undefined,
     })
 }
 
@@ -135,20 +156,24 @@ fn rows_by_fold(folds: &[u32]) -> Vec<Vec<usize>> {
     order.chunk_by(|&a, &b| folds[a] == folds[b]).map(<[usize]>::to_vec).collect()
 }
 
-/// The defined values of all resamples, sorted.
-struct Drawn {
-    values: Vec<f64>,
+/// The defined values of all resamples, those of each statistic sorted.
+struct Drawn<const N: usize> {
+    values: [Vec<f64>; N],
     undefined: usize,
 }
 
-fn resample<F>(folds: &[Vec<usize>], plan: Resampling, statistic: &F) -> Result<Drawn, Undefined>
+fn resample<F, const N: usize>(
+    folds: &[Vec<usize>],
+    plan: Resampling,
+    statistics: &F,
+) -> Result<Drawn<N>, Undefined>
 where
-    F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+    F: Fn(&[usize]) -> Result<[f64; N], Undefined> + Sync,
 {
     if folds.is_empty() {
         return Err(Undefined::NoPatient);
     }
-    let results: Vec<Result<f64, Undefined>> = (0..plan.resamples)
+    let results: Vec<Result<[f64; N], Undefined>> = (0..plan.resamples)
         .into_par_iter()
         .map(|number| {
             let mut generator = ChaCha8Rng::seed_from_u64(plan.seed);
@@ -156,30 +181,36 @@ where
             mean_of_defined(folds.iter().map(|rows| {
                 let draw = |_| rows[generator.random_range(0..rows.len())];
                 let drawn: Vec<usize> = (0..rows.len()).map(draw).collect();
-                statistic(&drawn)
+                statistics(&drawn)
             }))
         })
         .collect();
     let reason = results.iter().find_map(|result| result.as_ref().err()).cloned();
-    let mut values: Vec<f64> = results.into_iter().flatten().collect();
-    let undefined = plan.resamples as usize - values.len();
-    if values.is_empty() {
+    let defined: Vec<[f64; N]> = results.into_iter().flatten().collect();
+    let undefined = plan.resamples as usize - defined.len();
+    if defined.is_empty() {
         let reason = reason.map_or_else(|| "none was drawn".to_owned(), |cause| cause.to_string());
         return Err(Undefined::EveryResample { resamples: undefined, reason });
     }
-    values.sort_unstable_by(f64::total_cmp);
-    Ok(Drawn { values, undefined })
+    let sorted = |place: usize| {
+        let mut values: Vec<f64> = defined.iter().map(|one| one[place]).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    };
+    Ok(Drawn { values: std::array::from_fn(sorted), undefined })
 }
 
-fn mean_of_defined(
-    results: impl Iterator<Item = Result<f64, Undefined>>,
-) -> Result<f64, Undefined> {
+fn mean_of_defined<const N: usize>(
+    results: impl Iterator<Item = Result<[f64; N], Undefined>>,
+) -> Result<[f64; N], Undefined> {
     let mut reason = None;
-    let (mut sum, mut count) = (0.0, 0_u32);
+    let (mut sums, mut count) = ([0.0; N], 0_u32);
     for result in results {
         match result {
-            Ok(value) => {
-                sum += value;
+            Ok(values) => {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value;
+                }
                 count += 1;
             }
             Err(undefined) => {
@@ -187,7 +218,11 @@ fn mean_of_defined(
             }
         }
     }
-    if count > 0 { Ok(sum / f64::from(count)) } else { Err(reason.unwrap_or(Undefined::NoPatient)) }
+    if count > 0 {
+        Ok(sums.map(|sum| sum / f64::from(count)))
+    } else {
+        Err(reason.unwrap_or(Undefined::NoPatient))
+    }
 }
 
 /// A quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan, Am Stat
@@ -242,6 +277,17 @@ mod tests {
             Ok(f64::from(fold))
         });
         assert_eq!(found, Ok(Interval { low: 2.0, high: 2.0, undefined: 0 }));
+    }
+
+    #[test]
+    fn several_statistics_see_the_same_resamples() {
+        let values: Vec<f64> = (0..40).map(|row| f64::from(row * row)).collect();
+        let folds: Vec<u32> = (0..40).map(|row| row % 3).collect();
+        let mean = mean(&values);
+        let both = |rows: &[usize]| mean(rows).map(|mean| [mean, 2.0 * mean]);
+        let [one, two] = intervals_within_folds(&folds, PLAN, both).unwrap();
+        assert_eq!(one, interval_within_folds(&folds, PLAN, &mean).unwrap());
+        assert_eq!((two.low, two.high), (2.0 * one.low, 2.0 * one.high));
     }
 
     #[test]

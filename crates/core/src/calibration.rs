@@ -7,6 +7,7 @@ use crate::brier::check_probabilities;
 use crate::cox::{CoxModel, fit_ridge, standard_errors};
 use crate::inference::Estimated;
 use crate::kaplan_meier::KaplanMeier;
+use crate::precision::Precision;
 use crate::{Risk, Survival, SurvivalProbability, Undefined, horizon};
 
 /// Patients of similar predictions, and what became of them.
@@ -95,6 +96,16 @@ pub struct SmoothCalibration {
 /// Probabilities this close to 0 and 1 are drawn in before their complement's double logarithm.
 const CLOSEST: f64 = 1e-9;
 
+/// ln(-ln S) of probabilities of survival: the log of the cumulative hazard that they stand for, a
+/// log-risk that means the same whichever model gave it.
+#[must_use]
+pub fn log_log(survival: &[SurvivalProbability]) -> Vec<Risk> {
+    let risk = |survival: &SurvivalProbability| {
+        Risk((-survival.0.clamp(CLOSEST, 1.0 - CLOSEST).ln()).ln())
+    };
+    survival.iter().map(risk).collect()
+}
+
 /// Smooths observed survival past day `time_days` over the predictions: a Cox model of
 /// ln(-ln S) of the prediction as a restricted cubic spline of three knots, at the 10, 50 and 90 %
 /// points.
@@ -111,10 +122,7 @@ pub fn smooth_calibration(
     time_days: f64,
 ) -> Result<SmoothCalibration, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
-    let double_log: Vec<f64> = survival
-        .iter()
-        .map(|probability| (-probability.0.clamp(CLOSEST, 1.0 - CLOSEST).ln()).ln())
-        .collect();
+    let double_log: Vec<f64> = log_log(survival).iter().map(|risk| risk.0).collect();
     let spline = spline(&double_log);
     if spline.ncols() == 0 {
         return Err(Undefined::NoColumn);
@@ -205,6 +213,58 @@ pub fn observed_over_expected(
 pub fn calibration_slope(outcomes: &[Survival], risks: &[Risk]) -> Result<Estimated, Undefined> {
     let x = column(risks);
     slope(&fit_slope(&x, outcomes)?, &x, outcomes)
+}
+
+/// The calibration slope for the event by day `time_days`: [`calibration_slope`] of ln(-ln S) at
+/// that day, with follow-up ended there.
+///
+/// # Errors
+/// As [`calibration_slope`], and when nobody was followed up past that day or a probability is not
+/// finite.
+///
+/// # Panics
+/// When there are not as many probabilities as outcomes.
+pub fn calibration_slope_at(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<Estimated, Undefined> {
+    check_probabilities(outcomes, survival, time_days)?;
+    Ok(Recalibration::fit(&ended(outcomes, time_days), &log_log(survival))?.slope)
+}
+
+/// The calibration intercept for the event by day `time_days`, where the slope is 1: the logarithm
+/// of the observed cumulative hazard (Breslow's, with the predicted one of each patient as offset)
+/// over the predicted one. It is 0 where the model promises as many events as happened, above 0
+/// where it promises too few. Crowson et al., Stat Methods Med Res 2016;25:1692.
+///
+/// # Errors
+/// When nobody was followed up past that day, no event was observed by then, or a probability is
+/// not finite.
+///
+/// # Panics
+/// When there are not as many probabilities as outcomes.
+pub fn calibration_intercept_at(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<Estimated, Undefined> {
+    check_probabilities(outcomes, survival, time_days)?;
+    let (ended, risks) = (ended(outcomes, time_days), log_log(survival));
+    let baseline = Baseline::breslow(&ended, &risks)?;
+    let precision = Precision::of(&baseline, &ended, &risks, &[time_days]);
+    let variance = precision.horizons[0].log_hazard_variance;
+    let hazard = baseline.hazard_of(Risk(0.0), time_days).0;
+    Ok(Estimated::of(hazard.ln(), variance.expect("an event was observed by then")))
+}
+
+/// Follow-up that ends at a day at the latest.
+fn ended(outcomes: &[Survival], time_days: f64) -> Vec<Survival> {
+    let end = |outcome: &Survival| Survival {
+        time_days: outcome.time_days.min(time_days),
+        event: outcome.event && outcome.time_days <= time_days,
+    };
+    outcomes.iter().map(end).collect()
 }
 
 /// A model's log-risks, fitted anew to other patients by a slope and a baseline hazard.

@@ -36,6 +36,49 @@ pub fn confusion_matrix(
     Ok(counts)
 }
 
+/// How a class was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassFigures {
+    /// Patients who have it.
+    pub patients: u64,
+    /// The share of those who were put into it that have it; `None` where nobody was put into it.
+    pub precision: Option<f64>,
+    /// The share of those who have it that were put into it, the sensitivity; `None` where nobody
+    /// has it.
+    pub recall: Option<f64>,
+    /// Twice those who were put into it and have it over the sum of both groups; `None` where both
+    /// are empty.
+    pub f1: Option<f64>,
+}
+
+/// Precision, recall and F1 of the most probable class, class by class. van Rijsbergen, Information
+/// Retrieval, 1979.
+///
+/// # Errors
+/// As [`confusion_matrix`].
+///
+/// # Panics
+/// As [`confusion_matrix`].
+pub fn class_figures(
+    labels: &[usize],
+    probabilities: &ArrayRef2<f64>,
+) -> Result<Vec<ClassFigures>, Undefined> {
+    let counts = confusion_matrix(labels, probabilities)?;
+    let sizes = counts.sum_axis(ndarray::Axis(1));
+    let found = counts.sum_axis(ndarray::Axis(0));
+    let of_class = |class: usize| {
+        let right = counts[[class, class]] as f64;
+        let share = |right: f64, whole: u64| (whole > 0).then(|| right / whole as f64);
+        ClassFigures {
+            patients: sizes[class],
+            precision: share(right, found[class]),
+            recall: share(right, sizes[class]),
+            f1: share(2.0 * right, sizes[class] + found[class]),
+        }
+    };
+    Ok((0..sizes.len()).map(of_class).collect())
+}
+
 /// F1 scores: harmonic means of precision and recall.
 #[derive(Clone, Debug, PartialEq)]
 pub struct F1 {
@@ -55,16 +98,10 @@ pub struct F1 {
 /// # Panics
 /// As [`confusion_matrix`].
 pub fn f1(labels: &[usize], probabilities: &ArrayRef2<f64>) -> Result<F1, Undefined> {
-    let counts = confusion_matrix(labels, probabilities)?;
-    let sizes = counts.sum_axis(ndarray::Axis(1));
-    let found = counts.sum_axis(ndarray::Axis(0));
-    let of_class = |class: usize| {
-        let both = sizes[class] + found[class];
-        (both > 0).then(|| 2.0 * counts[[class, class]] as f64 / both as f64)
-    };
-    let by_class: Vec<Option<f64>> = (0..sizes.len()).map(of_class).collect();
+    let classes = class_figures(labels, probabilities)?;
+    let by_class: Vec<Option<f64>> = classes.iter().map(|class| class.f1).collect();
     let defined: Vec<f64> = by_class.iter().copied().flatten().collect();
-    let weighted = by_class.iter().zip(&sizes).map(|(f1, &size)| f1.unwrap_or(0.0) * size as f64);
+    let weighted = classes.iter().map(|class| class.f1.unwrap_or(0.0) * class.patients as f64);
     Ok(F1 {
         macro_average: defined.iter().sum::<f64>() / defined.len() as f64,
         weighted: weighted.sum::<f64>() / labels.len() as f64,
@@ -89,6 +126,11 @@ mod tests {
         assert_eq!(found.by_class, [Some(0.8), Some(2.0 / 3.0), None]);
         assert!((found.macro_average - 11.0 / 15.0).abs() < 1e-15);
         assert!((found.weighted - 11.0 / 15.0).abs() < 1e-15);
+        let classes = class_figures(&labels, &probabilities).unwrap();
+        assert_eq!(classes[0].precision, Some(2.0 / 3.0));
+        assert_eq!(classes[1].recall, Some(0.5));
+        let nobody = ClassFigures { patients: 0, precision: None, recall: None, f1: None };
+        assert_eq!(classes[2], nobody);
     }
 
     #[test]

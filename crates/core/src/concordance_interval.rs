@@ -42,12 +42,16 @@ pub fn harrell_c_difference(
 /// C, and each patient's share in it.
 fn influence(outcomes: &[Survival], risks: &[Risk]) -> Result<(f64, Vec<f64>), Undefined> {
     check_risks(risks)?;
-    let each = pairs_of_each(outcomes, risks);
+    influence_of_pairs(&pairs_of_each(outcomes, risks))
+}
+
+/// The same of the pairs that each patient is in.
+pub(crate) fn influence_of_pairs(each: &[PatientPairs]) -> Result<(f64, Vec<f64>), Undefined> {
     // Each pair stands with both of its patients.
     let total = |part: fn(&PatientPairs) -> f64| each.iter().map(part).sum::<f64>() / 2.0;
     let comparable = total(|pairs| pairs.comparable);
     if comparable <= 0.0 {
-        return Err(Undefined::NoComparablePair { patients: outcomes.len() });
+        return Err(Undefined::NoComparablePair { patients: each.len() });
     }
     let c = total(|pairs| pairs.right) / comparable;
     let share = |pairs: &PatientPairs| (pairs.right - c * pairs.comparable) / comparable;

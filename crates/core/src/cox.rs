@@ -22,6 +22,16 @@ pub struct CoxModel {
     pub log_likelihood: f64,
 }
 
+/// Which partial likelihood a Cox model is fitted by; Efron's ties and no strata by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Likelihood<'a> {
+    /// How events at one time share their risk set.
+    pub ties: Ties,
+    /// The stratum of each patient, such as a site or a fold: patients are compared within strata
+    /// alone, each of which has a baseline hazard of its own. Empty where all are of one.
+    pub strata: &'a [u32],
+}
+
 impl CoxModel {
     /// The log relative hazard of each row of `x` (patients, columns), not centered.
     ///
@@ -56,8 +66,24 @@ pub fn fit_ridge(
     outcomes: &[Survival],
     penalty: f64,
 ) -> Result<CoxModel, Undefined> {
+    fit_ridge_with(x, outcomes, penalty, Likelihood::default())
+}
+
+/// Fits as [`fit_ridge`], with other ties or within strata.
+///
+/// # Errors
+/// As [`fit_ridge`].
+///
+/// # Panics
+/// When `x` does not have as many rows as outcomes, or there is not one stratum for each of them.
+pub fn fit_ridge_with(
+    x: &ArrayRef2<f64>,
+    outcomes: &[Survival],
+    penalty: f64,
+    likelihood: Likelihood,
+) -> Result<CoxModel, Undefined> {
     check(x, outcomes, penalty)?;
-    fit_to(x, &RiskSets::new(outcomes, Ties::Efron), penalty)
+    fit_to(x, &RiskSets::stratified(outcomes, likelihood.strata, likelihood.ties), penalty)
 }
 
 /// Fits as [`fit_ridge`] to patients who came under observation late: each is in the risk sets
@@ -103,7 +129,23 @@ pub fn standard_errors(
     x: &ArrayRef2<f64>,
     outcomes: &[Survival],
 ) -> Result<Vec<f64>, Undefined> {
-    let sets = RiskSets::new(outcomes, Ties::Efron);
+    standard_errors_with(model, x, outcomes, Likelihood::default())
+}
+
+/// The standard errors of a model of [`fit_ridge_with`].
+///
+/// # Errors
+/// As [`standard_errors`].
+///
+/// # Panics
+/// As [`standard_errors`], or when there is not one stratum for each outcome.
+pub fn standard_errors_with(
+    model: &CoxModel,
+    x: &ArrayRef2<f64>,
+    outcomes: &[Survival],
+    likelihood: Likelihood,
+) -> Result<Vec<f64>, Undefined> {
+    let sets = RiskSets::stratified(outcomes, likelihood.strata, likelihood.ties);
     let log_risks: Vec<f64> = model.log_risks(x).iter().map(|risk| risk.0).collect();
     let at = sets.at(&log_risks);
     let mut information = Array2::zeros((x.ncols(), x.ncols())); // (columns, columns)

@@ -2,7 +2,7 @@
 
 use crate::brier::check_probabilities;
 use crate::calibration::observed_at;
-pub use crate::horizon::NetBenefit;
+pub use crate::horizon::{NetBenefit, Reclassification};
 use crate::{Survival, SurvivalProbability, Undefined, horizon};
 
 /// A decision curve for the event by day `time_days`: among those at or above each threshold,
@@ -28,24 +28,6 @@ pub fn net_benefit(
     })
 }
 
-/// How a new model moves patients relative to an old one, in shares of those it should move.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reclassification {
-    /// Among those with the event, the share moved up less the share moved down.
-    pub events: f64,
-    /// Among those without, the share moved down less the share moved up.
-    pub non_events: f64,
-}
-
-impl Reclassification {
-    /// The net reclassification improvement, from -2 to 2. It can be above 0 for a model that is
-    /// worse, so that it should not stand alone: Hilden and Gerds, Stat Med 2014;33:3405.
-    #[must_use]
-    pub fn improvement(&self) -> f64 {
-        self.events + self.non_events
-    }
-}
-
 /// Net reclassification for the event by day `time_days`, by Kaplan and Meier among those moved up
 /// and those moved down. Pencina et al., Stat Med 2011;30:11.
 ///
@@ -66,37 +48,14 @@ pub fn net_reclassification(
 ) -> Result<Reclassification, Undefined> {
     check_probabilities(outcomes, old, time_days)?;
     check_probabilities(outcomes, new, time_days)?;
-    let category = |survival: SurvivalProbability| {
-        cutoffs.iter().filter(|&&cutoff| 1.0 - survival.0 >= cutoff).count()
+    let events = |survival: &[SurvivalProbability]| -> Vec<f64> {
+        survival.iter().map(|probability| 1.0 - probability.0).collect()
     };
-    let up = |(old, new): (SurvivalProbability, SurvivalProbability)| {
-        if cutoffs.is_empty() { new < old } else { category(new) > category(old) }
-    };
-    let moved = |is_moved: &dyn Fn(SurvivalProbability, SurvivalProbability) -> bool| {
-        let pairs = old.iter().zip(new);
-        let chosen = outcomes.iter().zip(pairs).filter(|(_, (old, new))| is_moved(**old, **new));
-        let moved: Vec<Survival> = chosen.map(|(&outcome, _)| outcome).collect();
-        if moved.is_empty() {
-            return Ok((0.0, 0.0));
-        }
-        let last_days = moved.iter().map(|outcome| outcome.time_days).fold(0.0, f64::max);
-        let event = event_probability(&moved, time_days)
-            .ok_or(Undefined::HorizonPastFollowUp { time_days, last_days })?;
-        let share = moved.len() as f64 / outcomes.len() as f64;
-        Ok((share * event, share * (1.0 - event)))
-    };
-    let (up_events, up_others) = moved(&|old, new| up((old, new)))?;
-    let (down_events, down_others) = moved(&|old, new| up((new, old)))?;
-    let event = event_probability(outcomes, time_days).ok_or(Undefined::NoPatient)?;
-    if event <= 0.0 {
-        return Err(Undefined::NoCase { time_days });
-    }
-    if event >= 1.0 {
-        return Err(Undefined::OneClass { patients: outcomes.len() });
-    }
-    Ok(Reclassification {
-        events: (up_events - down_events) / event,
-        non_events: (down_others - up_others) / (1.0 - event),
+    let followed: Vec<f64> = outcomes.iter().map(|outcome| outcome.time_days).collect();
+    let (old, new) = (events(old), events(new));
+    horizon::reclassification([&old, &new], (time_days, &followed), cutoffs, |rows| {
+        let own: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();
+        event_probability(&own, time_days)
     })
 }
 

@@ -1,13 +1,26 @@
+//! What an evaluation folder holds.
+
+mod comparison;
+mod groups;
+mod subtype;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::comparison::{
+    AucDifference, ClassDifference, Comparison, ReclassificationKind, ReclassificationResult,
+};
+pub use self::groups::{
+    GroupMean, HazardRatio, RestrictedMeans, RiskGroups, RiskThird, TestResult,
+};
+pub use self::subtype::{ClassResult, SubtypeResult};
 use crate::{PatientId, Risk, Survival};
 
 /// What `cv` and `evaluate` found: the content of `evaluation.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The layout of this file: 2, which added `contributions`, `hazard_ratio`, `calibration` and
-    /// `decisions`; files of layout 1 are read with these empty. `competing` came later and is empty
-    /// in files without it.
+    /// `decisions`; files of layout 1 are read with these empty. What came later is empty in files
+    /// without it.
     pub schema_version: u32,
     /// The version of the program that wrote it.
     pub program_version: String,
@@ -37,12 +50,19 @@ pub struct Evaluation {
     pub models: Vec<ModelResult>,
     /// The fusion model against each baseline on the same patients.
     pub comparisons: Vec<Comparison>,
+    /// How the first model moves patients relative to the best model of a single modality and to
+    /// ridge Cox.
+    #[serde(default)]
+    pub reclassification: Vec<ReclassificationResult>,
     /// What each modality is worth to the first model, where that is a stack.
     #[serde(default)]
     pub contributions: Vec<Contribution>,
     /// The hazard of the first model's high-risk patients over that of the others, within folds.
     #[serde(default)]
     pub hazard_ratio: Option<Estimate>,
+    /// How the first model's risk groups fared.
+    #[serde(default)]
+    pub risk_groups: Option<RiskGroups>,
     /// How the first model's survival probabilities fit what was observed.
     #[serde(default)]
     pub calibration: Option<Calibration>,
@@ -66,6 +86,23 @@ pub struct Estimate {
     pub low: f64,
     /// The upper bound.
     pub high: f64,
+}
+
+/// The 95 % confidence interval of a figure that stands by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+impl Bounds {
+    /// The figure with this interval.
+    #[must_use]
+    pub fn around(self, value: f64) -> Estimate {
+        Estimate { value, low: self.low, high: self.high }
+    }
 }
 
 /// An event that keeps the event of interest from happening.
@@ -96,11 +133,24 @@ pub struct ModelResult {
     /// Antolini's C of the survival curves up to the last horizon, the mean over folds.
     #[serde(default)]
     pub c_index_antolini: Option<f64>,
+    /// Its interval by the infinitesimal jackknife.
+    #[serde(default)]
+    pub c_index_antolini_interval: Option<Bounds>,
     /// Cumulative/dynamic AUC at each horizon that follow-up reaches.
     pub auc: Vec<AucAt>,
+    /// The Brier score at each horizon that follow-up reaches; lower is better.
+    #[serde(default)]
+    pub brier: Vec<BrierAt>,
     /// Integrated Brier score up to the last horizon; lower is better. With competing events that of
     /// the cumulative incidence.
     pub ibs: Option<f64>,
+    /// Its interval.
+    #[serde(default)]
+    pub ibs_interval: Option<Bounds>,
+    /// The hazard ratio of one standard deviation of the risk, within folds; above 1 a higher risk
+    /// is worse.
+    #[serde(default)]
+    pub hazard_ratio_per_sd: Option<HazardRatio>,
     /// Subtype figures, for a model with a subtype head.
     pub subtype: Option<SubtypeResult>,
     /// Each fold by itself.
@@ -117,15 +167,14 @@ pub struct AucAt {
     pub auc: Estimate,
 }
 
-/// How well the subtype head tells classes apart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SubtypeResult {
-    /// The classes in the order of the network's outputs.
-    pub classes: Vec<String>,
-    /// One-vs-rest AUC averaged over classes.
-    pub auc_macro: Option<Estimate>,
-    /// The share of patients whose most probable class is theirs.
-    pub accuracy: Estimate,
+/// The Brier score at a time: the expected squared error of the predicted probability.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrierAt {
+    /// Days from the index date.
+    pub time_days: f64,
+    /// The score, the mean over folds, with its interval; lower is better.
+    #[serde(flatten)]
+    pub brier: Estimate,
 }
 
 /// One held-out part.
@@ -141,23 +190,6 @@ pub struct FoldResult {
     pub c_index: Option<f64>,
     /// Why a figure is missing.
     pub note: Option<String>,
-}
-
-/// Two models on the same patients.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// The first model's name.
-    pub a: String,
-    /// The second model's name.
-    pub b: String,
-    /// Harrell's C of `a` minus that of `b`; positive favours `a`.
-    pub delta_c_index: f64,
-    /// The lower bound of its 95 % paired bootstrap interval.
-    pub low: f64,
-    /// The upper bound.
-    pub high: f64,
-    /// Two-sided bootstrap p-value for no difference.
-    pub p: f64,
 }
 
 /// What one modality is worth to a stack of models.
@@ -193,6 +225,18 @@ pub struct CalibrationAt {
     pub time_days: f64,
     /// The observed share of events over the predicted one.
     pub observed_over_expected: f64,
+    /// Its interval, in which predictions are taken as given.
+    #[serde(default)]
+    pub observed_over_expected_interval: Option<Bounds>,
+    /// The calibration slope for the event by this time: 1 is right, below 1 predictions are too
+    /// extreme. Not beside competing events.
+    #[serde(default)]
+    pub slope: Option<Estimate>,
+    /// The calibration intercept with slope 1: the log of the observed over the predicted
+    /// cumulative hazard at this time; 0 is right, above 0 too few events are predicted. Not beside
+    /// competing events.
+    #[serde(default)]
+    pub intercept: Option<Estimate>,
     /// The integrated calibration index: the mean distance between predicted and smoothed observed
     /// survival.
     pub ici: Option<f64>,

@@ -7,43 +7,9 @@ use ndarray::ArrayRef2;
 
 use crate::competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT};
 use crate::concordance::check_risks;
-use crate::horizon::{self, NetBenefit};
-use crate::kaplan_meier::Censoring;
-use crate::roc::{Weighted, weighted_auc};
-use crate::{Incidence, Risk, Survival, Undefined};
-
-/// The weights that make up for those who were censored, by day `time_days`.
-struct Weights {
-    censoring: Censoring,
-    time_days: f64,
-}
-
-/// What is known of a patient at a time.
-enum Known {
-    /// The event has happened.
-    Event,
-    /// It has not, or never will.
-    NoEvent,
-}
-
-impl Weights {
-    /// Learns censoring from `train`: only who had no event of any cause was censored.
-    fn new(train: &[CompetingOutcome], time_days: f64) -> Self {
-        let any: Vec<Survival> = train.iter().map(CompetingOutcome::of_any_cause).collect();
-        Self { censoring: Censoring::fit(&any), time_days }
-    }
-
-    /// What is known of a patient, with the weight; `None` of one who was censored before.
-    fn of(&self, outcome: &CompetingOutcome) -> Result<Option<(Known, f64)>, Undefined> {
-        let (known, day) = match outcome.cause {
-            _ if outcome.time_days > self.time_days => (Known::NoEvent, self.time_days),
-            Some(EVENT) => (Known::Event, outcome.time_days),
-            Some(_) => (Known::NoEvent, outcome.time_days),
-            None => return Ok(None),
-        };
-        Ok(Some((known, 1.0 / self.censoring.uncensored(day)?)))
-    }
-}
+use crate::horizon::{self, NetBenefit, Reclassification};
+use crate::status::{auc_of_status, brier_shares, check, integrated_brier_shares, status_at};
+use crate::{Incidence, Risk, Undefined};
 
 /// The Brier score of cumulative incidences at day `time_days`: the expected squared error, weighted
 /// by the inverse probability of being uncensored, learned from `train`; lower is better.
@@ -61,17 +27,7 @@ pub fn brier_of_incidence(
     incidence: &[Incidence],
     time_days: f64,
 ) -> Result<f64, Undefined> {
-    check(outcomes, incidence, time_days)?;
-    let weights = Weights::new(train, time_days);
-    let mut sum = 0.0;
-    for (outcome, &Incidence(predicted)) in outcomes.iter().zip(incidence) {
-        sum += match weights.of(outcome)? {
-            Some((Known::Event, weight)) => weight * (1.0 - predicted).powi(2),
-            Some((Known::NoEvent, weight)) => weight * predicted.powi(2),
-            None => 0.0,
-        };
-    }
-    Ok(sum / outcomes.len() as f64)
+    Ok(mean(&brier_shares(train, outcomes, incidence, time_days)?))
 }
 
 /// That Brier score averaged over time by the trapezoidal rule from the first to the last of the
@@ -88,10 +44,7 @@ pub fn integrated_brier_of_incidence(
     incidence: &ArrayRef2<Incidence>,
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
-    assert_eq!(incidence.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    horizon::mean_over_time(times_days, |place| {
-        brier_of_incidence(train, outcomes, &incidence.column(place).to_vec(), times_days[place])
-    })
+    Ok(mean(&integrated_brier_shares(train, outcomes, incidence, times_days)?))
 }
 
 /// The probability that a patient with the event by day `time_days` has a higher risk than one
@@ -113,21 +66,9 @@ pub fn auc_of_incidence(
 ) -> Result<f64, Undefined> {
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
     check_risks(risks)?;
-    horizon::check_reach(followed(outcomes), time_days)?;
-    let weights = Weights::new(train, time_days);
-    let mut weighted = Vec::with_capacity(outcomes.len());
-    for (outcome, risk) in outcomes.iter().zip(risks) {
-        match weights.of(outcome)? {
-            Some((Known::Event, case)) => {
-                weighted.push(Weighted { score: risk.0, case, control: 0.0 });
-            }
-            Some((Known::NoEvent, control)) => {
-                weighted.push(Weighted { score: risk.0, case: 0.0, control });
-            }
-            None => {}
-        }
-    }
-    weighted_auc(weighted).ok_or(Undefined::NoCase { time_days })
+    let statuses = status_at(train, outcomes, time_days)?;
+    let patients = statuses.into_iter().zip(risks.iter().copied());
+    auc_of_status(patients, time_days)
 }
 
 /// Patients of similar predictions, and what became of them.
@@ -250,29 +191,46 @@ pub fn net_benefit_of_incidence(
     })
 }
 
-fn check(
+/// Net reclassification for the event by day `time_days`, by Aalen and Johansen among those moved
+/// up and those moved down; see [`crate::decision::net_reclassification`].
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// When there are not as many probabilities as outcomes.
+pub fn net_reclassification_of_incidence(
     outcomes: &[CompetingOutcome],
-    incidence: &[Incidence],
+    [old, new]: [&[Incidence]; 2],
     time_days: f64,
-) -> Result<(), Undefined> {
-    assert_eq!(outcomes.len(), incidence.len(), "one probability for each outcome");
-    let probabilities = incidence.iter().map(|one| one.0);
-    horizon::check(followed(outcomes), probabilities, "a cumulative incidence", time_days)
+    cutoffs: &[f64],
+) -> Result<Reclassification, Undefined> {
+    check(outcomes, old, time_days)?;
+    check(outcomes, new, time_days)?;
+    let plain = |incidence: &[Incidence]| -> Vec<f64> {
+        incidence.iter().map(|probability| probability.0).collect()
+    };
+    let followed: Vec<f64> = outcomes.iter().map(|outcome| outcome.time_days).collect();
+    let (old, new) = (plain(old), plain(new));
+    horizon::reclassification([&old, &new], (time_days, &followed), cutoffs, |rows| {
+        let own: Vec<CompetingOutcome> = rows.iter().map(|&row| outcomes[row]).collect();
+        observed_incidence(&own, time_days).map(|seen| seen.incidence.0)
+    })
 }
 
-fn followed(outcomes: &[CompetingOutcome]) -> impl Iterator<Item = f64> {
-    outcomes.iter().map(|outcome| outcome.time_days)
+fn mean(shares: &[f64]) -> f64 {
+    shares.iter().sum::<f64>() / shares.len() as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::SurvivalProbability;
     use crate::brier::brier_at;
     use crate::calibration::{calibration_groups, observed_over_expected};
-    use crate::decision::net_benefit;
+    use crate::decision::{net_benefit, net_reclassification};
     use crate::roc::auc_at;
+    use crate::{Survival, SurvivalProbability};
 
     fn outcomes(rows: &[(f64, u32)]) -> Vec<CompetingOutcome> {
         let outcome = |&(time_days, cause): &(f64, u32)| CompetingOutcome {
@@ -319,6 +277,17 @@ mod tests {
             for (found, expected) in found.iter().zip(expected) {
                 close(found.model.unwrap(), expected.model.unwrap());
                 close(found.all, expected.all);
+            }
+            let older = [0.5, 0.4, 0.3, 0.2, 0.6, 0.5, 0.3, 0.2];
+            let (old, own) =
+                (older.map(Incidence), older.map(|one| SurvivalProbability(1.0 - one)));
+            for cutoffs in [&[][..], &[0.25]] {
+                let pair = [&old[..], &incidence];
+                let found = net_reclassification_of_incidence(&all, pair, day, cutoffs).unwrap();
+                let pair = [&own[..], &survival];
+                let expected = net_reclassification(&plain, pair, day, cutoffs).unwrap();
+                close(found.events, expected.events);
+                close(found.non_events, expected.non_events);
             }
         }
     }

@@ -35,7 +35,39 @@ impl Estimated {
     }
 }
 
+impl Estimated {
+    /// One figure less another of independent patients, each with its standard error.
+    #[must_use]
+    pub fn difference(first: (f64, f64), second: (f64, f64)) -> Self {
+        Self::of(first.0 - second.0, first.1 * first.1 + second.1 * second.1)
+    }
+
+    /// The mean of a figure over independent groups of patients, such as folds.
+    ///
+    /// # Errors
+    /// When there is no group.
+    pub fn mean(groups: &[Self]) -> Result<Self, Undefined> {
+        if groups.is_empty() {
+            return Err(Undefined::NoPatient);
+        }
+        let count = groups.len() as f64;
+        let variances = groups.iter().map(|group| group.standard_error * group.standard_error);
+        let value = groups.iter().map(|group| group.value).sum::<f64>() / count;
+        Ok(Self::of(value, variances.sum::<f64>() / (count * count)))
+    }
+}
+
 impl PairedDifference {
+    /// The mean of a difference over independent groups of patients, such as folds.
+    ///
+    /// # Errors
+    /// When there is no group, or the mean has no variance.
+    pub fn mean(groups: &[Self]) -> Result<Self, Undefined> {
+        let differences: Vec<Estimated> = groups.iter().map(|group| group.difference).collect();
+        let mean = Estimated::mean(&differences)?;
+        Self::of(mean.value, mean.standard_error * mean.standard_error)
+    }
+
     /// Without a variance there is a difference only where there is none: two models that order
     /// patients alike.
     pub(crate) fn of(value: f64, variance: f64) -> Result<Self, Undefined> {
@@ -48,5 +80,22 @@ impl PairedDifference {
             return Err(Undefined::NoVariance { what: "the difference" });
         };
         Ok(Self { difference, p })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_of_four_groups_has_half_the_error() {
+        let group = |value| Estimated::of(value, 0.04);
+        let mean = Estimated::mean(&[0.5, 0.6, 0.7, 0.8].map(group)).unwrap();
+        assert!((mean.value - 0.65).abs() < 1e-15 && (mean.standard_error - 0.1).abs() < 1e-15);
+        assert_eq!(Estimated::mean(&[]), Err(Undefined::NoPatient));
+        let pair = |value| PairedDifference::of(value, 0.04).unwrap();
+        let mean = PairedDifference::mean(&[0.0, 0.1, 0.2, 0.3].map(pair)).unwrap();
+        let expected = PairedDifference::of(0.15, 0.01).unwrap();
+        assert!((mean.p - expected.p).abs() < 1e-12 && mean.p > 0.1);
     }
 }

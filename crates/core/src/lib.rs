@@ -30,6 +30,7 @@ pub mod roc;
 pub mod small_cells;
 pub mod split;
 pub mod stack;
+pub mod status;
 
 mod active_set;
 mod cholesky;
@@ -50,9 +51,11 @@ mod undefined;
 
 pub use cohort::{Cohort, CohortColumn};
 pub use evaluation::{
-    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, CompetingEvent,
-    Contribution, DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult,
-    ModelResult, Prediction, SubtypeResult,
+    AucAt, AucDifference, Bounds, BrierAt, Calibration, CalibrationAt, CalibrationGroupResult,
+    ClassDifference, ClassResult, Comparison, CompetingEvent, Contribution, DecisionCurve,
+    DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, GroupMean, HazardRatio,
+    ModelResult, Prediction, ReclassificationKind, ReclassificationResult, RestrictedMeans,
+    RiskGroups, RiskThird, SubtypeResult, TestResult,
 };
 pub use extraction::Extraction;
 pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};

@@ -37,13 +37,7 @@ pub fn log_rank(groups: &[&[Survival]]) -> Result<LogRank, Undefined> {
 /// # Panics
 /// When strata do not have as many groups as one another.
 pub fn log_rank_stratified(strata: &[Vec<&[Survival]>]) -> Result<LogRank, Undefined> {
-    let mut patients = 0;
-    let mut sum = Moments::zero(strata.first().map_or(0, Vec::len));
-    for groups in strata {
-        sum.add(&moments(groups));
-        patients += groups.iter().map(|group| group.len()).sum::<usize>();
-    }
-    sum.differ(patients)
+    summed(strata).differ(patients(strata))
 }
 
 /// Tests whether hazards rise or fall with a score of each group, such as its rank: (Σ s (O - E))²
@@ -55,9 +49,26 @@ pub fn log_rank_stratified(strata: &[Vec<&[Survival]>]) -> Result<LogRank, Undef
 /// # Panics
 /// When there is not one score for each group.
 pub fn log_rank_trend(groups: &[&[Survival]], scores: &[f64]) -> Result<LogRank, Undefined> {
-    assert_eq!(groups.len(), scores.len(), "one score for each group");
-    let moments = moments(groups);
-    let used = moments.used(groups.iter().map(|group| group.len()).sum())?;
+    log_rank_trend_stratified(&[groups.to_vec()], scores)
+}
+
+/// Tests as [`log_rank_trend`] within strata that may each have hazards of their own.
+///
+/// Each stratum has the same groups in the same order; a group may be empty in some.
+///
+/// # Errors
+/// As [`log_rank_trend`].
+///
+/// # Panics
+/// When a stratum does not have one group for each score.
+pub fn log_rank_trend_stratified(
+    strata: &[Vec<&[Survival]>],
+    scores: &[f64],
+) -> Result<LogRank, Undefined> {
+    let whole = strata.iter().all(|groups| groups.len() == scores.len());
+    assert!(whole, "one group for each score");
+    let moments = summed(strata);
+    let used = moments.used(patients(strata))?;
     if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
         return Err(Undefined::NotFinite { what: "a score", row, value: scores[row] });
     }
@@ -139,6 +150,19 @@ impl Moments {
         let statistic = difference.iter().zip(&solution).map(|(a, b)| a * b).sum::<f64>().max(0.0);
         Ok(LogRank::of(statistic, free.len()))
     }
+}
+
+fn patients(strata: &[Vec<&[Survival]>]) -> usize {
+    strata.iter().flatten().map(|group| group.len()).sum()
+}
+
+/// The moments over all strata.
+fn summed(strata: &[Vec<&[Survival]>]) -> Moments {
+    let mut sum = Moments::zero(strata.first().map_or(0, Vec::len));
+    for groups in strata {
+        sum.add(&moments(groups));
+    }
+    sum
 }
 
 fn moments(groups: &[&[Survival]]) -> Moments {

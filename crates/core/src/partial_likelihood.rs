@@ -43,7 +43,7 @@ pub fn partial_log_likelihood(outcomes: &[Survival], risks: &[Risk], ties: Ties)
 /// The order in which patients leave the risk set, found once for many evaluations.
 pub(crate) struct RiskSets {
     patients: usize,
-    /// From the latest time to the earliest.
+    /// Stratum by stratum, in each from the latest time to the earliest.
     groups: Vec<Group>,
     /// Times of entry with their patients, from the latest; empty where all are there from the
     /// beginning.
@@ -51,8 +51,9 @@ pub(crate) struct RiskSets {
     ties: Ties,
 }
 
-/// The patients whose follow-up ends at one time.
+/// The patients of one stratum whose follow-up ends at one time.
 struct Group {
+    stratum: u32,
     time_days: f64,
     events: Vec<usize>,
     censored: Vec<usize>,
@@ -80,13 +81,27 @@ pub(crate) struct Evaluation<'a> {
 
 impl RiskSets {
     pub(crate) fn new(outcomes: &[Survival], ties: Ties) -> Self {
+        Self::stratified(outcomes, &[], ties)
+    }
+
+    /// Risk sets within strata, of which each patient has one; all have the same where none is
+    /// given.
+    pub(crate) fn stratified(outcomes: &[Survival], strata: &[u32], ties: Ties) -> Self {
+        let one_each = strata.is_empty() || strata.len() == outcomes.len();
+        assert!(one_each, "one stratum for each outcome");
+        let place =
+            |row: usize| (strata.get(row).copied().unwrap_or_default(), outcomes[row].time_days);
         let mut latest_first: Vec<usize> = (0..outcomes.len()).collect();
-        latest_first.sort_by(|&a, &b| outcomes[b].time_days.total_cmp(&outcomes[a].time_days));
+        latest_first.sort_by(|&a, &b| {
+            let (a, b) = (place(a), place(b));
+            a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
+        });
         let groups = latest_first
-            .chunk_by(|&a, &b| outcomes[a].time_days <= outcomes[b].time_days)
+            .chunk_by(|&a, &b| place(a).0 == place(b).0 && place(a).1 <= place(b).1)
             .map(|group| {
                 let (events, censored) = group.iter().partition(|&&row| outcomes[row].event);
-                Group { time_days: outcomes[group[0]].time_days, events, censored }
+                let (stratum, time_days) = place(group[0]);
+                Group { stratum, time_days, events, censored }
             })
             .collect();
         Self { patients: outcomes.len(), groups, entries: vec![], ties }
@@ -150,8 +165,12 @@ impl RiskSets {
     ) -> Vec<T> {
         let mut at_risk = LogSum::EMPTY;
         let mut to_come = LogSum::EMPTY;
+        let mut stratum = None;
         let mut entries = self.entries.iter().peekable();
         let visit_group = |group: &Group| {
+            if stratum.replace(group.stratum) != Some(group.stratum) {
+                at_risk = LogSum::EMPTY;
+            }
             let mut tied = LogSum::EMPTY;
             for &row in &group.events {
                 let (log, value) = entry(row);
@@ -219,8 +238,12 @@ impl Evaluation<'_> {
         let mut shares = vec![0.0; self.log_risks.len()];
         let mut before = vec![0.0; self.log_risks.len()];
         let mut passed = LogSum::EMPTY;
+        let mut stratum = None;
         let mut entries = self.sets.entries.iter().rev().peekable();
         for (index, group) in self.sets.groups.iter().enumerate().rev() {
+            if stratum.replace(group.stratum) != Some(group.stratum) {
+                passed = LogSum::EMPTY;
+            }
             // Terms up to the time of entry are none of the patient's.
             while let Some(&(_, row)) = entries.next_if(|entry| entry.0 < group.time_days) {
                 before[row] = passed.weighted_times_exp(self.log_risks[row]);

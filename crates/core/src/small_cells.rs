@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CalibrationAt, Evaluation};
+use crate::{CalibrationAt, Evaluation, RestrictedMeans, RiskGroups};
 
 /// The smallest count that is shown, unless a site asks for another.
 pub const LEAST_SHOWN: usize = 10;
@@ -124,6 +124,15 @@ impl Protected {
             if model.folds.iter().any(|fold| !self.allows(fold.patients, fold.events)) {
                 model.folds.clear();
             }
+            if let Some(subtype) = &mut model.subtype {
+                subtype.by_class.clear();
+            }
+        }
+        for comparison in &mut safe.comparisons {
+            comparison.class_auc.clear();
+        }
+        if let Some(groups) = &mut safe.risk_groups {
+            self.protect_groups(groups);
         }
         if let Some(calibration) = &mut safe.calibration {
             for at in calibration.at.iter_mut().filter(|at| !self.allows_groups(at)) {
@@ -131,6 +140,17 @@ impl Protected {
             }
         }
         safe
+    }
+
+    /// Clears what is of groups that are too small.
+    fn protect_groups(self, groups: &mut RiskGroups) {
+        let allowed = |means: &RestrictedMeans| {
+            [means.high, means.low].iter().all(|one| self.allows(one.patients, one.events))
+        };
+        groups.restricted_means = groups.restricted_means.filter(allowed);
+        if !groups.thirds.iter().all(|third| self.allows(third.patients, third.events)) {
+            groups.thirds.clear();
+        }
     }
 
     fn allows_groups(self, at: &CalibrationAt) -> bool {

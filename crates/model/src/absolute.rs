@@ -3,11 +3,11 @@
 //! Unlike risks, probabilities of different folds mean the same, so that folds are pooled.
 
 use oncoweave_core::{
-    Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Estimate,
-    Incidence, Risk, Survival, SurvivalProbability, Undefined,
+    Bounds, Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint,
+    Estimate, Incidence, Survival, SurvivalProbability, Undefined,
     calibration::{
-        CalibrationGroup, calibration_groups, calibration_slope, observed_over_expected,
-        smooth_calibration,
+        CalibrationGroup, calibration_groups, calibration_intercept_at, calibration_slope,
+        calibration_slope_at, log_log, observed_over_expected, smooth_calibration,
     },
     competing_risks::{CompetingOutcome, EVENT, cause_specific},
     decision::{NetBenefit, net_benefit},
@@ -18,24 +18,17 @@ use oncoweave_core::{
     },
 };
 
-use crate::held_out::{Candidate, Setting};
+use crate::{
+    figures::plain,
+    held_out::{Candidate, Setting},
+    table::Table,
+};
 
 /// Groups of patients that predictions are compared in.
 const GROUPS: usize = 5;
 
 /// The thresholds of decision curves, in per cent.
 const THRESHOLDS_PERCENT: [u32; 9] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
-
-/// Probabilities are kept so far from 0 and 1 before their double logarithm.
-const CLOSEST: f64 = 1e-9;
-
-/// The patients of a model with known follow-up.
-struct Pooled {
-    outcomes: Vec<CompetingOutcome>,
-    /// The probability of no event of this kind by each horizon, (horizons, patients).
-    survival: Vec<Vec<SurvivalProbability>>,
-    high_risk: Vec<bool>,
-}
 
 /// Calibration, decision curves and the hazard ratio of the risk groups; what is undefined is left
 /// out and said in `notes`.
@@ -44,58 +37,36 @@ pub(crate) fn absolute(
     model: &Candidate,
     notes: &mut Vec<String>,
 ) -> (Option<Calibration>, Vec<DecisionCurve>, Option<Estimate>) {
-    let pooled = pooled(setting, model);
+    let table = Table::new(setting, model, model);
     let mut say = |what: &str, reason: &Undefined| {
         notes.push(format!("`{}` has no {what}: {reason}", model.name));
     };
-    let own = cause_specific(&pooled.outcomes, EVENT);
-    let mut at = vec![];
-    let mut decisions = vec![];
-    for (&time_days, survival) in setting.horizons_days.iter().zip(&pooled.survival) {
+    let own = cause_specific(&table.outcomes, EVENT);
+    let (mut at, mut decisions, mut last) = (vec![], vec![], None);
+    for (&time_days, incidence) in setting.horizons_days.iter().zip(&table.at_horizons) {
+        let survival: Vec<SurvivalProbability> =
+            incidence.iter().map(|own| SurvivalProbability(1.0 - own.0)).collect();
         let (found, curve) = if setting.competing {
-            beside_others(&pooled.outcomes, survival, time_days)
+            beside_others(&table.outcomes, incidence, time_days)
         } else {
-            (calibration_at(&own, survival, time_days), decision_curve(&own, survival, time_days))
+            (calibration_at(&own, &survival, time_days), decision_curve(&own, &survival, time_days))
         };
         match found {
             Ok(found) => at.push(found),
             Err(reason) => say(&format!("calibration at day {time_days}"), &reason),
         }
         decisions.extend(curve.ok());
+        last = Some(survival);
     }
     // Beside competing events ln(-ln(1 - F)) is no log-risk of the event's hazard.
-    let last = pooled.survival.last().filter(|_| !setting.competing);
-    let slope = last.map(|survival| slope(&own, survival));
-    let slope =
-        slope.and_then(|slope| slope.map_err(|reason| say("calibration slope", &reason)).ok());
+    let slope = last.filter(|_| !setting.competing).and_then(|survival| {
+        let found = calibration_slope(&own, &log_log(&survival));
+        found.map(plain).map_err(|reason| say("calibration slope", &reason)).ok()
+    });
     let calibration = (!at.is_empty()).then_some(Calibration { slope, at });
-    let ratio = hazard_ratio(&own, &pooled.high_risk);
+    let ratio = hazard_ratio(&own, &table.high_risk);
     let ratio = ratio.map_err(|reason| say("hazard ratio of its risk groups", &reason)).ok();
     (calibration, decisions, ratio)
-}
-
-fn pooled(setting: &Setting, model: &Candidate) -> Pooled {
-    let mut pooled = Pooled {
-        outcomes: vec![],
-        survival: vec![vec![]; setting.horizons_days.len()],
-        high_risk: vec![],
-    };
-    for (part, scores) in setting.parts.iter().zip(&model.scores) {
-        let Ok(scores) = scores else { continue };
-        for (prediction, observed) in scores.predictions.iter().zip(&part.observed) {
-            let Some(observed) = observed else { continue };
-            pooled.outcomes.push(*observed);
-            pooled.high_risk.push(prediction.high_risk);
-            let own = match prediction.incidence.first() {
-                Some(incidence) => incidence.iter().map(|one| 1.0 - one).collect(),
-                None => prediction.survival.clone(),
-            };
-            for (column, survival) in pooled.survival.iter_mut().zip(own) {
-                column.push(SurvivalProbability(survival));
-            }
-        }
-    }
-    pooled
 }
 
 fn calibration_at(
@@ -113,15 +84,28 @@ fn calibration_at(
             high: observed.high.0,
         }),
     };
+    let ratio = observed_over_expected(outcomes, survival, time_days)?;
+    let whole = calibration_groups(outcomes, survival, time_days, 1)?.into_iter().map(group);
     Ok(CalibrationAt {
         time_days,
-        observed_over_expected: observed_over_expected(outcomes, survival, time_days)?,
+        observed_over_expected: ratio,
+        observed_over_expected_interval: whole.last().and_then(ratio_interval),
+        slope: calibration_slope_at(outcomes, survival, time_days).ok().map(plain),
+        intercept: calibration_intercept_at(outcomes, survival, time_days).ok().map(plain),
         ici: smooth_calibration(outcomes, survival, time_days).ok().map(|smooth| smooth.ici),
         groups: calibration_groups(outcomes, survival, time_days, groups)?
             .into_iter()
             .map(group)
             .collect(),
     })
+}
+
+/// The interval of observed over expected events of all patients as one group: that of what was
+/// observed, over the prediction. None where nothing was observed, which has no interval.
+fn ratio_interval(whole: CalibrationGroupResult) -> Option<Bounds> {
+    let observed = whole.observed.filter(|observed| observed.value < 1.0)?;
+    let over = |survival: f64| (1.0 - survival) / (1.0 - whole.predicted);
+    Some(Bounds { low: over(observed.high), high: over(observed.low) })
 }
 
 fn decision_curve(
@@ -148,10 +132,9 @@ fn curve(time_days: f64, points: Vec<NetBenefit>) -> DecisionCurve {
 /// Calibration and a decision curve by Aalen and Johansen.
 fn beside_others(
     outcomes: &[CompetingOutcome],
-    survival: &[SurvivalProbability],
+    incidence: &[Incidence],
     time_days: f64,
 ) -> (Result<CalibrationAt, Undefined>, Result<DecisionCurve, Undefined>) {
-    let incidence: Vec<Incidence> = survival.iter().map(|own| Incidence(1.0 - own.0)).collect();
     let group = |group: IncidenceGroup| CalibrationGroupResult {
         patients: group.patients,
         predicted: 1.0 - group.predicted.0,
@@ -161,24 +144,24 @@ fn beside_others(
             high: 1.0 - observed.low.0,
         }),
     };
-    let groups = incidence_groups(outcomes, &incidence, time_days, GROUPS.min(outcomes.len()));
-    let ratio = observed_over_expected_incidence(outcomes, &incidence, time_days);
-    let calibration = groups.and_then(|groups| {
-        let groups = groups.into_iter().map(group).collect();
-        Ok(CalibrationAt { time_days, observed_over_expected: ratio?, ici: None, groups })
-    });
-    let points = net_benefit_of_incidence(outcomes, &incidence, time_days, &thresholds());
-    (calibration, points.map(|points| curve(time_days, points)))
-}
-
-/// The Cox coefficient of ln(-ln S), which is a log-risk that means the same in every fold.
-fn slope(outcomes: &[Survival], survival: &[SurvivalProbability]) -> Result<Estimate, Undefined> {
-    let risk = |survival: &SurvivalProbability| {
-        Risk((-survival.0.clamp(CLOSEST, 1.0 - CLOSEST).ln()).ln())
+    let of = |groups: usize| -> Result<Vec<CalibrationGroupResult>, Undefined> {
+        let groups = incidence_groups(outcomes, incidence, time_days, groups)?;
+        Ok(groups.into_iter().map(group).collect())
     };
-    let risks: Vec<Risk> = survival.iter().map(risk).collect();
-    let found = calibration_slope(outcomes, &risks)?;
-    Ok(Estimate { value: found.value, low: found.low, high: found.high })
+    let ratio = observed_over_expected_incidence(outcomes, incidence, time_days);
+    let calibration = ratio.and_then(|ratio| {
+        Ok(CalibrationAt {
+            time_days,
+            observed_over_expected: ratio,
+            observed_over_expected_interval: of(1)?.pop().and_then(ratio_interval),
+            slope: None,
+            intercept: None,
+            ici: None,
+            groups: of(GROUPS.min(outcomes.len()))?,
+        })
+    });
+    let points = net_benefit_of_incidence(outcomes, incidence, time_days, &thresholds());
+    (calibration, points.map(|points| curve(time_days, points)))
 }
 
 #[cfg(test)]
@@ -199,9 +182,14 @@ mod tests {
                 survival.push(SurvivalProbability((-hazard * 50.0).exp()));
             }
         }
-        let slope = slope(&outcomes, &survival).unwrap();
+        let slope = calibration_slope(&outcomes, &log_log(&survival)).unwrap();
         assert!((slope.value - 1.0).abs() < 0.01, "{slope:?}");
         let at = calibration_at(&outcomes, &survival, 50.0).unwrap();
+        assert!((at.slope.unwrap().value - 1.0).abs() < 0.01, "{:?}", at.slope);
+        let intercept = at.intercept.unwrap();
+        assert!(intercept.value.abs() < 0.01 && intercept.low < 0.0 && intercept.high > 0.0);
+        let ratio = at.observed_over_expected_interval.unwrap();
+        assert!(ratio.low > 0.9 && ratio.low < 1.0 && ratio.high > 1.0 && ratio.high < 1.1);
         assert!((at.observed_over_expected - 1.0).abs() < 0.01);
         for group in &at.groups {
             assert!((group.observed.unwrap().value - group.predicted).abs() < 0.05, "{group:?}");

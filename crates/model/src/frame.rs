@@ -2,14 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use oncoweave_core::{CompetingEvent, Evaluation, Prediction, competing_risks::EVENT};
+use oncoweave_core::{
+    Comparison, CompetingEvent, Evaluation, ModelResult, Prediction, competing_risks::EVENT,
+};
 
 use crate::{
     Dataset, TrainConfig,
     absolute::absolute,
-    held_out::{Candidate, Setting, all_classes, all_competing, compare, figures},
+    figures::{compare, figures},
+    held_out::{Candidate, Setting, all_classes, all_competing},
+    reclassify::reclassification,
+    risk_groups::risk_groups,
     worth::{Worth, contribution},
 };
+
+/// Which intervals resampling does not give.
+const OTHER_INTERVALS: &str = "other 95 % intervals are normal: that of Antolini's C by the \
+    infinitesimal jackknife, those of the AUC of one class and of AUC at a time before which \
+    nobody was censored by DeLong, those of calibration, hazard ratios and restricted means by \
+    their standard errors";
 
 /// What an evaluation says beside its figures.
 pub(crate) struct Frame<'a> {
@@ -35,25 +46,19 @@ impl Frame<'_> {
             self.notes.push(note);
         }
         self.notes.push(method_note(setting));
+        self.notes.push(OTHER_INTERVALS.to_owned());
         if setting.parts.len() > 1 {
             self.notes.extend(training_notes(&candidates[0]));
         }
         let classes = all_classes(&candidates);
         let competing = all_competing(self.competing, &candidates);
-        let models =
+        let models: Vec<ModelResult> =
             candidates.iter().map(|model| figures(setting, model, &mut self.notes)).collect();
-        let mut comparisons = vec![];
-        for other in &candidates[1..] {
-            match compare(setting, &candidates[0], other) {
-                Ok(comparison) => comparisons.push(comparison),
-                Err(reason) => self.notes.push(format!(
-                    "`{}` cannot be compared with `{}`: {reason}",
-                    candidates[0].name, other.name
-                )),
-            }
-        }
+        let comparisons = comparisons(setting, &candidates, &mut self.notes);
         let worth = |worth| contribution(setting, &candidates[0], worth, &mut self.notes);
         let contributions = worths.iter().map(worth).collect();
+        let reclassification = reclassification(setting, &candidates, &models, &mut self.notes);
+        let risk_groups = risk_groups(setting, &candidates[0], &mut self.notes);
         let (calibration, decisions, hazard_ratio) =
             absolute(setting, &candidates[0], &mut self.notes);
         let evaluation = Evaluation {
@@ -70,8 +75,10 @@ impl Frame<'_> {
             classes: classes.clone(),
             models,
             comparisons,
+            reclassification,
             contributions,
             hazard_ratio,
+            risk_groups,
             calibration,
             decisions,
             exclusions: vec![],
@@ -84,6 +91,26 @@ impl Frame<'_> {
             scores.flat_map(|scores| scores.predictions_over(&classes, &competing)).collect(),
         )
     }
+}
+
+/// The first model against each other one; what is undefined is said in `notes`.
+fn comparisons(
+    setting: &Setting,
+    candidates: &[Candidate],
+    notes: &mut Vec<String>,
+) -> Vec<Comparison> {
+    let first = &candidates[0];
+    let mut found = vec![];
+    for other in &candidates[1..] {
+        match compare(setting, first, other) {
+            Ok(comparison) => found.push(comparison),
+            Err(reason) => notes.push(format!(
+                "`{}` cannot be compared with `{}`: {reason}",
+                first.name, other.name
+            )),
+        }
+    }
+    found
 }
 
 /// What the training of a model said, each sentence once with the number of folds that it holds in.

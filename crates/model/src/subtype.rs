@@ -2,12 +2,18 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
-    Estimate, SubtypeResult, Undefined,
-    bootstrap::interval,
-    roc::{accuracy, macro_auc},
+    ClassDifference, ClassResult, Estimate, Prediction, SubtypeResult, Undefined,
+    bootstrap::intervals_within_folds,
+    classification::{ClassFigures, class_figures, f1},
+    delong::{auc_difference, auc_interval},
+    inference::PairedDifference,
+    roc::{accuracy, macro_auc, weighted_macro_auc},
 };
 
-use crate::held_out::{Candidate, Scores, Setting, all_classes};
+use crate::{
+    figures::{in_shares, plain},
+    held_out::{Candidate, Scores, Setting, all_classes},
+};
 
 /// Patients with a known class and the probabilities that a model gave them.
 struct Classified {
@@ -59,20 +65,94 @@ pub(crate) fn subtype(
     notes: &mut Vec<String>,
 ) -> Option<SubtypeResult> {
     let classified = classified(model, notes)?;
-    let estimate = |statistic: fn(&[usize], &ArrayRef2<f64>) -> Result<f64, Undefined>| {
-        let on = |rows: &[usize]| {
-            let labels: Vec<usize> = rows.iter().map(|&row| classified.labels[row]).collect();
-            statistic(&labels, &classified.probabilities.select(Axis(0), rows))
-        };
-        let everyone: Vec<usize> = (0..classified.labels.len()).collect();
-        let value = on(&everyone)?;
-        let bounds = interval(everyone.len(), setting.resampling, on)?;
-        Ok(Estimate { value, low: bounds.low, high: bounds.high })
-    };
     let mut say = |what: &str, reason: Undefined| {
         notes.push(format!("`{}` has no {what}: {reason}", model.name));
     };
-    let accuracy = estimate(accuracy).map_err(|reason| say("subtype accuracy", reason)).ok()?;
-    let auc_macro = estimate(macro_auc).map_err(|reason| say("subtype AUC", reason)).ok();
-    Some(SubtypeResult { classes: classified.classes.clone(), auc_macro, accuracy })
+    let Classified { labels, probabilities, .. } = &classified;
+    let decided = classified.estimate(setting, |labels, probabilities| {
+        Ok([accuracy(labels, probabilities)?, f1(labels, probabilities)?.macro_average])
+    });
+    let [accuracy, f1_macro] = decided.map_err(|reason| say("subtype accuracy", reason)).ok()?;
+    let areas = classified.estimate(setting, |labels, probabilities| {
+        Ok([macro_auc(labels, probabilities)?, weighted_macro_auc(labels, probabilities)?])
+    });
+    let areas = areas.map_err(|reason| say("subtype AUC", reason)).ok();
+    let figures = class_figures(labels, probabilities).unwrap_or_default();
+    let of_class = |(class, figures): (usize, ClassFigures)| {
+        let positive: Vec<bool> = labels.iter().map(|&label| label == class).collect();
+        let auc = auc_interval(&positive, &probabilities.column(class).to_vec());
+        let auc = auc.map_err(|reason| {
+            say(&format!("AUC of the class `{}`", classified.classes[class]), reason);
+        });
+        ClassResult {
+            class: classified.classes[class].clone(),
+            patients: figures.patients,
+            auc: auc.ok().map(in_shares),
+            precision: figures.precision,
+            recall: figures.recall,
+            f1: figures.f1,
+        }
+    };
+    let occurs = |(_, figures): &(usize, ClassFigures)| figures.patients > 0;
+    let by_class = figures.into_iter().enumerate().filter(occurs).map(of_class).collect();
+    Some(SubtypeResult {
+        classes: classified.classes.clone(),
+        auc_macro: areas.map(|[auc, _]| auc),
+        auc_weighted: areas.map(|[_, auc]| auc),
+        accuracy,
+        f1_macro: Some(f1_macro),
+        by_class,
+    })
+}
+
+impl Classified {
+    /// Statistics of all patients with their bootstrap intervals.
+    fn estimate<const N: usize>(
+        &self,
+        setting: &Setting,
+        statistics: fn(&[usize], &ArrayRef2<f64>) -> Result<[f64; N], Undefined>,
+    ) -> Result<[Estimate; N], Undefined> {
+        let on = |rows: &[usize]| {
+            let labels: Vec<usize> = rows.iter().map(|&row| self.labels[row]).collect();
+            statistics(&labels, &self.probabilities.select(Axis(0), rows))
+        };
+        let everyone: Vec<usize> = (0..self.labels.len()).collect();
+        let values = on(&everyone)?;
+        let bounds = intervals_within_folds(&vec![0; everyone.len()], setting.resampling, on)?;
+        Ok(std::array::from_fn(|place| Estimate {
+            value: values[place],
+            low: bounds[place].low,
+            high: bounds[place].high,
+        }))
+    }
+}
+
+/// The AUC of each class against the others of the first model less that of the second, on the
+/// patients whom both give probabilities, where both classes have two patients.
+pub(crate) fn class_differences(first: &Candidate, second: &Candidate) -> Vec<ClassDifference> {
+    let mut pairs = vec![];
+    for (first, second) in first.scores.iter().zip(&second.scores) {
+        let (Ok(first), Ok(second)) = (first, second) else { continue };
+        if !first.classes.is_empty() && !second.classes.is_empty() {
+            let both = first.predictions.iter().zip(&second.predictions);
+            pairs.extend(both.map(|(a, b)| ((first, a), (second, b))));
+        }
+    }
+    let difference = |class: String| {
+        let of = |(scores, prediction): (&Scores, &Prediction)| {
+            let place = scores.classes.iter().position(|own| *own == class);
+            place.map_or(0.0, |place| prediction.class_probabilities[place])
+        };
+        let (mut positive, mut a, mut b) = (vec![], vec![], vec![]);
+        for &(first, second) in &pairs {
+            if let Some(label) = &first.1.label {
+                positive.push(*label == class);
+                a.push(of(first));
+                b.push(of(second));
+            }
+        }
+        let PairedDifference { difference, p } = auc_difference(&positive, &a, &b).ok()?;
+        Some(ClassDifference { class, difference: plain(difference), p })
+    };
+    all_classes(std::slice::from_ref(first)).into_iter().filter_map(difference).collect()
 }

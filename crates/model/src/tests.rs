@@ -3,6 +3,7 @@
 mod card;
 mod competing;
 mod elastic_net;
+mod figures;
 mod networks;
 
 use std::{

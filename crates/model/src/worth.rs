@@ -5,7 +5,9 @@ use oncoweave_core::{Cohort, Contribution, Estimate};
 use crate::{
     FUSION, Model, Predictor,
     evaluate::scores,
-    held_out::{Candidate, Scores, Setting, compare},
+    figures::c_difference,
+    held_out::{Candidate, Scores, Setting},
+    table::Table,
     train::with_causes,
 };
 
@@ -77,7 +79,9 @@ pub(crate) fn contribution(
     worth: &Worth,
     notes: &mut Vec<String>,
 ) -> Contribution {
-    let gain = compare(setting, first, &worth.without).map_err(|reason| {
+    let without = &worth.without;
+    let (a, b) = (Table::new(setting, first, without), Table::new(setting, without, first));
+    let gain = c_difference(&a, &b, [&first.name, &without.name]).map_err(|reason| {
         notes.push(format!("the gain by {} is undefined: {reason}", worth.modality));
     });
     let gain = gain.ok();

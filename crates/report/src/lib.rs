@@ -13,7 +13,7 @@ pub mod words;
 use oncoweave_core::{Evaluation, PatientId, Prediction, small_cells::Protected};
 
 use crate::page::Page;
-pub use crate::page::{Cell, Section, Table};
+pub use crate::page::{Cell, Details, Section, Table};
 
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -34,8 +34,21 @@ pub struct Section {
     pub figures: Vec<Figure>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// What a reader may open.
+    pub details: Vec<Details>,
     /// A list at the end.
     pub notes: Vec<String>,
+}
+
+/// Further figures, folded until somebody opens them.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// What is inside.
+    pub summary: &'static str,
+    /// What the figures mean.
+    pub text: Vec<String>,
+    /// The figures.
+    pub tables: Vec<Table>,
 }
 
 /// A table; the first cell of a row is its heading.

@@ -1,6 +1,6 @@
 //! Figures as text: one way to write an interval, a p-value and a span of time.
 
-use oncoweave_core::{Estimate, Evaluation};
+use oncoweave_core::{Bounds, Estimate, Evaluation};
 
 use crate::chart;
 
@@ -18,6 +18,13 @@ pub fn with_interval(estimate: Option<Estimate>) -> String {
         || NONE.to_owned(),
         |Estimate { value, low, high }| format!("{value:.3} ({low:.3} to {high:.3})"),
     )
+}
+
+/// A figure with the interval that stands beside it; alone, where there is none.
+#[must_use]
+pub fn with_bounds(value: Option<f64>, bounds: Option<Bounds>) -> String {
+    let both = value.zip(bounds).map(|(value, bounds)| bounds.around(value));
+    if finite(both).is_some() { with_interval(both) } else { optional(value) }
 }
 
 /// Which patients the figures are of, after the word `patients`.
@@ -212,6 +219,11 @@ mod tests {
         assert_eq!(with_interval(Some(estimate(0.7, 0.65, 0.75))), "0.700 (0.650 to 0.750)");
         assert_eq!(with_interval(Some(estimate(f64::NAN, 0.0, 1.0))), NONE);
         assert_eq!(with_interval(None), NONE);
+        let bounds = |low, high| Some(Bounds { low, high });
+        assert_eq!(with_bounds(Some(0.7), bounds(0.65, 0.75)), "0.700 (0.650 to 0.750)");
+        assert_eq!(with_bounds(Some(0.7), bounds(f64::NAN, 0.75)), "0.700");
+        assert_eq!(with_bounds(Some(0.7), None), "0.700");
+        assert_eq!(with_bounds(None, bounds(0.65, 0.75)), NONE);
         assert_eq!(
             with_signed_interval(estimate(0.04, -0.01, 0.0)),
             "+0.040 (\u{2212}0.010 to 0.000)"

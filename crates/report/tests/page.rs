@@ -316,6 +316,89 @@ fn the_page_says_what_each_modality_is_worth() {
 }
 
 #[test]
+fn the_page_has_every_figure_with_its_direction() {
+    let (mut evaluation, predictions) = synthetic::cohort(240);
+    let page = report_html(&evaluation, &predictions, None).unwrap();
+    for expected in [
+        "<summary>Brier score at each horizon</summary>",
+        "lower is better, and giving everybody 50\u{a0}% has 0.25 (Graf et al. 1999)",
+        "0.186 (0.166 to 0.206)",
+        "Antolini\u{2019}s C (95\u{a0}%)",
+        "1.710 (1.440 to 2.030)",
+        "<td class=\"n\">0.088</td>",
+        "1.04 (0.88 to 1.21)",
+        "0.04 (\u{2212}0.13 to 0.21)",
+        "Slope: 1 is right, below 1 predictions are too extreme",
+        "with 1 degree of freedom, stratified by held-out part",
+        "In the first 2 years high-risk patients were without the event for 13.8 (11.8 to 15.8)",
+        "a difference of 5.3 (2.5 to 8.0), above 0 where high risk is worse",
+        "Trend test over the thirds: p &#60; 0.001, \u{3c7}\u{b2} = 35.20",
+        "<summary>Net reclassification</summary>",
+        "across 38.2\u{a0}%, the observed share",
+        "+0.120 (\u{2212}0.030 to +0.270)",
+        "Kerr et al. 2014",
+        "<summary>Differences in AUC at each horizon</summary>",
+        "<summary>Differences in AUC of each class</summary>",
+        "+0.020 (\u{2212}0.030 to +0.070), p = 0.430",
+        "AUC, weighted by patients",
+        "precision is the share of those put into it that have it",
+    ] {
+        assert!(page.contains(expected), "the page lacks `{expected}`");
+    }
+    // As a folder from before these figures is read.
+    let mut old = serde_json::to_value(&evaluation).unwrap();
+    for name in ["reclassification", "risk_groups"] {
+        old.as_object_mut().unwrap().remove(name).unwrap();
+    }
+    for model in old["models"].as_array_mut().unwrap() {
+        let model = model.as_object_mut().unwrap();
+        for name in ["brier", "ibs_interval", "c_index_antolini_interval", "hazard_ratio_per_sd"] {
+            model.remove(name).unwrap();
+        }
+        if let Some(subtype) = model["subtype"].as_object_mut() {
+            for name in ["auc_weighted", "f1_macro", "by_class"] {
+                subtype.remove(name).unwrap();
+            }
+        }
+    }
+    for comparison in old["comparisons"].as_array_mut().unwrap() {
+        comparison.as_object_mut().unwrap().retain(|name, _| !name.ends_with("auc"));
+    }
+    for at in old["calibration"]["at"].as_array_mut().unwrap() {
+        let at = at.as_object_mut().unwrap();
+        for name in ["observed_over_expected_interval", "slope", "intercept"] {
+            at.remove(name).unwrap();
+        }
+    }
+    evaluation = serde_json::from_value(old).unwrap();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
+    assert!(page.contains("Log-rank test: p &#60; 0.001") && page.contains(">1.04<"));
+    assert!(
+        !page.contains("stratified by held-out part") && !page.contains("Net reclassification")
+    );
+    assert_eq!(page.matches("<details>").count(), 1, "the settings alone are folded");
+}
+
+#[test]
+fn small_groups_keep_their_means_and_classes_to_themselves() {
+    let (mut evaluation, predictions) = synthetic::cohort(240);
+    let rule = Protected { least: 10 };
+    let page = report_html(&evaluation, &predictions, Some(rule)).unwrap();
+    assert!(
+        page.contains("In the first 2 years high-risk") && page.contains("Thirds of predicted")
+    );
+    assert!(!page.contains("Differences in AUC of each class") && !page.contains("basal"));
+    let groups = evaluation.risk_groups.as_mut().unwrap();
+    groups.restricted_means.as_mut().unwrap().high.events = 4;
+    groups.thirds[0].events = 75;
+    let page = report_html(&evaluation, &predictions, Some(rule)).unwrap();
+    assert!(
+        !page.contains("In the first 2 years high-risk") && !page.contains("Thirds of predicted")
+    );
+    assert!(rule.evaluation(&evaluation).models[0].subtype.as_ref().unwrap().by_class.is_empty());
+}
+
+#[test]
 fn verdicts_follow_the_interval() {
     for (low, high, expected) in [
         (0.001, 0.1, "so the fusion model is better on these patients"),

@@ -90,11 +90,19 @@ pub(crate) fn validation_pdf(frame: &Frame, sections: &[Section]) -> Result<Vec<
                 "rows": table.rows,
             })
         };
+        let tables = |tables: &[oncoweave_report::Table]| {
+            tables.iter().filter(|one| !one.rows.is_empty()).map(table).collect::<Vec<_>>()
+        };
+        let details = |one: &oncoweave_report::Details| {
+            let tables = tables(&one.tables);
+            json!({ "heading": one.summary, "text": one.text, "tables": tables })
+        };
         json!({
             "heading": section.heading,
             "text": section.text,
             "figures": named(&section.figures),
-            "tables": section.tables.iter().filter(|one| !one.rows.is_empty()).map(table).collect::<Vec<_>>(),
+            "tables": tables(&section.tables),
+            "details": section.details.iter().map(details).collect::<Vec<_>>(),
             "notes": section.notes,
         })
     };
@@ -262,6 +270,14 @@ mod tests {
             tables: vec![oncoweave_report::Table {
                 rows: vec![vec!["a".to_owned(), "1".to_owned()]],
                 ..oncoweave_report::Table::new("Table").words("Name").figures("Number")
+            }],
+            details: vec![oncoweave_report::Details {
+                summary: "More",
+                text: vec!["Meant for *few*".to_owned()],
+                tables: vec![oncoweave_report::Table {
+                    rows: vec![vec!["b".to_owned(), "2".to_owned()]],
+                    ..oncoweave_report::Table::new("Folded").words("Name").figures("Number")
+                }],
             }],
             notes: vec!["A note".to_owned()],
         };

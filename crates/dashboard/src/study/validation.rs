@@ -95,7 +95,7 @@ fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
         ],
         figures: vec![figure],
         tables: vec![table],
-        notes: vec![],
+        ..Section::default()
     })
 }
 

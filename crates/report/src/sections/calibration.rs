@@ -1,11 +1,25 @@
 use oncoweave_core::{
-    Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Evaluation,
+    Calibration, CalibrationAt, CalibrationGroupResult, DecisionCurve, DecisionPoint, Estimate,
+    Evaluation,
 };
 
 use super::first_model;
 use crate::chart::{Axis, Figure, Line, lines};
 use crate::page::{Section, Table};
 use crate::words;
+
+/// What the figures of a horizon mean.
+const FIGURES: &str = "Events observed over predicted: 1 is right, above 1 too few were predicted. \
+    Slope: 1 is right, below 1 predictions are too extreme (Cox regression of ln(\u{2212}ln S) on \
+    follow-up to the horizon; van Houwelingen 2000). Intercept: the logarithm of the observed over \
+    the predicted cumulative hazard, 0 is right, above 0 too few events were predicted (Crowson et \
+    al. 2016). ICI: the mean distance of predicted and smoothed observed probabilities, lower is \
+    better (Austin et al. 2020). A dash means that the figure is not defined, as slope, intercept \
+    and ICI are not beside competing events.";
+
+const NET_BENEFIT: &str = "Net benefit: true positives per 100 patients, false positives taken off \
+    by the odds of the threshold; treating nobody is worth 0. Each cell has treating by the model, \
+    then treating everybody.";
 
 /// Whether predicted probabilities are what was observed, and what decisions by them are worth; no
 /// section where neither is known.
@@ -25,9 +39,11 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
         )],
         ..Section::default()
     };
-    let mut whole = Table::new("Calibration at each horizon")
+    let mut whole = Table::new("Calibration at each horizon (95\u{a0}%)")
         .words("Horizon")
         .figures("Events observed over predicted")
+        .figures("Slope")
+        .figures("Intercept")
         .figures("Mean distance (ICI)");
     let mut groups = Table::new("Predicted and observed survival, lowest predictions first")
         .words("Horizon")
@@ -38,7 +54,9 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
     for at in &calibration.at {
         whole.rows.push(vec![
             words::horizon(at.time_days),
-            format!("{:.2}", at.observed_over_expected),
+            ratio(at),
+            two_digits(at.slope),
+            two_digits(at.intercept),
             words::optional(at.ici),
         ]);
         for group in &at.groups {
@@ -61,15 +79,28 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
     section.figures.extend(evaluation.decisions.first().map(net_benefit));
     section.tables.extend([whole, groups]);
     section.tables.extend(decisions(evaluation));
+    section.notes.push(FIGURES.to_owned());
     if !evaluation.decisions.is_empty() {
-        section.notes.push(
-            "Net benefit: true positives per 100 patients, false positives taken off by the odds \
-             of the threshold; treating nobody is worth 0. Each cell has treating by the model, \
-             then treating everybody."
-                .to_owned(),
-        );
+        section.notes.push(NET_BENEFIT.to_owned());
     }
     Some(section)
+}
+
+/// Observed over predicted events with the interval, where there is one.
+fn ratio(at: &CalibrationAt) -> String {
+    let alone = format!("{:.2}", at.observed_over_expected);
+    let interval = at.observed_over_expected_interval;
+    let both = interval.map(|bounds| bounds.around(at.observed_over_expected));
+    if words::finite(both).is_some() { two_digits(both) } else { alone }
+}
+
+fn two_digits(estimate: Option<Estimate>) -> String {
+    words::finite(estimate).map_or_else(
+        || words::NONE.to_owned(),
+        |Estimate { value, low, high }| {
+            format!("{value:.2} ({low:.2} to {high:.2})").replace('-', "\u{2212}")
+        },
+    )
 }
 
 const SHARE: (f64, f64) = (0.0, 1.0);

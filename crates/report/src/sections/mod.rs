@@ -1,6 +1,8 @@
 //! The parts of the page, one function each.
 
+mod accuracy;
 mod calibration;
+mod differences;
 mod exclusions;
 mod modalities;
 mod models;
@@ -26,7 +28,7 @@ pub(crate) fn all(
     sections.extend(modalities::modalities(evaluation));
     sections.extend([
         models::concordance(evaluation, protected),
-        models::comparisons(evaluation),
+        models::comparisons(evaluation, protected),
         models::auc_over_time(evaluation),
     ]);
     sections.extend(calibration::calibration(evaluation));

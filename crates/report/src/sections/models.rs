@@ -2,6 +2,7 @@ use oncoweave_core::small_cells::Protected;
 use oncoweave_core::{Comparison, Estimate, Evaluation, FoldResult, ModelResult};
 
 use super::summary::{Verdict, difference, verdict};
+use super::{accuracy, differences};
 use crate::chart::{self, DotGroup, DotSeries, Figure, ForestRow, ForestScale};
 use crate::page::{Section, Table};
 use crate::words;
@@ -54,19 +55,21 @@ pub(super) fn concordance(evaluation: &Evaluation, protected: Option<Protected>)
         .words("Reads")
         .figures("Harrell\u{2019}s C (95\u{a0}%)")
         .figures(second)
-        .figures("Antolini\u{2019}s C")
-        .figures("Integrated Brier score");
+        .figures("Antolini\u{2019}s C (95\u{a0}%)")
+        .figures("Integrated Brier score (95\u{a0}%)");
     for model in &evaluation.models {
         table.rows.push(vec![
             model.name.clone(),
             model.modalities.join(", "),
             words::with_interval(model.c_index),
             words::with_interval(model.c_index_uno.or(model.c_index_competing)),
-            words::optional(model.c_index_antolini),
-            words::optional(model.ibs),
+            words::with_bounds(model.c_index_antolini, model.c_index_antolini_interval),
+            words::with_bounds(model.ibs, model.ibs_interval),
         ]);
     }
     section.tables.push(table);
+    section.details.extend(accuracy::brier_scores(evaluation));
+    section.details.extend(accuracy::hazard_ratios(evaluation));
     section
 }
 
@@ -86,7 +89,7 @@ fn competing(evaluation: &Evaluation, protected: Option<Protected>) -> String {
 }
 
 /// The first model against the others on the same patients.
-pub(super) fn comparisons(evaluation: &Evaluation) -> Section {
+pub(super) fn comparisons(evaluation: &Evaluation, protected: Option<Protected>) -> Section {
     let mut section =
         Section { id: "comparisons", heading: "Models against one another", ..Section::default() };
     if evaluation.comparisons.is_empty() {
@@ -126,6 +129,9 @@ pub(super) fn comparisons(evaluation: &Evaluation) -> Section {
         ]);
     }
     section.tables.push(table);
+    section.details.extend(differences::auc(evaluation));
+    section.details.extend(differences::classes(evaluation).filter(|_| protected.is_none()));
+    section.details.extend(differences::reclassification(evaluation));
     section
 }
 
@@ -222,9 +228,12 @@ pub(super) fn auc_over_time(evaluation: &Evaluation) -> Section {
     section
 }
 
-/// The evaluation's horizons and any other time that a model has an AUC at, rising.
-fn horizons(evaluation: &Evaluation) -> Vec<f64> {
-    let times = evaluation.models.iter().flat_map(|model| &model.auc).map(|auc| auc.time_days);
+/// The evaluation's horizons and any other time that a model has a figure at, rising.
+pub(super) fn horizons(evaluation: &Evaluation) -> Vec<f64> {
+    let times = evaluation.models.iter().flat_map(|model| {
+        let auc = model.auc.iter().map(|auc| auc.time_days);
+        auc.chain(model.brier.iter().map(|brier| brier.time_days))
+    });
     let mut horizons: Vec<f64> = evaluation
         .horizons_days
         .iter()
@@ -238,8 +247,12 @@ fn horizons(evaluation: &Evaluation) -> Vec<f64> {
 }
 
 fn auc_at(model: &ModelResult, horizon: f64) -> Option<Estimate> {
-    let found = model.auc.iter().find(|auc| (auc.time_days - horizon).abs() < SAME_DAY);
+    let found = model.auc.iter().find(|auc| is_same_day(auc.time_days, horizon));
     words::finite(found.map(|found| found.auc))
+}
+
+pub(super) fn is_same_day(a: f64, b: f64) -> bool {
+    (a - b).abs() < SAME_DAY
 }
 
 /// Each held-out fold by itself.

@@ -1,10 +1,12 @@
+use ndarray::Array2;
+use oncoweave_core::classification::confusion_matrix;
 use oncoweave_core::{Evaluation, ModelResult, Prediction, SubtypeResult};
 
 use crate::page::{Section, Table};
 use crate::words;
 
 /// A larger table of confusions is no longer read.
-const MOST_CLASSES: usize = 12;
+pub(super) const MOST_CLASSES: usize = 12;
 
 /// Subtype figures, if any model has a subtype head.
 pub(super) fn subtypes(evaluation: &Evaluation, predictions: &[Prediction]) -> Option<Section> {
@@ -17,26 +19,22 @@ pub(super) fn subtypes(evaluation: &Evaluation, predictions: &[Prediction]) -> O
     let mut section = Section {
         id: "subtype",
         heading: "Subtypes",
-        text: vec![format!("Classes: {}.", result.classes.join(", "))],
+        text: vec![format!(
+            "Classes: {}. AUC is the chance that a patient of a class got a higher probability of \
+             it than one of another class: 1 is perfect, 0.5 is chance (Hand and Till 2001). Accuracy \
+             is the share of patients whose most probable class is theirs; F1 is the harmonic mean \
+             of precision and recall: of both 1 is perfect.",
+            result.classes.join(", ")
+        )],
         ..Section::default()
     };
-    let mut table = Table::new("How well each model tells subtypes apart")
-        .words("Model")
-        .figures("AUC, mean over classes (95\u{a0}%)")
-        .figures("Accuracy (95\u{a0}%)");
-    for (model, result) in &with_head {
-        table.rows.push(vec![
-            model.name.clone(),
-            words::with_interval(result.auc_macro),
-            words::with_interval(Some(result.accuracy)),
-        ]);
-    }
-    section.tables.push(table);
-    let counts = confusions(&first.name, &result.classes, predictions);
-    let labelled: usize = counts.iter().flatten().sum();
-    let commonest = counts.iter().enumerate().max_by_key(|(_, row)| row.iter().sum::<usize>());
+    section.tables.push(figures(&with_head));
+    section.tables.extend(by_class(&first.name, result));
+    let counts = confusions(evaluation, (&first.name, &result.classes), predictions);
+    let labelled: u64 = counts.iter().flatten().sum();
+    let commonest = counts.iter().enumerate().max_by_key(|(_, row)| row.iter().sum::<u64>());
     if let Some((class, row)) = commonest.filter(|_| labelled > 0) {
-        let share = row.iter().sum::<usize>() as f64 / labelled as f64;
+        let share = row.iter().sum::<u64>() as f64 / labelled as f64;
         section.text.push(format!(
             "Always answering \u{201c}{}\u{201d}, the most common class, would have an accuracy \
              of {share:.3}.",
@@ -49,22 +47,80 @@ pub(super) fn subtypes(evaluation: &Evaluation, predictions: &[Prediction]) -> O
     Some(section)
 }
 
-/// Patients by observed class (row) and most probable class (column).
-fn confusions(model: &str, classes: &[String], predictions: &[Prediction]) -> Vec<Vec<usize>> {
-    let mut counts = vec![vec![0; classes.len()]; classes.len()];
-    for prediction in predictions.iter().filter(|prediction| prediction.model == model) {
-        let observed = prediction.label.as_ref();
-        let observed = observed.and_then(|label| classes.iter().position(|class| class == label));
-        let probabilities = prediction.class_probabilities.iter().take(classes.len());
-        let likely = probabilities.enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        if let (Some(observed), Some((likely, _))) = (observed, likely) {
-            counts[observed][likely] += 1;
-        }
+fn figures(with_head: &[(&ModelResult, &SubtypeResult)]) -> Table {
+    let mut table = Table::new("How well each model tells subtypes apart (95\u{a0}%)")
+        .words("Model")
+        .figures("AUC, mean over classes")
+        .figures("AUC, weighted by patients")
+        .figures("F1, mean over classes")
+        .figures("Accuracy");
+    for (model, result) in with_head {
+        table.rows.push(vec![
+            model.name.clone(),
+            words::with_interval(result.auc_macro),
+            words::with_interval(result.auc_weighted),
+            words::with_interval(result.f1_macro),
+            words::with_interval(Some(result.accuracy)),
+        ]);
     }
-    counts
+    table
 }
 
-fn confusion_table(model: &str, classes: &[String], counts: &[Vec<usize>]) -> Table {
+/// Each class against the others, by one model.
+fn by_class(model: &str, result: &SubtypeResult) -> Option<Table> {
+    if result.by_class.is_empty() || result.by_class.len() > MOST_CLASSES {
+        return None;
+    }
+    let caption = format!(
+        "Each class by {model}: precision is the share of those put into it that have it, recall \
+         of those who have it that were put into it"
+    );
+    let mut table = Table::new(&caption)
+        .words("Class")
+        .figures("Patients")
+        .figures("AUC against the others (95\u{a0}%)")
+        .figures("Precision")
+        .figures("Recall")
+        .figures("F1");
+    for class in &result.by_class {
+        table.rows.push(vec![
+            class.class.clone(),
+            words::thousands(usize::try_from(class.patients).unwrap_or(usize::MAX)),
+            words::with_interval(class.auc),
+            words::optional(class.precision),
+            words::optional(class.recall),
+            words::optional(class.f1),
+        ]);
+    }
+    Some(table)
+}
+
+/// Patients by observed class (row) and most probable class (column).
+fn confusions(
+    evaluation: &Evaluation,
+    (model, classes): (&str, &[String]),
+    predictions: &[Prediction],
+) -> Vec<Vec<u64>> {
+    let column = |class: &String| evaluation.classes.iter().position(|one| one == class);
+    let columns: Vec<Option<usize>> = classes.iter().map(column).collect();
+    let (mut labels, mut probabilities) = (vec![], vec![]);
+    for prediction in predictions.iter().filter(|prediction| prediction.model == model) {
+        let own = &prediction.class_probabilities;
+        let observed = prediction.label.as_ref().filter(|_| !own.is_empty());
+        let observed = observed.and_then(|label| classes.iter().position(|class| class == label));
+        labels.extend(observed);
+        if observed.is_some() {
+            let of = |column: &Option<usize>| column.and_then(|column| own.get(column));
+            probabilities.extend(columns.iter().map(|column| of(column).copied().unwrap_or(0.0)));
+        }
+    }
+    let probabilities = Array2::from_shape_vec((labels.len(), classes.len()), probabilities)
+        .expect("one probability for each class");
+    let rows = |counts: Array2<u64>| counts.rows().into_iter().map(|row| row.to_vec()).collect();
+    confusion_matrix(&labels, &probabilities).map_or_else(|_| vec![], rows)
+}
+
+fn confusion_table(model: &str, classes: &[String], counts: &[Vec<u64>]) -> Table {
     let caption = format!("Patients by observed subtype (rows) and the one that {model} predicts");
     let mut table = Table::new(&caption).words("Observed");
     for class in classes {
@@ -72,7 +128,8 @@ fn confusion_table(model: &str, classes: &[String], counts: &[Vec<usize>]) -> Ta
     }
     for (class, row) in classes.iter().zip(counts) {
         let mut cells = vec![class.clone()];
-        cells.extend(row.iter().map(|&count| words::thousands(count)));
+        let count = |&count: &u64| words::thousands(usize::try_from(count).unwrap_or(usize::MAX));
+        cells.extend(row.iter().map(count));
         table.rows.push(cells);
     }
     table

@@ -2,14 +2,14 @@ use std::collections::HashSet;
 
 use oncoweave_core::competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT};
 use oncoweave_core::kaplan_meier::Median;
-use oncoweave_core::log_rank::log_rank;
+use oncoweave_core::log_rank::{LogRank, log_rank};
 use oncoweave_core::small_cells::{Protected, Shown, shown, shown_parts};
-use oncoweave_core::{Evaluation, Prediction};
+use oncoweave_core::{Estimate, Evaluation, Prediction, RiskGroups, TestResult};
 
 use super::first_model;
 use crate::Error;
 use crate::groups::{RiskGroup, coarsen, drawn_groups, last_days, observed_outcome};
-use crate::page::{Section, Table};
+use crate::page::{Details, Section, Table};
 use crate::words::{self, TimeUnit};
 
 /// Kaplan-Meier curves of the first model's risk groups.
@@ -54,7 +54,11 @@ pub(super) fn risk_groups(
     }
     if !evaluation.competing.is_empty() {
         let table = incidence_table(&outcomes, &names, &evaluation.horizons_days);
-        return Ok(beside_others(section, &groups, table));
+        let mut section = beside_others(section, &groups, table);
+        section
+            .details
+            .extend(evaluation.risk_groups.as_ref().and_then(|tests| thirds(evaluation, tests)));
+        return Ok(section);
     }
     Ok(beside_each_other(section, evaluation, groups, protected))
 }
@@ -66,7 +70,8 @@ fn beside_each_other(
     mut groups: [RiskGroup; 2],
     protected: Option<Protected>,
 ) -> Section {
-    section.text.push(separation(&groups));
+    let tests = evaluation.risk_groups.as_ref();
+    section.text.push(separation(&groups, tests, folds(evaluation)));
     section.text.extend(words::finite(evaluation.hazard_ratio).map(|ratio| {
         format!(
             "High-risk patients had {:.2} times the hazard of the others (95\u{a0}% interval {:.2} \
@@ -74,6 +79,8 @@ fn beside_each_other(
             ratio.value, ratio.low, ratio.high
         )
     }));
+    section.text.extend(tests.and_then(restricted_means));
+    section.details.extend(tests.and_then(|tests| thirds(evaluation, tests)));
     if let Some(rule) = protected {
         let least = rule.least;
         coarsen(&mut groups, &evaluation.horizons_days, rule);
@@ -176,23 +183,109 @@ fn outcomes(
     Ok([("High risk", high), ("Low risk", low)])
 }
 
-fn separation(groups: &[RiskGroup; 2]) -> String {
+/// The number of held-out parts that the first model was judged in.
+fn folds(evaluation: &Evaluation) -> usize {
+    evaluation.models.first().map_or(0, |model| model.folds.len())
+}
+
+/// The log-rank test, stratified by held-out part where the evaluation has that.
+fn separation(groups: &[RiskGroup; 2], tests: Option<&RiskGroups>, folds: usize) -> String {
     let [high, low] = groups;
-    match log_rank(&[&high.outcomes, &low.outcomes]) {
-        Ok(test) => {
-            let verdict = if test.p < 0.05 {
-                "the groups' survival differs by more than chance explains"
-            } else {
-                "chance alone can explain the difference between the groups"
-            };
-            format!(
-                "Log-rank test: {}, \u{3c7}\u{b2} = {:.2} with {}: {verdict}.",
-                words::p_value(test.p),
-                test.statistic,
-                words::count(test.degrees_of_freedom, "degree") + " of freedom",
-            )
+    let plain = match log_rank(&[&high.outcomes, &low.outcomes]) {
+        Ok(LogRank { statistic, degrees_of_freedom, p }) => {
+            TestResult { statistic, degrees_of_freedom, p }
         }
-        Err(reason) => format!("There is no log-rank test: {reason}."),
+        Err(reason) => return format!("There is no log-rank test: {reason}."),
+    };
+    let stratified = tests.and_then(|tests| tests.log_rank).filter(|_| folds > 1);
+    let test = stratified.unwrap_or(plain);
+    let verdict = if test.p < 0.05 {
+        "the groups' survival differs by more than chance explains"
+    } else {
+        "chance alone can explain the difference between the groups"
+    };
+    format!(
+        "Log-rank test: {}{}: {verdict}.",
+        chi_squared(test),
+        if stratified.is_some() { ", stratified by held-out part" } else { "" }
+    )
+}
+
+fn chi_squared(test: TestResult) -> String {
+    format!(
+        "{}, \u{3c7}\u{b2} = {:.2} with {} of freedom",
+        words::p_value(test.p),
+        test.statistic,
+        words::count(test.degrees_of_freedom, "degree")
+    )
+}
+
+/// The mean times without the event of both groups, in words.
+fn restricted_means(groups: &RiskGroups) -> Option<String> {
+    let means = groups.restricted_means?;
+    let unit = TimeUnit::for_span(means.tau_days);
+    let text = |days: Estimate| {
+        let Estimate { value, low, high } = words::finite(Some(days))?;
+        let [value, low, high] = [value, low, high].map(|days| days / unit.days());
+        Some(format!("{value:.1} ({low:.1} to {high:.1})").replace('-', "\u{2212}"))
+    };
+    Some(format!(
+        "In the first {} high-risk patients were without the event for {} {unit} on average, the \
+         others for {}: a difference of {}, above 0 where high risk is worse (areas under Kaplan \
+         and Meier\u{2019}s curves; Royston and Parmar 2013).",
+        words::horizon(means.tau_days),
+        text(means.high.days)?,
+        text(means.low.days)?,
+        text(means.difference)?,
+        unit = unit.name(),
+    ))
+}
+
+/// Thirds of the predicted risk, and whether hazards rise over them.
+fn thirds(evaluation: &Evaluation, groups: &RiskGroups) -> Option<Details> {
+    if groups.thirds.is_empty() {
+        return None;
+    }
+    let mut table = Table::new("Without the event by third of predicted risk (95\u{a0}%)")
+        .words("Third")
+        .figures("Patients")
+        .figures("Events");
+    for &horizon in &evaluation.horizons_days {
+        table = table.figures(&format!("At {}", words::horizon(horizon)));
+    }
+    for (name, third) in ["Lowest", "Middle", "Highest"].iter().zip(&groups.thirds) {
+        let mut row = vec![
+            (*name).to_owned(),
+            words::thousands(third.patients),
+            words::thousands(third.events),
+        ];
+        row.extend(third.without_event.iter().map(|share| percent(words::finite(*share))));
+        table.rows.push(row);
+    }
+    let trend = match groups.trend {
+        Some(trend) => format!("Trend test over the thirds: {}.", chi_squared(trend)),
+        None => "There is no trend test over the thirds.".to_owned(),
+    };
+    Some(Details {
+        summary: "Thirds of predicted risk",
+        text: vec![format!(
+            "Patients of each held-out part in thirds of their predicted risk: a model that tells \
+             risk apart has fewer without the event from the lowest to the highest. {trend} A \
+             small p means that hazards rise or fall with the third (Tarone 1975, stratified by held-out \
+             part)."
+        )],
+        tables: vec![table],
+    })
+}
+
+/// A share in per cent; without an event so far it has no interval.
+fn percent(share: Option<Estimate>) -> String {
+    let Some(Estimate { value, low, high }) = share else { return words::NONE.to_owned() };
+    let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
+    if value >= 100.0 {
+        "100\u{a0}%".to_owned()
+    } else {
+        format!("{value:.0}\u{a0}% ({low:.0} to {high:.0})")
     }
 }
 

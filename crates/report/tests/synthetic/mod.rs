@@ -1,9 +1,11 @@
 //! An evaluation of made-up patients, for the tests and for looking at the page.
 
 use oncoweave_core::{
-    AucAt, Calibration, CalibrationAt, CalibrationGroupResult, Comparison, Contribution,
-    DecisionCurve, DecisionPoint, Estimate, Evaluation, Exclusion, FoldResult, ModelResult,
-    PatientId, Prediction, Risk, SubtypeResult, Survival,
+    AucAt, AucDifference, Bounds, BrierAt, Calibration, CalibrationAt, CalibrationGroupResult,
+    ClassDifference, ClassResult, Comparison, Contribution, DecisionCurve, DecisionPoint, Estimate,
+    Evaluation, Exclusion, FoldResult, GroupMean, HazardRatio, ModelResult, PatientId, Prediction,
+    ReclassificationKind, ReclassificationResult, RestrictedMeans, Risk, RiskGroups, RiskThird,
+    SubtypeResult, Survival, TestResult,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -43,8 +45,10 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         classes: CLASSES.map(str::to_owned).to_vec(),
         models: models.collect(),
         comparisons: comparisons(width),
+        reclassification: reclassification(),
         contributions: contributions(),
         hazard_ratio: Some(Estimate { value: 2.31, low: 1.62, high: 3.3 }),
+        risk_groups: Some(risk_groups()),
         calibration: Some(calibration()),
         decisions: vec![DecisionCurve {
             time_days: 730.5,
@@ -69,6 +73,45 @@ pub(crate) fn cohort(patients: usize) -> (Evaluation, Vec<Prediction>) {
         }),
     };
     (evaluation, predictions)
+}
+
+fn reclassification() -> Vec<ReclassificationResult> {
+    let kinds =
+        [ReclassificationKind::Continuous, ReclassificationKind::EventRate { cutoff: 0.382 }];
+    let result = |kind| ReclassificationResult {
+        new: "fusion".to_owned(),
+        old: "clinical alone".to_owned(),
+        time_days: 730.5,
+        kind,
+        events: Estimate { value: 0.12, low: -0.03, high: 0.27 },
+        non_events: Estimate { value: 0.09, low: 0.01, high: 0.17 },
+        improvement: Estimate { value: 0.21, low: 0.02, high: 0.4 },
+    };
+    kinds.map(result).to_vec()
+}
+
+fn risk_groups() -> RiskGroups {
+    let mean = |value: f64| GroupMean {
+        patients: 120,
+        events: 60,
+        days: Estimate { value, low: value - 60.0, high: value + 60.0 },
+    };
+    let third = |events, share| RiskThird {
+        patients: 80,
+        events,
+        without_event: vec![Some(around(share, 0.1)), Some(around(share - 0.2, 0.1)), None],
+    };
+    RiskGroups {
+        restricted_means: Some(RestrictedMeans {
+            tau_days: 730.5,
+            high: mean(420.0),
+            low: mean(580.0),
+            difference: Estimate { value: 160.0, low: 75.0, high: 245.0 },
+        }),
+        log_rank: Some(TestResult { statistic: 31.4, degrees_of_freedom: 1, p: 2e-8 }),
+        thirds: vec![third(30, 0.9), third(45, 0.8), third(55, 0.6)],
+        trend: Some(TestResult { statistic: 35.2, degrees_of_freedom: 1, p: 3e-9 }),
+    }
 }
 
 fn contributions() -> Vec<Contribution> {
@@ -98,6 +141,9 @@ fn calibration() -> Calibration {
         at: vec![CalibrationAt {
             time_days: 730.5,
             observed_over_expected: 1.04,
+            observed_over_expected_interval: Some(Bounds { low: 0.88, high: 1.21 }),
+            slope: Some(Estimate { value: 0.95, low: 0.74, high: 1.16 }),
+            intercept: Some(Estimate { value: 0.04, low: -0.13, high: 0.21 }),
             ici: Some(0.031),
             groups: vec![group(0.31, Some(0.35)), group(0.62, Some(0.58)), group(0.84, None)],
         }],
@@ -160,12 +206,32 @@ fn result(index: usize, (name, modalities, c): (&str, &[&str], f64), width: f64)
         c_index_uno: Some(around(c - 0.012, width * 1.1)),
         c_index_competing: None,
         c_index_antolini: Some(c + 0.002),
+        c_index_antolini_interval: Some(Bounds { low: c - width, high: c + width }),
         auc: auc.to_vec(),
+        brier: vec![BrierAt { time_days: 730.5, brier: around(0.33 - c / 5.0, 0.02) }],
         ibs: Some(0.31 - c / 5.0),
+        ibs_interval: Some(Bounds { low: 0.29 - c / 5.0, high: 0.33 - c / 5.0 }),
+        hazard_ratio_per_sd: (index != 4).then_some(HazardRatio {
+            ratio: Estimate { value: 1.71, low: 1.44, high: 2.03 },
+            standard_error: 0.088,
+        }),
         subtype: (index == 0).then(|| SubtypeResult {
             classes: CLASSES.map(str::to_owned).to_vec(),
             auc_macro: Some(around(0.812, width)),
+            auc_weighted: Some(around(0.823, width)),
             accuracy: around(0.694, width),
+            f1_macro: Some(around(0.687, width)),
+            by_class: CLASSES
+                .iter()
+                .map(|class| ClassResult {
+                    class: (*class).to_owned(),
+                    patients: 80,
+                    auc: Some(around(0.812, width)),
+                    precision: Some(0.71),
+                    recall: Some(0.66),
+                    f1: Some(0.684),
+                })
+                .collect(),
         }),
         folds: (0..5).map(fold).collect(),
     }
@@ -189,6 +255,16 @@ fn comparisons(width: f64) -> Vec<Comparison> {
                 } else {
                     0.31
                 },
+                auc: vec![AucDifference {
+                    time_days: 730.5,
+                    difference: Estimate { value: delta, low: delta - 0.08, high: delta + 0.08 },
+                    p: 0.25,
+                }],
+                class_auc: vec![ClassDifference {
+                    class: "basal".to_owned(),
+                    difference: Estimate { value: 0.02, low: -0.03, high: 0.07 },
+                    p: 0.43,
+                }],
             }
         })
         .collect()
