@@ -46,9 +46,6 @@ pub(crate) struct Fitted {
     pub(crate) out_of_fold: Vec<f64>,
 }
 
-/// The name of ridge Cox on all columns.
-pub(crate) const RIDGE: &str = "ridge Cox";
-
 /// Models that are fitted in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group(pub(crate) Vec<Recipe>);

@@ -11,7 +11,7 @@ use oncoweave_core::{
 
 use crate::{
     held_out::{Candidate, Setting},
-    recipe::RIDGE,
+    linear::RIDGE,
     table::Table,
 };
 
