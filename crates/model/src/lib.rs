@@ -23,6 +23,7 @@ mod explain;
 mod fit;
 mod folder;
 mod folds;
+mod followed;
 mod frame;
 mod hazards;
 mod held_out;
@@ -62,7 +63,7 @@ mod training_part;
 mod worth;
 
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
-pub use competing::{Competing, compete};
+pub use competing::{Competed, Competing, compete};
 pub use config::{
     ClassWeight, DeviceChoice, HeadsConfig, Missing, ModelKind, NetworkConfig, Norm, RiskSet,
     Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig, TrainingConfig,
