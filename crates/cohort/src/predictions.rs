@@ -28,7 +28,8 @@ pub struct PredictionLayout {
 /// `low_survival_<days>d` and `high_survival_<days>d`, and `probability_<class>` for each class,
 /// which are null in the rows of a model that gives none. With competing events also `competing`,
 /// the one that was observed, and the cumulative incidences `incidence_<days>d` of the event and
-/// `incidence_<name>_<days>d` of each competing one.
+/// `incidence_<name>_<days>d` of each competing one, with the bounds of their 95 % intervals as
+/// `low_incidence_<days>d`, `high_incidence_<days>d` and so on.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -76,10 +77,17 @@ pub fn write_predictions(
             predictions.iter().map(|row| row.competing.as_deref()).collect();
         columns.push(("competing".to_owned(), Arc::new(competing)));
     }
-    for (cause, names) in incidence_names(layout).iter().enumerate() {
-        let none = vec![];
-        let own = predictions.iter().map(|row| row.incidence.get(cause).unwrap_or(&none));
-        columns.extend(list_columns(names, own));
+    let none = vec![];
+    let incidences: [(&str, fn(&Prediction) -> &Vec<Vec<f64>>); 3] = [
+        ("incidence", |row| &row.incidence),
+        ("low_incidence", |row| &row.incidence_low),
+        ("high_incidence", |row| &row.incidence_high),
+    ];
+    for (word, list) in incidences {
+        for (cause, names) in incidence_names(layout, word).iter().enumerate() {
+            let own = predictions.iter().map(|row| list(row).get(cause).unwrap_or(&none));
+            columns.extend(list_columns(names, own));
+        }
     }
     let classes = layout.classes.iter().map(|class| format!("probability_{class}"));
     let classes = classes.collect::<Vec<_>>();
@@ -112,14 +120,11 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
         horizons_days: horizons.into_iter().map(|(_, days)| days).collect(),
         classes: classes.into_iter().map(str::to_owned).collect(),
     };
-    let mut incidences = vec![vec![]; columns.rows()];
-    for names in incidence_names(&layout) {
-        for (row, list) in read_lists(&columns, names.into_iter())?.into_iter().enumerate() {
-            if !list.is_empty() {
-                incidences[row].push(list);
-            }
-        }
-    }
+    let [mut incidence, mut incidence_low, mut incidence_high] = [
+        read_incidences(&columns, &layout, "incidence")?,
+        read_incidences(&columns, &layout, "low_incidence")?,
+        read_incidences(&columns, &layout, "high_incidence")?,
+    ];
     let competing = columns.texts("competing")?;
     let (models, labels) = (columns.texts("model")?, columns.labels("label")?);
     let (risks, high) = (columns.numbers("risk")?, columns.flags("high_risk")?);
@@ -139,7 +144,9 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
             survival: std::mem::take(&mut survival[row]),
             survival_low: std::mem::take(&mut lower[row]),
             survival_high: std::mem::take(&mut upper[row]),
-            incidence: std::mem::take(&mut incidences[row]),
+            incidence: std::mem::take(&mut incidence[row]),
+            incidence_low: std::mem::take(&mut incidence_low[row]),
+            incidence_high: std::mem::take(&mut incidence_high[row]),
             class_probabilities: std::mem::take(&mut probabilities[row]),
             missing_modalities: split(missing[row].as_deref()),
             flags: split(flags[row].as_deref()),
@@ -151,17 +158,37 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
     Ok((predictions, layout))
 }
 
-/// The columns of the cumulative incidence of the event, then of each competing one.
-fn incidence_names(layout: &PredictionLayout) -> Vec<Vec<String>> {
+/// The columns of the cumulative incidence of the event, then of each competing one; or of a bound.
+fn incidence_names(layout: &PredictionLayout, word: &str) -> Vec<Vec<String>> {
     if layout.competing.is_empty() {
         return vec![];
     }
     let of = |name: &str| {
         let days = layout.horizons_days.iter();
-        days.map(|days| format!("incidence_{name}{days}d")).collect::<Vec<_>>()
+        days.map(|days| format!("{word}_{name}{days}d")).collect::<Vec<_>>()
     };
     let competing = layout.competing.iter().map(|name| of(&format!("{name}_")));
     std::iter::once(of("")).chain(competing).collect()
+}
+
+/// A list for each event, of each row. Files of older versions have no bounds.
+fn read_incidences(
+    columns: &Columns,
+    layout: &PredictionLayout,
+    word: &str,
+) -> Result<Vec<Vec<Vec<f64>>>, Error> {
+    let mut found = vec![vec![]; columns.rows()];
+    for names in incidence_names(layout, word) {
+        if word != "incidence" && !names.iter().all(|name| columns.names.contains(name)) {
+            continue;
+        }
+        for (row, list) in read_lists(columns, names.into_iter())?.into_iter().enumerate() {
+            if !list.is_empty() {
+                found[row].push(list);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The competing events, by the columns of their incidence at the first horizon.
@@ -251,6 +278,8 @@ mod tests {
             survival_low: vec![0.8, 0.3],
             survival_high: vec![0.95, 0.7],
             incidence: vec![vec![0.1, 0.3], vec![0.0, 0.2]],
+            incidence_low: vec![vec![0.05, 0.2], vec![0.0, 0.1]],
+            incidence_high: vec![vec![0.2, 0.4], vec![0.0, 0.35]],
             class_probabilities: vec![0.25, 0.75],
             missing_modalities: vec!["ct".to_owned(), "mr".to_owned()],
             flags: vec!["outside_range:clinical.age".to_owned()],
@@ -266,6 +295,8 @@ mod tests {
             survival_high: Vec::new(),
             flags: Vec::new(),
             incidence: Vec::new(),
+            incidence_low: Vec::new(),
+            incidence_high: Vec::new(),
             class_probabilities: Vec::new(),
             missing_modalities: Vec::new(),
             observed: None,
@@ -287,6 +318,31 @@ mod tests {
         };
         write_predictions(&path, &predictions(), &layout).unwrap();
         assert_eq!(read_predictions(&path).unwrap(), (predictions(), layout));
+    }
+
+    /// Files of older versions have no bounds of incidences.
+    #[test]
+    fn incidences_without_bounds_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = |value: f64| numbers(&[Some(value)]);
+        let path = write_foreign(
+            folder.path(),
+            &[],
+            &[
+                ("patient_id", texts(&[Some("P1")])),
+                ("model", texts(&[Some("fusion")])),
+                ("risk", one(0.5)),
+                ("high_risk", one(1.0)),
+                ("survival_365d", one(0.5)),
+                ("competing", texts(&[None])),
+                ("incidence_365d", one(0.2)),
+                ("incidence_other_365d", one(0.3)),
+            ],
+        );
+        let (rows, layout) = read_predictions(&path).unwrap();
+        assert_eq!(layout.competing, ["other"]);
+        assert_eq!(rows[0].incidence, [vec![0.2], vec![0.3]]);
+        assert!(rows[0].incidence_low.is_empty() && rows[0].incidence_high.is_empty());
     }
 
     #[test]

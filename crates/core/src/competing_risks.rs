@@ -1,6 +1,6 @@
 //! Competing risks: events that keep one another from happening.
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
 use crate::kaplan_meier::Z_95;
 use crate::{CumulativeHazard, Incidence, Survival, Undefined};
@@ -138,25 +138,60 @@ pub fn at_risk_for_ever(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Surviv
 /// exp(-Σ H) sum to 1.
 #[must_use]
 pub fn incidence_of_hazards(hazards: &ArrayRef2<CumulativeHazard>) -> Array2<Incidence> {
-    let (causes, times) = hazards.dim();
-    let mut incidence = Array2::from_elem((causes, times), Incidence(0.0));
-    let (mut before, mut reached) = (vec![0.0; causes], vec![0.0; causes]);
-    let mut survival = 1.0;
-    for time in 0..times {
-        let rise = |cause: usize| (hazards[[cause, time]].0 - before[cause]).max(0.0);
-        let rises: Vec<f64> = (0..causes).map(rise).collect();
-        let all: f64 = rises.iter().sum();
-        let ending = survival * -(-all).exp_m1();
-        for (cause, rise) in rises.into_iter().enumerate() {
-            if all > 0.0 {
-                reached[cause] += ending * rise / all;
-            }
-            before[cause] = hazards[[cause, time]].0;
-            incidence[[cause, time]] = Incidence(reached[cause]);
+    let mut incidence = Array2::from_elem(hazards.dim(), Incidence(0.0));
+    let mut course = Course::new(hazards.nrows());
+    for time in 0..hazards.ncols() {
+        course.step(&hazards.column(time));
+        for (found, &reached) in incidence.column_mut(time).iter_mut().zip(&course.incidence) {
+            *found = Incidence(reached);
         }
-        survival -= ending;
     }
     incidence
+}
+
+/// One patient's way from time to time.
+pub(crate) struct Course {
+    /// The cumulative hazard of each cause.
+    hazards: Vec<f64>,
+    /// By how much each rose in the last step, and all of them together.
+    pub(crate) rises: Vec<f64>,
+    pub(crate) all: f64,
+    /// The probability of any event in the last step.
+    pub(crate) ending: f64,
+    /// The probability of no event so far.
+    pub(crate) survival: f64,
+    /// The probability of an event of each cause so far.
+    pub(crate) incidence: Vec<f64>,
+}
+
+impl Course {
+    pub(crate) fn new(causes: usize) -> Self {
+        let zeros = vec![0.0; causes];
+        Self {
+            hazards: zeros.clone(),
+            rises: zeros.clone(),
+            all: 0.0,
+            ending: 0.0,
+            survival: 1.0,
+            incidence: zeros,
+        }
+    }
+
+    /// Goes on to a time at which the causes have these cumulative hazards, (causes,).
+    pub(crate) fn step(&mut self, hazards: &ArrayRef1<CumulativeHazard>) {
+        for (cause, &CumulativeHazard(hazard)) in hazards.iter().enumerate() {
+            self.rises[cause] = (hazard - self.hazards[cause]).max(0.0);
+            self.hazards[cause] = hazard;
+        }
+        self.all = self.rises.iter().sum();
+        self.ending = self.survival * -(-self.all).exp_m1();
+        if self.all > 0.0 {
+            for (incidence, rise) in self.incidence.iter_mut().zip(&self.rises) {
+                *incidence += self.ending * rise / self.all;
+            }
+        }
+        self.survival -= self.ending;
+    }
 }
 
 /// The sums that give the variance at a later incidence F. With d events of any cause among n at

@@ -305,13 +305,18 @@ pub struct Prediction {
     /// being free of any of them.
     pub survival: Vec<f64>,
     /// The lower bound of the 95 % interval of each of them, see [`crate::precision::Precision`];
-    /// empty where the model gives none.
+    /// empty where the model gives none, not a number at times at which it gives none.
     pub survival_low: Vec<f64>,
     /// The upper bound.
     pub survival_high: Vec<f64>,
     /// With competing events the cumulative incidence of the event at each horizon, then that of
     /// each competing one; empty without.
     pub incidence: Vec<Vec<f64>>,
+    /// The lower bound of the 95 % interval of each of them, see
+    /// [`crate::incidence_interval::incidence_with_intervals`]; empty where the model gives none.
+    pub incidence_low: Vec<Vec<f64>>,
+    /// The upper bound.
+    pub incidence_high: Vec<Vec<f64>>,
     /// The probability of each class; empty without a subtype head.
     pub class_probabilities: Vec<f64>,
     /// The modalities that the model reads and this patient lacks.

@@ -20,6 +20,7 @@ pub mod delong;
 pub mod elastic_net;
 pub mod hazard_ratio;
 pub mod incidence;
+pub mod incidence_interval;
 pub mod inference;
 pub mod kaplan_meier;
 pub mod log_rank;

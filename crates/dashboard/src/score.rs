@@ -47,6 +47,11 @@ pub(crate) struct Answer {
     /// Beside competing events, of each by its name; this one is `event`.
     #[serde(default)]
     incidence: BTreeMap<String, Vec<f64>>,
+    /// The bounds of its 95 % interval, where the model gives them.
+    #[serde(default)]
+    incidence_low: BTreeMap<String, Vec<Option<f64>>>,
+    #[serde(default)]
+    incidence_high: BTreeMap<String, Vec<Option<f64>>>,
     #[serde(default)]
     pub(crate) missing_modalities: Vec<String>,
     #[serde(default)]
@@ -70,12 +75,21 @@ pub(crate) struct RecordError {
 }
 
 impl Answer {
-    /// Beside competing events the pages' probability is that of being without this event.
+    /// Beside competing events the pages' probability is that of being without this event, and its
+    /// interval that of the event's incidence turned round.
     fn without_the_event(mut self) -> Self {
-        if let Some(incidence) = self.incidence.get("event") {
-            for (at, incidence) in self.survival.iter_mut().zip(incidence) {
-                *at = SurvivalAt { survival: 1.0 - incidence, low: None, high: None, ..*at };
-            }
+        let Some(incidence) = self.incidence.get("event") else { return self };
+        let turned = |bounds: &BTreeMap<String, Vec<Option<f64>>>, place: usize| {
+            let bound: Option<f64> = *bounds.get("event")?.get(place)?;
+            bound.map(|bound| 1.0 - bound)
+        };
+        for (place, (at, incidence)) in self.survival.iter_mut().zip(incidence).enumerate() {
+            *at = SurvivalAt {
+                survival: 1.0 - incidence,
+                low: turned(&self.incidence_high, place),
+                high: turned(&self.incidence_low, place),
+                ..*at
+            };
         }
         self
     }
@@ -409,6 +423,12 @@ mod tests {
         let answer: Answer = serde_json::from_str(line).unwrap();
         let at = answer.without_the_event().survival[0];
         assert!((at.survival - 0.8).abs() < 1e-12 && at.low.is_none() && at.high.is_none());
+        let bounds = r#","incidence_low":{"event":[0.1]},"incidence_high":{"event":[0.3]}}"#;
+        let line = format!("{}{bounds}", line.strip_suffix('}').unwrap());
+        let answer: Answer = serde_json::from_str(&line).unwrap();
+        let at = answer.without_the_event().survival[0];
+        assert!((at.low.unwrap() - 0.7).abs() < 1e-12 && (at.high.unwrap() - 0.9).abs() < 1e-12);
+        assert!((at.survival - 0.8).abs() < 1e-12);
     }
 
     #[test]

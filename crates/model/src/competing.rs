@@ -3,11 +3,17 @@
 
 use std::{ops::ControlFlow, path::Path};
 
-use ndarray::{Array2, Array3, ArrayRef2, ArrayView1, Axis, s};
-use oncoweave_core::{Cohort, Incidence, Prediction, competing_risks::incidence_of_hazards};
+use ndarray::{Array2, Array3, ArrayView1, Axis};
+use oncoweave_core::{
+    Cohort, CumulativeHazard, Incidence, Prediction, SurvivalProbability,
+    competing_risks::incidence_of_hazards,
+    incidence_interval::{CauseError, IncidenceIntervals, incidence_with_intervals},
+};
 
 use crate::{
-    Dataset, EpochReport, Error, Model, ModelKind, Predictor, SubtypeHead, TrainConfig,
+    Dataset, EpochReport, Error, Model, ModelKind, SubtypeHead, TrainConfig,
+    followed::{Errors, Followed, PatientErrors},
+    hazards::Intervals,
     plan::Plan,
     recipe::{Fitted, Group, Recipe},
     team::Team,
@@ -30,6 +36,16 @@ pub struct Competing {
     pub event: String,
     /// The model of its cause-specific hazard, for which all other events are censored.
     pub model: Model,
+}
+
+/// What competing events leave of a patient, at some times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Competed {
+    /// The cumulative incidence of the event and then of each competing one, (events, times).
+    pub incidence: Array2<Incidence>,
+    /// The 95 % intervals; `None` where the model's folder does not hold what they take, as those
+    /// of older versions do not.
+    pub intervals: Option<IncidenceIntervals>,
 }
 
 /// The models of a training part: those of the event, and of each event that competes with it.
@@ -233,65 +249,153 @@ impl Model {
         self.incidence_beside(&self.rivals(self), (cohort, rows), times_days)
     }
 
+    /// The same with 95 % intervals, patient by patient. The intervals hold at any time, and are
+    /// those of all patients with these hazards.
+    ///
+    /// # Errors
+    /// As for [`Model::score`].
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    pub fn competed_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Vec<Competed>, Error> {
+        self.competed_beside(&self.rivals(self), (cohort, rows), times_days)
+    }
+
     pub(crate) fn incidence_beside(
         &self,
         rivals: &[Rivalry],
         (cohort, rows): (&Cohort, &[usize]),
         times_days: &[f64],
     ) -> Result<Array3<Incidence>, Error> {
-        let models: Vec<&Self> =
-            std::iter::once(self).chain(rivals.iter().map(|rival| rival.model)).collect();
-        let grid = grid(&models, times_days);
-        let place = |time: &f64| grid.partition_point(|other| other < time);
-        let places: Vec<usize> = times_days.iter().map(place).collect();
-        let mut found = Array3::default((rows.len(), models.len(), times_days.len()));
-        for (number, block) in rows.chunks(BLOCK).enumerate() {
-            let hazards = models.iter().map(|model| model.hazards_at(cohort, block, &grid));
-            let hazards = hazards.collect::<Result<Vec<_>, Error>>()?;
-            for patient in 0..block.len() {
-                let own = Array2::from_shape_fn((models.len(), grid.len()), |(event, time)| {
-                    hazards[event][[patient, time]]
-                });
-                let incidence = incidence_of_hazards(&own).select(Axis(1), &places);
-                found.slice_mut(s![number * BLOCK + patient, .., ..]).assign(&incidence);
-            }
-        }
+        let together = Together::new(self, rivals, times_days);
+        let mut found = Array3::default((rows.len(), together.models.len(), times_days.len()));
+        let mut patients = found.outer_iter_mut();
+        together.each((cohort, rows), |followed, place| {
+            let hazards = together.hazards(followed, place);
+            let own = incidence_of_hazards(&hazards).select(Axis(1), &together.places);
+            patients.next().expect("one for each row").assign(&own);
+        })?;
+        Ok(found)
+    }
+
+    pub(crate) fn competed_beside(
+        &self,
+        rivals: &[Rivalry],
+        (cohort, rows): (&Cohort, &[usize]),
+        times_days: &[f64],
+    ) -> Result<Vec<Competed>, Error> {
+        let together = Together::new(self, rivals, times_days);
+        let errors = together.models.iter().map(|model| model.errors_along(&together.grid));
+        let errors: Option<Vec<Errors>> = errors.collect();
+        let mut found = Vec::with_capacity(rows.len());
+        together.each((cohort, rows), |followed, place| {
+            let hazards = together.hazards(followed, place);
+            let Some(errors) = &errors else {
+                let incidence = incidence_of_hazards(&hazards).select(Axis(1), &together.places);
+                return found.push(Competed { incidence, intervals: None });
+            };
+            let own = followed.iter().zip(errors).map(|(one, errors)| one.errors(errors, place));
+            let own: Vec<PatientErrors> = own.collect();
+            let causes: Vec<CauseError> = own.iter().map(PatientErrors::as_cause).collect();
+            let (incidence, intervals) =
+                incidence_with_intervals(&hazards, &causes, &together.places);
+            found.push(Competed { incidence, intervals: Some(intervals) });
+        })?;
         Ok(found)
     }
 
     /// The times at which the cumulative hazard has a step or a bend.
     fn hazard_times(&self) -> &[f64] {
-        match &self.predictor {
-            Predictor::Network(network) if network.architecture.intervals().is_some() => {
-                &network.architecture.cut_points_days
-            }
-            _ => &self.scale.baseline.times_days,
-        }
+        self.intervals().map_or(&self.scale.baseline.times_days, |Intervals(ends)| ends)
     }
 }
 
-/// The times between which hazards are followed, rising, with all those that are asked for.
+/// The models of events that keep one another from happening, followed along the same times.
+struct Together<'a> {
+    /// The event's own first.
+    models: Vec<&'a Model>,
+    grid: Vec<f64>,
+    /// Where the times that are asked for stand in the grid.
+    places: Vec<usize>,
+}
+
+impl<'a> Together<'a> {
+    fn new(model: &'a Model, rivals: &[Rivalry<'a>], times_days: &[f64]) -> Self {
+        let models: Vec<&Model> =
+            std::iter::once(model).chain(rivals.iter().map(|rival| rival.model)).collect();
+        let grid = grid(&models, times_days);
+        let place = |time: &f64| grid.partition_point(|other| other < time);
+        let places = times_days.iter().map(place).collect();
+        Self { models, grid, places }
+    }
+
+    /// Hands the patients on, some followed at once, each with the place among them.
+    fn each(
+        &self,
+        (cohort, rows): (&Cohort, &[usize]),
+        mut each: impl FnMut(&[Followed], usize),
+    ) -> Result<(), Error> {
+        for block in rows.chunks(BLOCK) {
+            let followed = self.models.iter().map(|model| model.follow(cohort, block, &self.grid));
+            let followed = followed.collect::<Result<Vec<_>, Error>>()?;
+            (0..block.len()).for_each(|place| each(&followed, place));
+        }
+        Ok(())
+    }
+
+    /// One patient's cumulative hazards, (events, times of the grid).
+    fn hazards(&self, followed: &[Followed], place: usize) -> Array2<CumulativeHazard> {
+        let own = followed.iter().flat_map(|one| one.hazards(place)).collect();
+        Array2::from_shape_vec((self.models.len(), self.grid.len()), own)
+            .expect("each event has a hazard at each time")
+    }
+}
+
+/// The times between which hazards are followed, rising, with all those that are asked for and all
+/// ends of intervals.
 pub(crate) fn grid(models: &[&Model], times_days: &[f64]) -> Vec<f64> {
     let last = times_days.iter().copied().fold(0.0, f64::max);
-    let steps = models.iter().flat_map(|model| model.hazard_times());
-    let mut steps: Vec<f64> = steps.copied().filter(|&time| time < last).collect();
+    let times = |bends: bool| {
+        let models = models.iter().filter(move |model| model.intervals().is_some() == bends);
+        models.flat_map(|model| model.hazard_times()).copied().filter(|&time| time < last)
+    };
+    let mut steps: Vec<f64> = times(false).collect();
     steps.sort_by(f64::total_cmp);
     steps.dedup();
     let every = steps.len().div_ceil(MOST_STEPS).max(1);
-    let mut grid: Vec<f64> = steps.into_iter().step_by(every).chain(times_days.to_vec()).collect();
+    let steps = steps.into_iter().step_by(every);
+    let mut grid: Vec<f64> = steps.chain(times(true)).chain(times_days.iter().copied()).collect();
     grid.sort_by(f64::total_cmp);
     grid.dedup();
     grid
 }
 
-/// Puts a patient's incidences, (events, horizons), into a prediction. Survival is then that of no
-/// event at all, and has no interval.
-pub fn compete(prediction: &mut Prediction, incidence: &ArrayRef2<Incidence>) {
+/// Puts what competing events leave of a patient into a prediction. Survival is then that of no event
+/// at all.
+pub fn compete(prediction: &mut Prediction, competed: &Competed) {
+    let Competed { incidence, intervals } = competed;
     let values = |event: ArrayView1<Incidence>| event.iter().map(|one| one.0).collect();
     prediction.incidence = incidence.outer_iter().map(values).collect();
     let free =
         |event: ArrayView1<Incidence>| (1.0 - event.iter().map(|one| one.0).sum::<f64>()).max(0.0);
     prediction.survival = incidence.axis_iter(Axis(1)).map(free).collect();
-    prediction.survival_low.clear();
-    prediction.survival_high.clear();
+    let Some(intervals) = intervals else {
+        prediction.survival_low.clear();
+        prediction.survival_high.clear();
+        return;
+    };
+    let bounds = |which: fn(&(Incidence, Incidence)) -> f64| {
+        let event = |event: ArrayView1<(Incidence, Incidence)>| event.iter().map(which).collect();
+        intervals.incidence.outer_iter().map(event).collect()
+    };
+    prediction.incidence_low = bounds(|(low, _)| low.0);
+    prediction.incidence_high = bounds(|(_, high)| high.0);
+    let pair = |(low, high): &(SurvivalProbability, SurvivalProbability)| (low.0, high.0);
+    (prediction.survival_low, prediction.survival_high) =
+        intervals.survival.iter().map(pair).unzip();
 }

@@ -156,7 +156,7 @@ pub(crate) fn scores(
     (cohort, rows): (&Cohort, &[usize]),
     times: &[f64],
 ) -> Result<Scores, Error> {
-    let predictions = model.score_beside(rivals, cohort, rows)?;
+    let predictions = model.score_beside(rivals, (cohort, rows), model.horizons_days())?;
     let survival = if rivals.is_empty() {
         model.survival_at(cohort, rows, times)?
     } else {

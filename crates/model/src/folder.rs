@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Architecture, Competing, DeviceChoice, Error, Linear, Model, NetworkPredictor, Predictor,
-    Reference, TrainConfig,
+    Reference, RiskScale, TrainConfig,
     checkpoint::{from_bytes, to_bytes},
 };
 
@@ -199,14 +199,39 @@ impl Model {
             name: file.name,
             config: file.config,
             preprocessing,
+            scale: read_scale(&folder.join(BASELINE), &predictor)?,
             predictor,
-            scale: read_json(&folder.join(BASELINE))?,
             training: read_json(&folder.join(TRAINING))?,
             reference,
             extraction: read_extraction(&folder.join(EXTRACTION))?,
             baselines,
             competing,
         })
+    }
+}
+
+/// Folders of older versions do not say how well hazards are known along time or in intervals.
+fn read_scale(path: &Path, predictor: &Predictor) -> Result<RiskScale, Error> {
+    let scale: RiskScale = read_json(path)?;
+    let bad = |reason: String| Err(Error::BadFile { path: path.to_owned(), reason });
+    let times = scale.baseline.times_days.len();
+    if let Some(steps) = &scale.precision.steps
+        && (steps.variance.len() != times || steps.mean_risk.len() != times)
+    {
+        let (variance, mean_risk) = (steps.variance.len(), steps.mean_risk.len());
+        return bad(format!(
+            "`precision.steps` must say something of each of the {times} times of the baseline, got \
+             {variance} of `variance` and {mean_risk} of `mean_risk`"
+        ));
+    }
+    let expected = match predictor {
+        Predictor::Network(network) => network.architecture.cut_points_days.len(),
+        Predictor::Linear(_) | Predictor::Stack(_) => 0,
+    };
+    match scale.intervals.len() {
+        0 => Ok(scale),
+        found if found == expected => Ok(scale),
+        found => bad(format!("`intervals` must be {expected}, those of the network, got {found}")),
     }
 }
 

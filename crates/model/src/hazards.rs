@@ -1,7 +1,9 @@
 //! Discrete-time hazards: follow-up cut into intervals, a conditional probability of the event in
 //! each. Gensheimer and Narasimhan, `PeerJ` 2019;7:e6257 (Nnet-survival).
 
-use oncoweave_core::{CumulativeHazard, Survival, SurvivalProbability};
+use oncoweave_core::{
+    CumulativeHazard, Survival, SurvivalProbability, precision::IntervalPrecision,
+};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::network::to_i64;
@@ -38,6 +40,27 @@ impl Intervals<'_> {
     /// (intervals,).
     pub(crate) fn survival(self, logits: &[f32], time_days: f64) -> SurvivalProbability {
         self.hazard(logits, time_days).survival()
+    }
+
+    /// The log of the rise of the cumulative hazard in an interval whose hazard has this logit.
+    pub(crate) fn log_hazard(logit: f32) -> f64 {
+        softplus(f64::from(logit)).ln()
+    }
+
+    /// How well the hazards of each interval are known by the patients that they were fitted to, from
+    /// the logits of their hazards, (patients, intervals). Empty where that cannot be said.
+    pub(crate) fn precision(
+        self,
+        outcomes: &[Survival],
+        logits: &[Vec<f32>],
+    ) -> Vec<IntervalPrecision> {
+        let known = |(place, &end): (usize, &f64)| {
+            let own: Vec<f64> = logits.iter().map(|own| Self::log_hazard(own[place])).collect();
+            // The first interval holds its start too.
+            let start = if place == 0 { f64::NEG_INFINITY } else { self.0[place - 1] };
+            IntervalPrecision::of(outcomes, &own, (start, end)).ok()
+        };
+        self.0.iter().enumerate().map(known).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// The cumulative hazard up to a time. Within an interval the hazard is constant; after the last

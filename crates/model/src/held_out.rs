@@ -44,13 +44,14 @@ impl Scores {
                 let probability = |place: &Option<usize>| place.map_or(0.0, |place| own[place]);
                 prediction.class_probabilities = places.iter().map(probability).collect();
             }
-            let mut incidence = std::mem::take(&mut prediction.incidence);
-            if !incidence.is_empty() {
-                let others = incidence.split_off(1);
-                let none = vec![0.0; prediction.survival.len()];
-                let of = |event: &Option<usize>| event.map_or(&none, |event| &others[event]);
-                incidence.extend(events.iter().map(of).cloned());
-                prediction.incidence = incidence;
+            let none = vec![0.0; prediction.survival.len()];
+            let Prediction { incidence, incidence_low, incidence_high, .. } = prediction;
+            for own in [incidence, incidence_low, incidence_high] {
+                if !own.is_empty() {
+                    let others = own.split_off(1);
+                    let of = |event: &Option<usize>| event.map_or(&none, |event| &others[event]);
+                    own.extend(events.iter().map(of).cloned());
+                }
             }
         }
         predictions

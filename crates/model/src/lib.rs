@@ -24,6 +24,7 @@ mod figures;
 mod fit;
 mod folder;
 mod folds;
+mod followed;
 mod frame;
 mod hazards;
 mod held_out;
@@ -66,7 +67,7 @@ mod training_part;
 mod worth;
 
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
-pub use competing::{Competing, compete};
+pub use competing::{Competed, Competing, compete};
 pub use config::{
     ClassWeight, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind, NetworkConfig,
     Norm, RiskSet, Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig,

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oncoweave_core::preprocess::{Prepared, PreparedBlock};
+use oncoweave_core::{
+    precision::IntervalPrecision,
+    preprocess::{Prepared, PreparedBlock},
+};
 
 use crate::{
     Architecture, EpochReport, Error, MemberRecord, NetworkPredictor, Predictor, SurvivalHead,
@@ -18,7 +21,7 @@ use crate::{
     part::Data,
     plan::Plan,
     recipe::{Fitted, Group, Method, Recipe},
-    score::log_risks,
+    score::{Ready, in_parts, log_risks},
 };
 
 /// Fitted networks that are to be merged.
@@ -47,8 +50,28 @@ impl Plan<'_> {
         let device = self.config.training.device;
         let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
         let log_risks = log_risks(&predictor, &prepared.blocks.iter().collect::<Vec<_>>());
-        let model = self.model(recipe, (preprocessing, predictor), &log_risks, members)?;
+        let intervals = self.interval_precision(&predictor, &prepared);
+        let mut model = self.model(recipe, (preprocessing, predictor), &log_risks, members)?;
+        model.scale.intervals = intervals;
         Ok(Fitted { model, log_risks, out_of_fold })
+    }
+
+    /// How well the hazards are known that a network gives itself; empty where it gives none.
+    fn interval_precision(
+        &self,
+        predictor: &Predictor,
+        prepared: &Prepared,
+    ) -> Vec<IntervalPrecision> {
+        let Predictor::Network(NetworkPredictor { architecture, .. }) = predictor else {
+            return vec![];
+        };
+        let Some(intervals) = architecture.intervals() else { return vec![] };
+        let ready = Ready::new(predictor);
+        let blocks: Vec<&PreparedBlock> = prepared.blocks.iter().collect();
+        let logits = in_parts(&blocks, |blocks| {
+            ready.outputs(predictor, blocks).hazards.unwrap_or_default()
+        });
+        intervals.precision(&self.outcomes, &logits)
     }
 
     /// Helps another process to fit the networks of one group, and keeps nothing.

@@ -285,7 +285,9 @@ impl<'a> Plan<'a> {
     /// The baseline hazard and the median of log-risks.
     pub(crate) fn scale(&self, log_risks: &[f64]) -> Result<RiskScale, Error> {
         let risks: Vec<Risk> = log_risks.iter().map(|&risk| Risk(risk)).collect();
-        RiskScale::fit(&self.outcomes, &risks, &self.horizons_days)
+        let competing = &self.data.cohort.competing;
+        let competed = self.rows.iter().any(|&row| matches!(competing.get(row), Some(Some(_))));
+        RiskScale::fit(&self.outcomes, &risks, &self.horizons_days, competed)
     }
 
     pub(crate) fn horizons_days(&self) -> &[f64] {

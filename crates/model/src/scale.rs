@@ -1,6 +1,7 @@
 use oncoweave_core::{
-    PatientId, Prediction, Risk, Survival, SurvivalProbability, baseline::Baseline,
-    precision::Precision,
+    PatientId, Prediction, Risk, Survival, SurvivalProbability,
+    baseline::Baseline,
+    precision::{IntervalPrecision, Precision, PrecisionSteps},
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +20,20 @@ pub struct RiskScale {
     pub horizons_days: Vec<f64>,
     /// How well survival is known at these times.
     pub precision: Precision,
+    /// How well the hazards of each interval are known that a network with a discrete-time head gives
+    /// itself; empty for other models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<IntervalPrecision>,
 }
 
 impl RiskScale {
-    /// Fits the scale to the training patients' own risks.
+    /// Fits the scale to the training patients' own risks. Where events compete with this one it says
+    /// along time how well the hazard is known.
     pub(crate) fn fit(
         outcomes: &[Survival],
         risks: &[Risk],
         horizons_days: &[f64],
+        competed: bool,
     ) -> Result<Self, Error> {
         let baseline = Baseline::breslow(outcomes, risks)
             .map_err(Error::undefined("the baseline hazard cannot be fitted"))?;
@@ -34,9 +41,12 @@ impl RiskScale {
         sorted.sort_by(f64::total_cmp);
         // A baseline hazard exists, so there is at least one patient.
         let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        let precision = Precision::of(&baseline, outcomes, risks, horizons_days);
+        let steps = competed.then(|| PrecisionSteps::of(&baseline, outcomes, risks));
+        let precision =
+            Precision { steps, ..Precision::of(&baseline, outcomes, risks, horizons_days) };
         let horizons_days = horizons_days.to_vec();
-        Ok(Self { baseline, median_risk: Risk(median), horizons_days, precision })
+        let median_risk = Risk(median);
+        Ok(Self { baseline, median_risk, horizons_days, precision, intervals: vec![] })
     }
 
     /// Describes one patient of whom nothing but the risk is known, at the given times. Only at the
@@ -71,6 +81,8 @@ impl RiskScale {
             high_risk: risk > self.median_risk,
             survival: times_days.iter().map(survival).collect(),
             incidence: vec![],
+            incidence_low: vec![],
+            incidence_high: vec![],
             class_probabilities: vec![],
             missing_modalities: vec![],
             observed: None,
@@ -138,6 +150,7 @@ mod tests {
     fn the_median_splits_the_training_patients() {
         let risks = [1.0, 3.0, 2.0, 4.0].map(Risk);
         let outcomes = outcomes(&[1.0, 2.0, 3.0, 4.0], true);
-        assert_eq!(RiskScale::fit(&outcomes, &risks, &[2.0]).unwrap().median_risk, Risk(2.5));
+        let scale = RiskScale::fit(&outcomes, &risks, &[2.0], false).unwrap();
+        assert_eq!(scale.median_risk, Risk(2.5));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     competing::{Rivalry, compete},
     device::scoring_device,
     fit::use_one_thread,
+    followed::OwnBounds,
     hazards::Intervals,
     network::Network,
     outputs::{ModelOutputs, network_outputs, to_blocks},
@@ -30,34 +31,57 @@ impl Model {
     /// # Panics
     /// When a row does not exist.
     pub fn score(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        self.score_beside(&self.rivals(self), cohort, rows)
+        self.score_at(cohort, rows, self.horizons_days())
+    }
+
+    /// The same with survival at other times. Where no event competes and the model has no
+    /// discrete-time head, the bounds of its interval are NaN at times that are none of the model's
+    /// horizons.
+    ///
+    /// # Errors
+    /// As for [`Model::score`].
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    pub fn score_at(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Vec<Prediction>, Error> {
+        self.score_beside(&self.rivals(self), (cohort, rows), times_days)
     }
 
     /// The same with given models of the competing events' hazards.
     pub(crate) fn score_beside(
         &self,
         rivals: &[Rivalry],
-        cohort: &Cohort,
-        rows: &[usize],
+        (cohort, rows): (&Cohort, &[usize]),
+        times_days: &[f64],
     ) -> Result<Vec<Prediction>, Error> {
-        let mut predictions = self.score_alone(cohort, rows)?;
+        let mut predictions = self.score_alone(cohort, rows, times_days)?;
         if !rivals.is_empty() {
-            let incidence = self.incidence_beside(rivals, (cohort, rows), self.horizons_days())?;
-            for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
-                compete(prediction, &own);
+            let competed = self.competed_beside(rivals, (cohort, rows), times_days)?;
+            for (prediction, own) in predictions.iter_mut().zip(&competed) {
+                compete(prediction, own);
             }
         }
         Ok(predictions)
     }
 
-    fn score_alone(&self, cohort: &Cohort, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
+    fn score_alone(
+        &self,
+        cohort: &Cohort,
+        rows: &[usize],
+        times_days: &[f64],
+    ) -> Result<Vec<Prediction>, Error> {
         let prepared = self.prepare(cohort, rows)?;
         let ready = Ready::new(&self.predictor);
         let places: Vec<usize> = (0..rows.len()).collect();
         let some = |places: &[usize]| {
             let patients: Vec<&PatientId> =
                 places.iter().map(|&place| &cohort.patients[rows[place]]).collect();
-            self.predictions(&ready, &prepared.select(places), &patients, self.horizons_days())
+            self.predictions(&ready, &prepared.select(places), &patients, times_days)
         };
         let predictions: Vec<_> = places.chunks(PREPARED).flat_map(some).collect();
         let observed = |(prediction, &row): (Result<Prediction, Error>, &usize)| {
@@ -79,6 +103,7 @@ impl Model {
         let read = self.modalities();
         let blocks: Vec<&Block> = blocks.iter().collect();
         let outputs = ready.outputs(&self.predictor, &blocks);
+        let bounds = OwnBounds::new(self, times_days);
         let predict = |(place, (&patient_id, &risk)): (usize, (&&PatientId, &f64))| {
             if !risk.is_finite() {
                 let (patient_id, model) = (patient_id.clone(), self.name.clone());
@@ -97,9 +122,10 @@ impl Model {
             if let Some((hazards, intervals)) = self.own_hazards(&outputs, place) {
                 let survival = |&time: &f64| intervals.survival(hazards, time).0;
                 prediction.survival = times_days.iter().map(survival).collect();
-                // The intervals are those of Breslow's baseline.
-                prediction.survival_low.clear();
-                prediction.survival_high.clear();
+                // What the scale gave are the intervals of Breslow's baseline.
+                let own =
+                    bounds.as_ref().map(|bounds| bounds.of(&outputs, place)).unwrap_or_default();
+                (prediction.survival_low, prediction.survival_high) = own;
             }
             Ok(prediction)
         };
@@ -132,26 +158,19 @@ impl Model {
         rows: &[usize],
         times_days: &[f64],
     ) -> Result<Array2<CumulativeHazard>, Error> {
-        let design = self.design(cohort, rows)?;
-        let blocks: Vec<&Block> = design.blocks.iter().collect();
-        let outputs = Ready::new(&self.predictor).outputs(&self.predictor, &blocks);
-        Ok(Array2::from_shape_fn((rows.len(), times_days.len()), |(place, time)| {
-            let time = times_days[time];
-            match self.own_hazards(&outputs, place) {
-                Some((hazards, intervals)) => intervals.hazard(hazards, time),
-                None => self.scale.baseline.hazard_of(Risk(outputs.log_risks[place]), time),
-            }
-        }))
+        let followed = self.follow(cohort, rows, times_days)?;
+        let own: Vec<_> = (0..rows.len()).flat_map(|place| followed.hazards(place)).collect();
+        let shape = (rows.len(), times_days.len());
+        Ok(Array2::from_shape_vec(shape, own).expect("one for each patient and time"))
     }
 
     /// A patient's hazards where the network says them itself.
-    fn own_hazards<'a>(
+    pub(crate) fn own_hazards<'a>(
         &'a self,
         outputs: &'a ModelOutputs,
         place: usize,
     ) -> Option<(&'a [f32], Intervals<'a>)> {
-        let Predictor::Network(network) = &self.predictor else { return None };
-        Some((outputs.hazards.as_ref()?.get(place)?, network.architecture.intervals()?))
+        Some((outputs.hazards.as_ref()?.get(place)?, self.intervals()?))
     }
 
     /// A flag for a patient who lacks the modalities that carry most of the risk.
@@ -261,8 +280,8 @@ impl Scorer {
     }
 
     /// Scores patients given as rows of numbers, (patients, [`RowPreprocessing::columns`]) with NaN
-    /// for a missing value. Their numbers are those of [`Model::score`], with survival at the given
-    /// times; where a time is none of the model's horizons, the bounds of its interval are NaN.
+    /// for a missing value. Their numbers are those of [`Model::score_at`] as if nothing competed with
+    /// the event.
     ///
     /// # Panics
     /// When there are not as many ids as rows, or a row has not one value for each column.

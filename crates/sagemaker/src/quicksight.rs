@@ -101,6 +101,14 @@ fn flattened(answer: &Map<String, Value>) -> Row {
                 let code = inner.get("code").and_then(Value::as_str).unwrap_or("error");
                 row.push((name.clone(), code.to_owned()));
             }
+            Value::Object(inner) if name.starts_with("incidence") => {
+                let word = match name.as_str() {
+                    "incidence_low" => "low_incidence",
+                    "incidence_high" => "high_incidence",
+                    _ => "incidence",
+                };
+                row.extend(incidences(word, inner, answer.get("survival")));
+            }
             Value::Object(inner) => {
                 let prefix = if name == "class_probabilities" { "probability" } else { name };
                 row.extend(
@@ -112,6 +120,23 @@ fn flattened(answer: &Map<String, Value>) -> Row {
                 row.push((name.clone(), texts.join(";")));
             }
             other => row.push((name.clone(), cell(other))),
+        }
+    }
+    row
+}
+
+/// The columns of each event's incidences at the times that survival is given at, as
+/// `incidence_<days>d` of the event itself and `incidence_<name>_<days>d` of the others.
+fn incidences(word: &str, events: &Map<String, Value>, survival: Option<&Value>) -> Row {
+    let times = survival.and_then(Value::as_array);
+    let mut row = vec![];
+    for (event, values) in events {
+        let name = if event == "event" { String::new() } else { format!("{event}_") };
+        let values = values.as_array().into_iter().flatten();
+        for (at, value) in times.into_iter().flatten().zip(values) {
+            if value.is_number() {
+                row.push((format!("{word}_{name}{}d", at["time_days"]), value.to_string()));
+            }
         }
     }
     row
@@ -312,6 +337,20 @@ mod tests {
         let expected =
             ["risk", "survival_365d", "low_survival_365d", "high_survival_365d", "probability_a"];
         assert_eq!(numeric, expected);
+    }
+
+    #[test]
+    fn incidences_beside_competing_events_have_a_column_for_each_event_and_time() {
+        let line = r#"{"id":"A","risk":0.5,"survival":[{"time_days":90,"survival":0.5},{"time_days":365,"survival":0.2}],
+            "incidence":{"event":[0.3,0.5],"other death":[0.2,0.3]},
+            "incidence_low":{"event":[0.2,null],"other death":[null,null]}}"#
+            .replace('\n', "");
+        assert_eq!(
+            flat(&line, false).unwrap().0,
+            "id,risk,survival_90d,survival_365d,incidence_90d,incidence_365d,\
+             incidence_other death_90d,incidence_other death_365d,low_incidence_90d\n\
+             A,0.5,0.5,0.2,0.3,0.5,0.2,0.3,0.2\n"
+        );
     }
 
     #[test]

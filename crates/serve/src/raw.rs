@@ -186,19 +186,8 @@ fn score(served: &Served, cohort: &Cohort, request: &Request) -> Result<Answer, 
         )
     };
     let model = &served.model;
-    let mut prediction = model.score(cohort, &[0]).map_err(problem)?.remove(0);
-    if let Some(times) = &asked.horizons_days {
-        let survival = model.survival_at(cohort, &[0], times).map_err(problem)?;
-        let own = model.horizons_days();
-        let place = |days: &f64| own.iter().position(|own| own.total_cmp(days).is_eq());
-        let bounds = |bounds: &[f64]| {
-            let bound = |days| place(days).and_then(|place| bounds.get(place).copied());
-            times.iter().map(|days| bound(days).unwrap_or(f64::NAN)).collect()
-        };
-        prediction.survival_low = bounds(&prediction.survival_low);
-        prediction.survival_high = bounds(&prediction.survival_high);
-        prediction.survival = survival.iter().map(|survival| survival.0).collect();
-    }
+    let times = served.times(asked);
+    let prediction = model.score_at(cohort, &[0], times).map_err(problem)?.remove(0);
     let explanation = if asked.explain {
         Some(model.explain(cohort, &[0]).map_err(problem)?.remove(0))
     } else {

@@ -167,13 +167,13 @@ impl Served {
             return None;
         }
         let (cohort, all): (_, Vec<usize>) = (self.cohort(rows), (0..rows.nrows()).collect());
-        let incidence = match self.model.incidence_at(&cohort, &all, times_days) {
-            Ok(incidence) => incidence,
+        let competed = match self.model.competed_at(&cohort, &all, times_days) {
+            Ok(competed) => competed,
             Err(error) => return Some(of_model(&error)),
         };
-        for (prediction, own) in predictions.iter_mut().zip(incidence.outer_iter()) {
+        for (prediction, own) in predictions.iter_mut().zip(&competed) {
             if let Ok(prediction) = prediction {
-                compete(prediction, &own);
+                compete(prediction, own);
             }
         }
         None

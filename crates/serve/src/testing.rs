@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use oncoweave_core::{Cohort, CohortColumn, Column, FeatureInfo, PatientId, Survival};
-use oncoweave_model::{Dataset, Model, TrainConfig};
+use oncoweave_model::{Dataset, Model, ModelKind, TrainConfig};
 
 /// Patients whose survival falls with age and tumour volume; every ninth lacks the scan.
 pub(crate) fn cohort(patients: usize) -> Cohort {
@@ -46,6 +46,21 @@ pub(crate) fn cohort(patients: usize) -> Cohort {
 #[expect(clippy::cast_possible_truncation, reason = "features are stored as float32")]
 fn single(value: f64) -> f32 {
     value as f32
+}
+
+/// A ridge Cox model, beside whose event another one competes.
+pub(crate) fn competing_model() -> Model {
+    let mut cohort = cohort(80);
+    let competes = |row: usize| row.is_multiple_of(4);
+    cohort.competing = (0..80).map(|row| competes(row).then(|| "other".to_owned())).collect();
+    let config = TrainConfig {
+        model: ModelKind::RidgeCox,
+        horizons_days: Some(vec![365.25, 730.5]),
+        ..TrainConfig::default()
+    };
+    let data = Dataset { cohort: &cohort, id: "test", sha256: "" };
+    let rows: Vec<usize> = (0..cohort.len()).collect();
+    oncoweave_model::train(&data, &rows, &config, None, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 /// A model trained for a few epochs.

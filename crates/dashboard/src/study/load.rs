@@ -55,12 +55,15 @@ pub(crate) fn load(folder: &Path, sources: &Sources, taken: &[String]) -> Result
 }
 
 /// Beside competing events the pages' probability is that of being without this event: one less its
-/// cumulative incidence, for which the model gives no interval.
+/// cumulative incidence. Its interval is that of the incidence turned round.
 fn without_the_event(prediction: &mut Prediction) {
     if let Some(incidence) = prediction.incidence.first() {
-        prediction.survival = incidence.iter().map(|incidence| 1.0 - incidence).collect();
-        prediction.survival_low.clear();
-        prediction.survival_high.clear();
+        let turned = |bounds: Option<&Vec<f64>>| {
+            bounds.into_iter().flatten().map(|incidence| 1.0 - incidence).collect()
+        };
+        prediction.survival = turned(Some(incidence));
+        prediction.survival_low = turned(prediction.incidence_high.first());
+        prediction.survival_high = turned(prediction.incidence_low.first());
     }
 }
 

@@ -165,6 +165,8 @@ mod tests {
             survival_low: vec![0.85, 0.5],
             survival_high: vec![0.95, 0.7],
             incidence: vec![],
+            incidence_low: vec![],
+            incidence_high: vec![],
             class_probabilities: vec![],
             missing_modalities: vec!["mr".to_owned()],
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),

@@ -34,6 +34,8 @@ fn cohort(golden: &Value) -> (Evaluation, Vec<Prediction>) {
             survival_low: vec![0.4, 0.2],
             survival_high: vec![0.6, 0.4],
             incidence: vec![vec![0.2, 0.4], vec![0.3, 0.3]],
+            incidence_low: vec![vec![0.15, 0.31], vec![0.2, 0.2]],
+            incidence_high: vec![vec![0.26, 0.52], vec![0.4, 0.4]],
             flags: vec![],
             observed: Some(Survival { time_days, event: cause == 1.0 }),
             competing: (cause == 2.0).then(|| OTHER.to_owned()),
@@ -82,8 +84,8 @@ fn a_patient_s_risk_is_the_incidence_of_the_event() {
     let manager = site.account(&site.admin(), "manager", &["data-manager"]);
     let page = manager.get("/studies/study/patients/C003").body;
     let row = between(&page, "<th scope=\"row\">1 year</th>", "</tr>");
-    // No interval, as that of survival is one of no event at all.
-    assert!(row.contains("20.0") && row.contains("80.0") && !row.contains(" to "), "{row}");
+    // The interval is the incidence's own: that of survival is one of no event at all.
+    assert!(row.contains("20.0") && row.contains("80.0") && row.contains("15.0 to 26.0"), "{row}");
     assert!(page.contains("counted among those without it"));
     let bundle = manager.get("/studies/study/patients/C003/fhir/r4").body;
     let bundle: Value = serde_json::from_str(&bundle).unwrap();

@@ -97,6 +97,8 @@ pub(crate) fn prediction(model: &str, number: usize) -> Prediction {
         survival_high: survival.iter().map(|one| (one + 0.1_f64).min(1.0)).collect(),
         survival,
         incidence: vec![],
+        incidence_low: vec![],
+        incidence_high: vec![],
         class_probabilities: vec![],
         missing_modalities: if number % 10 == 3 { vec!["ct".to_owned()] } else { vec![] },
         flags,

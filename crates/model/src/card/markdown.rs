@@ -12,7 +12,7 @@ use super::{
     DISCLAIMER,
     description::CohortDescription,
     judged::Judged,
-    text::{AUTHORS, NONE, days, design, escaped, kind, limits, with_interval},
+    text::{AUTHORS, NONE, design, escaped, kind, limits, probabilities, with_interval},
 };
 use crate::{MemberRecord, Model, Predictor};
 
@@ -101,11 +101,7 @@ fn reads_and_gives(page: &mut Page, model: &Model) {
         page.line(&columns_line(modality));
     }
     page.heading(2, "What it gives");
-    page.line(&format!(
-        "A log relative hazard (higher is worse) and the probability to survive {} days with its \
-         interval, from Breslow's baseline hazard of the training patients.",
-        days(model.horizons_days())
-    ));
+    page.line(&format!("A log relative hazard (higher is worse) and {}.", probabilities(model)));
     if !model.classes().is_empty() {
         let classes: Vec<String> = model.classes().iter().map(|class| escaped(class)).collect();
         page.line(&format!("The probability of each class: {}.", classes.join(", ")));

@@ -84,6 +84,37 @@ pub(crate) fn days(days: &[f64]) -> String {
     days.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// The probabilities that the model gives beside classes, their intervals, and what they come from.
+pub(crate) fn probabilities(model: &Model) -> String {
+    let days = days(model.horizons_days());
+    let others: Vec<String> = model.competing_events().iter().map(|one| escaped(one)).collect();
+    let what = if others.is_empty() {
+        format!("the probability to survive {days} days")
+    } else {
+        format!(
+            "the cumulative incidence by {days} days of the event and of what competes with it ({}), \
+             with the probability of none of these",
+            others.join(", ")
+        )
+    };
+    let rivals = model.competing().iter().map(|one| &one.model);
+    let from = if std::iter::once(model).chain(rivals).any(|model| model.intervals().is_some()) {
+        "hazards that the network gives itself"
+    } else {
+        "Breslow's baseline hazard of the training patients"
+    };
+    format!("{what}, each {}, from {from}", interval(model))
+}
+
+/// Whether a prediction has an interval.
+pub(crate) fn interval(model: &Model) -> &'static str {
+    if model.gives_intervals() {
+        "with a 95 % interval"
+    } else {
+        "without an interval, as the version of Oncoweave that trained it kept nothing to make one of"
+    }
+}
+
 /// The limits of every model, and of this one, one sentence each.
 pub(crate) fn limits() -> [&'static str; 4] {
     [

@@ -7,7 +7,7 @@ use super::{
     DISCLAIMER,
     judged::{Design, Judged},
     markdown::excluded,
-    text::{AUTHORS, design, escaped, kind, with_interval},
+    text::{AUTHORS, design, escaped, interval, kind, probabilities, with_interval},
 };
 use crate::{Missing, Model, Predictor};
 
@@ -151,10 +151,12 @@ fn methods(item: &str, model: &Model) -> Option<String> {
             "Oncoweave {}, open source under MIT or Apache-2.0.",
             escaped(&model.training.program_version)
         ),
-        "27a" => "A modality or value that is missing is handled as in training; predictions of \
-                  patients outside of the training range, or without what the model mostly reads, \
-                  carry a flag and every prediction an interval."
-            .to_owned(),
+        "27a" => format!(
+            "A modality or value that is missing is handled as in training; predictions of patients \
+             outside of the training range, or without what the model mostly reads, carry a flag. \
+             Every probability of survival or of an event comes {}.",
+            interval(model)
+        ),
         _ => return None,
     };
     Some(answer)
@@ -194,10 +196,12 @@ fn building(item: &str, model: &Model) -> Option<String> {
                 heads.event_weight, heads.class_weight
             )
         }
-        "15" => "A log relative hazard, survival at the horizons with an interval, and class \
-                 probabilities where there is a class head. High risk is above the median risk of \
-                 the training patients: a description, not a threshold for decisions."
-            .to_owned(),
+        "15" => format!(
+            "A log relative hazard; {}; and class probabilities where there is a class head. High \
+             risk is above the median risk of the training patients: a description, not a threshold \
+             for decisions.",
+            probabilities(model)
+        ),
         "22" => {
             "The model folder holds every number: weights or coefficients, scales and baseline \
                  hazard, in safetensors, TOML and JSON."

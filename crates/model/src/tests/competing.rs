@@ -1,6 +1,6 @@
 //! Competing events, on a simulated cohort whose hazards are known.
 
-use oncoweave_core::{Cohort, Incidence, Survival};
+use oncoweave_core::{Cohort, Incidence, Prediction, Survival};
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
 use super::{all_rows, dataset, network_config, quick_config, saved, train_on};
@@ -103,7 +103,8 @@ fn incidence_is_near_the_truth_and_one_less_survival_is_not() {
     }
 }
 
-/// Each patient's incidences and survival, whatever the kind of the model, sum to 1 and rise.
+/// Each patient's incidences and survival, whatever the kind of the model, sum to 1 and rise, and lie
+/// within their intervals.
 fn check_incidence(model: &Model, cohort: &Cohort) {
     let rows = all_rows(cohort);
     for prediction in model.score(cohort, &rows).unwrap() {
@@ -113,7 +114,18 @@ fn check_incidence(model: &Model, cohort: &Cohort) {
             assert!((ended + survival - 1.0).abs() < 1e-9, "{ended} and {survival}");
         }
         assert!(prediction.incidence.iter().all(|event| event.is_sorted()));
-        assert!(prediction.survival_low.is_empty());
+        let within = |low: &[f64], values: &[f64], high: &[f64]| {
+            assert_eq!([low.len(), high.len()], [values.len(); 2]);
+            for ((low, value), high) in low.iter().zip(values).zip(high) {
+                assert!(0.0 <= *low && low <= value && value <= high && *high <= 1.0);
+            }
+            low.iter().zip(high).any(|(low, high)| high - low > 0.01)
+        };
+        let Prediction { incidence, incidence_low: low, incidence_high: high, .. } = &prediction;
+        assert_eq!([low.len(), high.len()], [2; 2]);
+        assert!(within(&low[0], &incidence[0], &high[0]));
+        within(&low[1], &incidence[1], &high[1]);
+        assert!(within(&prediction.survival_low, &prediction.survival, &prediction.survival_high));
     }
 }
 
@@ -136,6 +148,44 @@ fn every_kind_of_model_gives_incidences_and_keeps_them_in_its_folder() {
     }
 }
 
+/// What a folder of an older version holds: nothing that intervals beside competing events take.
+#[test]
+fn a_folder_without_steps_gives_incidences_without_intervals_and_the_card_says_so() {
+    let cohort = competed(150, 1.0 / 900.0).cohort;
+    let rows = all_rows(&cohort);
+    let mut discrete = network_config();
+    discrete.heads.survival = SurvivalHead::DiscreteTime;
+    for config in [ridge_config(), discrete] {
+        let model = train_on(&cohort, &rows, &config);
+        let given = "each with a 95 % interval, from";
+        assert!(model.card().markdown.contains(given));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        model.save(&path).unwrap();
+        let file = path.join("baseline.json");
+        let text = fs_err::read_to_string(&file).unwrap();
+        let mut scale: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let steps = scale["precision"].as_object_mut().unwrap().remove("steps").unwrap();
+        scale.as_object_mut().unwrap().remove("intervals");
+        fs_err::write(&file, scale.to_string()).unwrap();
+        let old = Model::load(&path).unwrap();
+        let card = old.card();
+        assert!(!card.markdown.contains(given) && card.markdown.contains("without an interval"));
+        assert!(card.tripod.contains("of an event comes without an interval"), "{}", card.tripod);
+        let predictions = old.score(&cohort, &rows).unwrap();
+        for (old, new) in predictions.iter().zip(model.score(&cohort, &rows).unwrap()) {
+            assert_eq!((&old.incidence, &old.survival), (&new.incidence, &new.survival));
+            assert!(old.incidence_low.is_empty() && old.incidence_high.is_empty());
+            assert!(old.survival_low.is_empty() && old.survival_high.is_empty());
+        }
+        scale["precision"]["steps"] = steps;
+        scale["precision"]["steps"]["variance"].as_array_mut().unwrap().pop();
+        fs_err::write(&file, scale.to_string()).unwrap();
+        let error = Model::load(&path).unwrap_err().to_string();
+        assert!(error.contains("times of the baseline, got"), "{error}");
+    }
+}
+
 #[test]
 fn evaluation_judges_incidence_and_says_what_competes() {
     let cohort = competed(150, 1.0 / 900.0).cohort;
@@ -152,6 +202,7 @@ fn evaluation_judges_incidence_and_says_what_competes() {
     assert!(evaluation.calibration.unwrap().slope.is_none());
     assert!(!evaluation.decisions.is_empty());
     assert!(predictions.iter().all(|one| one.incidence.len() == 2));
+    assert!(predictions.iter().all(|one| one.incidence_low.len() == 2));
     assert!(predictions.iter().any(|one| one.competing.is_some()));
 }
 

@@ -143,6 +143,21 @@ fn hazards_give_survival_near_what_was_observed() {
         let curve: Vec<f64> = curve.iter().map(|one| one.0).collect();
         assert_eq!(prediction.survival, curve);
     }
+    // The intervals hold the survival, are wider than nothing, and those of a folder of an older
+    // version, which does not say how well the hazards are known, are none.
+    for prediction in &predictions {
+        let bounds = prediction.survival_low.iter().zip(&prediction.survival_high);
+        for ((low, high), survival) in bounds.zip(&prediction.survival) {
+            assert!(0.0 < *low && low + 0.01 < *high && *high < 1.0, "{low} to {high}");
+            assert!(low < survival && survival < high, "{low} to {high}: {survival}");
+        }
+        assert_eq!(prediction.survival_low.len(), prediction.survival.len());
+    }
+    let elsewhere = &model.score_at(&cohort, &rows[..1], &[123.0, 1e6]).unwrap()[0];
+    assert!(elsewhere.survival_low.iter().all(|low| 0.0 < *low && *low < 1.0), "{elsewhere:?}");
+    let mut old = model.clone();
+    old.scale.intervals.clear();
+    assert!(old.score(&cohort, &rows[..1]).unwrap()[0].survival_low.is_empty());
     // They are no function of the risk times a common hazard: curves of two patients may cross.
     let Predictor::Network(network) = model.predictor() else { panic!("it is a network") };
     assert_eq!(network.architecture.cut_points_days.len(), 10);

@@ -170,6 +170,8 @@ fn prediction(index: usize, rng: &mut ChaCha8Rng) -> Prediction {
         survival_high: vec![0.9, 0.7, 0.4],
         flags: vec![],
         incidence: vec![],
+        incidence_low: vec![],
+        incidence_high: vec![],
         class_probabilities: probabilities.to_vec(),
         missing_modalities: if index.is_multiple_of(17) {
             vec!["genomics".to_owned()]

@@ -286,6 +286,42 @@ async fn survival_is_given_at_the_times_asked_for() {
 }
 
 #[tokio::test]
+async fn beside_competing_events_incidences_have_intervals_at_any_time() {
+    let state = App::new(testing::competing_model(), &ServeSettings::default());
+    let wish = "horizons_days=100,730.5";
+    let headers = [("content-type", "application/json"), (CUSTOM_ATTRIBUTES, wish)];
+    let record = r#"{"clinical.age": 66, "clinical.stage": 1, "ct.volume": 21}"#;
+    let found = json(&post(&state, &headers, record).await.2);
+    let value = |of: &Value| of.as_f64().unwrap();
+    for place in 0..2 {
+        let at = |word: &str, event: &str| value(&found[word][event][place]);
+        for event in ["event", "other"] {
+            let (low, high) = (at("incidence_low", event), at("incidence_high", event));
+            assert!(low < at("incidence", event) && at("incidence", event) < high, "{found}");
+        }
+        let survival = &found["survival"][place];
+        let sum =
+            value(&survival["survival"]) + at("incidence", "event") + at("incidence", "other");
+        assert!((sum - 1.0).abs() < 1e-9, "{found}");
+        assert!(value(&survival["low"]) < value(&survival["survival"]), "{found}");
+    }
+    let csv = "clinical.age,clinical.stage,ct.volume\n66,1,21\n,,\n";
+    let (_, _, text) = post(&state, &[("content-type", "text/csv"), headers[1]], csv).await;
+    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    let names = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let cell = |name: &str| &rows[0][names.iter().position(|own| own == name).unwrap()];
+    for (name, word, event) in [
+        ("incidence_100d", "incidence", "event"),
+        ("low_incidence_100d", "incidence_low", "event"),
+        ("high_incidence_other_100d", "incidence_high", "other"),
+    ] {
+        assert_eq!(found[word][event][0], cell(name).parse::<f64>().unwrap(), "{name}");
+    }
+    assert!(rows[1][names.len() - 1].starts_with("no_values"), "{text}");
+}
+
+#[tokio::test]
 async fn explanations_are_given_by_header_or_attribute_and_sum_to_the_risk() {
     let state = state();
     let record = r#"{"clinical.age": 75, "clinical.stage": 3, "ct.volume": 28}"#;

@@ -92,6 +92,13 @@ impl Serialize for Object<'_> {
         if !layout.events.is_empty() {
             let pairs = layout.events.iter().zip(&prediction.incidence);
             map.serialize_entry("incidence", &Pairs(pairs.collect()))?;
+            let bounds = [
+                ("incidence_low", &prediction.incidence_low),
+                ("incidence_high", &prediction.incidence_high),
+            ];
+            for (name, bounds) in bounds {
+                map.serialize_entry(name, &Pairs(incidence_bounds(layout, bounds)))?;
+            }
         }
         if !layout.classes().is_empty() {
             let pairs = layout.classes().iter().zip(&prediction.class_probabilities);
@@ -124,6 +131,21 @@ fn survival(layout: &Layout, prediction: &Prediction) -> Vec<At> {
         high: bound(&prediction.survival_high, place),
     };
     layout.times_days.iter().zip(&prediction.survival).enumerate().map(at).collect()
+}
+
+/// A bound of each event's incidence at each time, null where the model gives none.
+fn incidence_bounds<'a>(
+    layout: &'a Layout,
+    bounds: &'a [Vec<f64>],
+) -> Vec<(&'a String, Vec<Option<f64>>)> {
+    let of_event = |(place, name): (usize, &'a String)| {
+        let own = bounds.get(place);
+        let at = |time: usize| {
+            own.and_then(|own| own.get(time)).copied().filter(|bound| !bound.is_nan())
+        };
+        (name, (0..layout.times_days.len()).map(at).collect())
+    };
+    layout.events.iter().enumerate().map(of_event).collect()
 }
 
 /// Names with values, in order.

@@ -11,8 +11,9 @@ use crate::served::Answer;
 
 /// `id`, `risk`, `high_risk`, `survival_<days>d` for each time, its 95 % interval as
 /// `low_survival_<days>d` and `high_survival_<days>d`, beside competing events the cumulative incidences
-/// `incidence_<days>d` and `incidence_<name>_<days>d`, `probability_<class>` for each class, those of
-/// an explanation of the log-risk, `missing_modalities` and `flags`; or `event_<days>d` alone.
+/// `incidence_<days>d` and `incidence_<name>_<days>d` with the bounds of their intervals likewise,
+/// `probability_<class>` for each class, those of an explanation of the log-risk, `missing_modalities`
+/// and `flags`; or `event_<days>d` alone.
 fn names(layout: &Layout) -> Vec<String> {
     let at =
         |word: &'static str| layout.times_days.iter().map(move |days| format!("{word}_{days}d"));
@@ -21,9 +22,11 @@ fn names(layout: &Layout) -> Vec<String> {
     }
     let mut names = ["id", "risk", "high_risk"].map(str::to_owned).to_vec();
     names.extend(["survival", "low_survival", "high_survival"].into_iter().flat_map(at));
-    for (place, event) in layout.events.iter().enumerate() {
-        let name = if place == 0 { String::new() } else { format!("{event}_") };
-        names.extend(layout.times_days.iter().map(|days| format!("incidence_{name}{days}d")));
+    for word in ["incidence", "low_incidence", "high_incidence"] {
+        for (place, event) in layout.events.iter().enumerate() {
+            let name = if place == 0 { String::new() } else { format!("{event}_") };
+            names.extend(layout.times_days.iter().map(|days| format!("{word}_{name}{days}d")));
+        }
     }
     names.extend(layout.classes().iter().map(|class| format!("probability_{class}")));
     if let Some(explanation) = &layout.explanation {
@@ -56,7 +59,7 @@ fn cells(layout: &Layout, answer: &Answer, id: &str, each: &mut dyn FnMut(Cell))
         let explained = layout.explanation.as_ref();
         let explained = explained.map_or(0, |e| 3 + e.modalities.len() + e.features.len());
         let others =
-            2 + (3 + layout.events.len()) * horizons + layout.classes().len() + explained + 2;
+            2 + 3 * (1 + layout.events.len()) * horizons + layout.classes().len() + explained + 2;
         (0..if full { others } else { horizons }).for_each(|_| each(Cell::None));
         return;
     };
@@ -71,7 +74,12 @@ fn cells(layout: &Layout, answer: &Answer, id: &str, each: &mut dyn FnMut(Cell))
     for bound in [&prediction.survival, &prediction.survival_low, &prediction.survival_high] {
         (0..horizons).for_each(|place| say(each, bound.get(place).copied()));
     }
-    prediction.incidence.iter().flatten().for_each(|&value| say(each, Some(value)));
+    for bound in [&prediction.incidence, &prediction.incidence_low, &prediction.incidence_high] {
+        for event in 0..layout.events.len() {
+            let own = bound.get(event);
+            (0..horizons).for_each(|place| say(each, own.and_then(|own| own.get(place)).copied()));
+        }
+    }
     prediction.class_probabilities.iter().for_each(|&value| say(each, Some(value)));
     if let Some(names) = &layout.explanation {
         let log_risk = answer.explanation.as_ref().map(|explanation| &explanation.outputs[0]);
