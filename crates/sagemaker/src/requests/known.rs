@@ -70,7 +70,7 @@ mod tests {
         }
         for (name, value, part) in [
             ("training.lr", "1", "no setting `training.lr`; it has `training.batch_size`, "),
-            ("trainin.epochs", "1", "it has `heads.*`, `network.*`, "),
+            ("trainin.epochs", "1", "it has `elastic_net.*`, `heads.*`, `network.*`, "),
             ("sed", "1", "`seed`"),
             ("network.width", "many", "must be a whole number, found `many`"),
             ("network.width", "6.5", "must be a whole number"),
