@@ -2,10 +2,7 @@ use ndarray::Array2;
 use oncoweave_core::preprocess::Block;
 use tch::Tensor;
 
-use super::{
-    repeated,
-    targets::{Targets, intervals},
-};
+use super::{repeated, targets::Targets};
 use crate::{
     Linear, Model, Predictor,
     device::scoring_device,
@@ -125,7 +122,7 @@ impl<'a> Scorers<'a> {
             let own = pick(blocks, model);
             let driven = match scorer {
                 Scorer::Network(network) => {
-                    run_network(network, &own, gradients, intervals(model).is_some())
+                    run_network(network, &own, gradients, model.intervals().is_some())
                 }
                 Scorer::Linear(_) | Scorer::Stack(_) => {
                     let (log_risks, slopes) = scorer.run(&own, gradients);

@@ -1,7 +1,7 @@
 use ndarray::Array2;
 use oncoweave_core::{CumulativeHazard, Risk, competing_risks::incidence_of_hazards};
 
-use crate::{Model, Predictor, competing::grid, hazards::Intervals};
+use crate::{Model, competing::grid};
 
 /// How far a driver is moved to both sides to see how fast a target moves with it.
 const STEP: f64 = 1e-4;
@@ -95,21 +95,13 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// The intervals of a model that says its hazards itself.
-pub(super) fn intervals(model: &Model) -> Option<Intervals<'_>> {
-    match &model.predictor {
-        Predictor::Network(network) => network.architecture.intervals(),
-        Predictor::Linear(_) | Predictor::Stack(_) => None,
-    }
-}
-
 /// How many drivers a model has.
 fn count(model: &Model) -> usize {
-    intervals(model).map_or(1, |intervals| intervals.0.len())
+    model.intervals().map_or(1, |intervals| intervals.0.len())
 }
 
 fn log_risk((model, own): (&Model, &[f64])) -> f64 {
-    match intervals(model) {
+    match model.intervals() {
         // As the network itself has it.
         Some(intervals) => {
             let last = intervals.0.last().copied().unwrap_or_default();
@@ -120,7 +112,7 @@ fn log_risk((model, own): (&Model, &[f64])) -> f64 {
 }
 
 fn hazard((model, own): (&Model, &[f64]), time_days: f64) -> CumulativeHazard {
-    match intervals(model) {
+    match model.intervals() {
         Some(intervals) => intervals.hazard(own, time_days),
         None => model.scale.baseline.hazard_of(Risk(own[0]), time_days),
     }

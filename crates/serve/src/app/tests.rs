@@ -288,7 +288,7 @@ async fn survival_is_given_at_the_times_asked_for() {
 #[tokio::test]
 async fn beside_competing_events_incidences_have_intervals_at_any_time() {
     let state = App::new(testing::competing_model(), &ServeSettings::default());
-    let wish = "horizons_days=100,730.5";
+    let wish = "horizons_days=500,730.5";
     let headers = [("content-type", "application/json"), (CUSTOM_ATTRIBUTES, wish)];
     let record = r#"{"clinical.age": 66, "clinical.stage": 1, "ct.volume": 21}"#;
     let found = json(&post(&state, &headers, record).await.2);
@@ -312,9 +312,9 @@ async fn beside_competing_events_incidences_have_intervals_at_any_time() {
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     let cell = |name: &str| &rows[0][names.iter().position(|own| own == name).unwrap()];
     for (name, word, event) in [
-        ("incidence_100d", "incidence", "event"),
-        ("low_incidence_100d", "incidence_low", "event"),
-        ("high_incidence_other_100d", "incidence_high", "other"),
+        ("incidence_500d", "incidence", "event"),
+        ("low_incidence_500d", "incidence_low", "event"),
+        ("high_incidence_other_500d", "incidence_high", "other"),
     ] {
         assert_eq!(found[word][event][0], cell(name).parse::<f64>().unwrap(), "{name}");
     }
