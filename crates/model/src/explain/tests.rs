@@ -25,7 +25,7 @@ fn trained_on(cohort: Cohort, kind: ModelKind, head: SurvivalHead) -> (Model, Co
     config.heads.survival = head;
     if head == SurvivalHead::DiscreteTime {
         // So many epochs at the default's rate leave all patients nearly alike.
-        config.training.learning_rate = 0.01;
+        config.training.learning_rate = 0.003;
     }
     let data = Dataset { cohort: &cohort, id: "test", sha256: "" };
     let rows: Vec<usize> = (0..100).collect();
@@ -83,7 +83,12 @@ fn attributions_sum_to_the_prediction() {
             }
         }
         for ((name, gap), size) in names.iter().zip(&gaps).zip(&sizes) {
-            let allowed = if name == "log_risk" { 0.1 } else { 0.15 };
+            // Incidences bend the most along the paths: hazards of several events make them.
+            let allowed = match name.split('_').next() {
+                Some("log") => 0.1,
+                Some("survival") => 0.15,
+                _ => 0.2,
+            };
             assert!(*gap <= allowed * size, "model {number}, {name}: gap {gap}, size {size}");
         }
     }
