@@ -97,7 +97,7 @@ fn the_models_readme_describes_every_setting_as_it_is() {
 }
 
 fn models_readme() -> String {
-    fs_err::read_to_string(repository().join("models/README.md")).unwrap()
+    fs_err::read_to_string(repository().join("models/README.md")).expect("it is in the repository")
 }
 
 fn find<'a>(settings: &'a Value, name: &str) -> Option<&'a Value> {
@@ -127,7 +127,7 @@ fn check_choices(name: &str, range: &str) {
         assert_eq!(fault(name, choice), None, "{name} = {choice}");
     }
     // "unknown variant `none such`, expected one of `a`, `b`".
-    let fault = fault(name, "\"none such\"").unwrap();
+    let fault = fault(name, "\"none such\"").expect("there is no such choice");
     let mut real: Vec<String> =
         fault.split('`').skip(3).step_by(2).map(|choice| format!("\"{choice}\"")).collect();
     let mut stated = stated;
@@ -152,12 +152,11 @@ fn check_bounds(name: &str, range: &str, whole: bool) {
         assert_eq!(fault(name, &text).is_none(), good, "{name} = {text}");
     };
     let parse = |text: &str| text.parse::<f64>().unwrap_or_else(|_| panic!("{name}: `{text}`"));
-    match low.strip_prefix("above ") {
-        Some(low) => check(parse(low), false),
-        None => {
-            check(parse(low), true);
-            check(parse(low) - step, false);
-        }
+    if let Some(low) = low.strip_prefix("above ") {
+        check(parse(low), false);
+    } else {
+        check(parse(low), true);
+        check(parse(low) - step, false);
     }
     match high.map(|high| (high.strip_prefix("below "), high)) {
         Some((Some(high), _)) => check(parse(high), false),

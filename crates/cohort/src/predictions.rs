@@ -78,14 +78,10 @@ pub fn write_predictions(
         columns.push(("competing".to_owned(), Arc::new(competing)));
     }
     let none = vec![];
-    let incidences: [(&str, fn(&Prediction) -> &Vec<Vec<f64>>); 3] = [
-        ("incidence", |row| &row.incidence),
-        ("low_incidence", |row| &row.incidence_low),
-        ("high_incidence", |row| &row.incidence_high),
-    ];
-    for (word, list) in incidences {
+    for (place, word) in ["incidence", "low_incidence", "high_incidence"].into_iter().enumerate() {
         for (cause, names) in incidence_names(layout, word).iter().enumerate() {
-            let own = predictions.iter().map(|row| list(row).get(cause).unwrap_or(&none));
+            let own =
+                predictions.iter().map(|row| incidences(row)[place].get(cause).unwrap_or(&none));
             columns.extend(list_columns(names, own));
         }
     }
@@ -156,6 +152,11 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
         });
     }
     Ok((predictions, layout))
+}
+
+/// Cumulative incidences, their lower and their upper bounds, of one list for each event.
+fn incidences(row: &Prediction) -> [&[Vec<f64>]; 3] {
+    [&row.incidence, &row.incidence_low, &row.incidence_high]
 }
 
 /// The columns of the cumulative incidence of the event, then of each competing one; or of a bound.

@@ -180,10 +180,10 @@ fn figures_beside_competing_events_agree_with_comprisk() {
     let case: Value =
         serde_json::from_str(include_str!("../../../tests/golden/core_competing.json")).unwrap();
     let causes = case["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
-    let cause = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
+    let named = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
     let pairs = numbers(&case["time"]).into_iter().zip(causes);
     let all: Vec<CompetingOutcome> =
-        pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: cause(c) }).collect();
+        pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: named(c) }).collect();
     let (predicted, times) = (matrix(&case["predicted"]), numbers(&case["times"]));
     for (place, &time) in times.iter().enumerate() {
         let own: Vec<Incidence> = predicted.column(place).iter().copied().map(Incidence).collect();

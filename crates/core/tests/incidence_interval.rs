@@ -73,7 +73,7 @@ fn predicted(
         slope_variance: one.precision.slope_variance.unwrap_or(0.0),
     };
     let errors: Vec<CauseError> = causes.iter().enumerate().map(error).collect();
-    let place = |time: &f64| grid.iter().position(|other| other == time).unwrap();
+    let place = |time: &f64| grid.iter().position(|other| other >= time).unwrap();
     let places: Vec<usize> = times.iter().map(place).collect();
     let found = incidence_with_intervals(&hazards, &errors, &places);
     let alone = incidence_of_hazards(&hazards).select(Axis(1), &places);

@@ -85,11 +85,11 @@ fn calibration_at(
         }),
     };
     let ratio = observed_over_expected(outcomes, survival, time_days)?;
-    let whole = calibration_groups(outcomes, survival, time_days, 1)?.into_iter().map(group);
+    let whole = calibration_groups(outcomes, survival, time_days, 1)?.pop().map(group);
     Ok(CalibrationAt {
         time_days,
         observed_over_expected: ratio,
-        observed_over_expected_interval: whole.last().and_then(ratio_interval),
+        observed_over_expected_interval: whole.and_then(ratio_interval),
         slope: calibration_slope_at(outcomes, survival, time_days).ok().map(plain),
         intercept: calibration_intercept_at(outcomes, survival, time_days).ok().map(plain),
         ici: smooth_calibration(outcomes, survival, time_days).ok().map(|smooth| smooth.ici),

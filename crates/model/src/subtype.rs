@@ -110,7 +110,7 @@ impl Classified {
     fn estimate<const N: usize>(
         &self,
         setting: &Setting,
-        statistics: fn(&[usize], &ArrayRef2<f64>) -> Result<[f64; N], Undefined>,
+        statistics: impl Fn(&[usize], &ArrayRef2<f64>) -> Result<[f64; N], Undefined> + Sync,
     ) -> Result<[Estimate; N], Undefined> {
         let on = |rows: &[usize]| {
             let labels: Vec<usize> = rows.iter().map(|&row| self.labels[row]).collect();

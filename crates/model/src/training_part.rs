@@ -177,8 +177,8 @@ mod tests {
     fn inner_folds_of_whole_sites_hold_each_site_together() {
         // Sites of 40, 30, 20, 10 and 10 patients, every second with the event.
         let of_site = |(site, patients): (&'static str, usize)| std::iter::repeat_n(site, patients);
-        let sizes = [("a", 40), ("b", 30), ("c", 20), ("d", 10), ("e", 10)];
-        let sites: Vec<Option<&str>> = sizes.into_iter().flat_map(of_site).map(Some).collect();
+        let counts = [("a", 40), ("b", 30), ("c", 20), ("d", 10), ("e", 10)];
+        let sites: Vec<Option<&str>> = counts.into_iter().flat_map(of_site).map(Some).collect();
         let outcomes = outcomes(&(0..110).map(|row| row % 2 == 0).collect::<Vec<_>>());
         for (most, expected) in [(5, [0, 1, 2, 3, 4]), (4, [0, 1, 2, 3, 3]), (3, [0, 1, 2, 2, 1])] {
             let folds = whole_sites(&outcomes, &sites, most).unwrap();

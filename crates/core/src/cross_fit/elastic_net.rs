@@ -151,9 +151,13 @@ impl<'a> Net<'a> {
         let x = side_by_side(blocks)?;
         let variance = x.var_axis(ndarray::Axis(1), 0.0).mean().unwrap_or_default();
         let largest = (outcomes.len() as f64).sqrt();
-        let size = |step: u32| largest * 10_f64.powf(-f64::from(step) / STEPS_PER_TENFOLD);
-        let before = (0..).map(size).take_while(|&size| size > SMALLEST).count();
-        let sizes = (0..).map(size).take(before + 1);
+        let size = |step: f64| largest * 10_f64.powf(-step / STEPS_PER_TENFOLD);
+        let mut sizes = vec![];
+        let mut step = 0.0;
+        while sizes.last().is_none_or(|&smallest| smallest > SMALLEST) {
+            sizes.push(size(step));
+            step += 1.0;
+        }
         Ok(Self {
             x,
             variance,
@@ -161,7 +165,7 @@ impl<'a> Net<'a> {
             fold_of,
             folds: fold_of.iter().max().map_or(0, |last| last + 1),
             l1_ratio,
-            sizes: sizes.map(|size| size / l1_ratio.max(LEAST_L1_RATIO)).collect(),
+            sizes: sizes.into_iter().map(|size| size / l1_ratio.max(LEAST_L1_RATIO)).collect(),
         })
     }
 

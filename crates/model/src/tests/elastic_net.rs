@@ -140,8 +140,8 @@ fn a_patient_alone_gets_the_same_risk_as_in_company() {
     let cohort = planted(120, 6);
     let model = train_on(&cohort, &all_rows(&cohort), &elastic_config());
     let together = model.score(&cohort, &all_rows(&cohort)).unwrap();
-    for row in 0..10 {
-        assert_eq!(model.score(&cohort, &[row]).unwrap()[0], together[row]);
+    for (row, together) in together.iter().enumerate().take(10) {
+        assert_eq!(&model.score(&cohort, &[row]).unwrap()[0], together);
     }
 }
 
