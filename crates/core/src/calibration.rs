@@ -62,7 +62,8 @@ pub fn calibration_groups(
 }
 
 /// Survival past a day by Kaplan and Meier; `None` where follow-up does not reach it.
-pub(crate) fn observed_at(outcomes: &[Survival], time_days: f64) -> Option<Observed> {
+#[must_use]
+pub fn observed_at(outcomes: &[Survival], time_days: f64) -> Option<Observed> {
     let curve = KaplanMeier::fit(outcomes);
     let last = curve.steps.last()?;
     if time_days > last.time_days && last.survival > 0.0 {

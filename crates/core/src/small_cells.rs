@@ -6,7 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CalibrationAt, Evaluation, RestrictedMeans, RiskGroups};
+use crate::{
+    CalibrationAt, Estimate, Evaluation, ReclassificationKind, RestrictedMeans, RiskGroups,
+    RiskThird,
+};
 
 /// The smallest count that is shown, unless a site asks for another.
 pub const LEAST_SHOWN: usize = 10;
@@ -131,6 +134,12 @@ impl Protected {
         for comparison in &mut safe.comparisons {
             comparison.class_auc.clear();
         }
+        for reclassification in &mut safe.reclassification {
+            if let ReclassificationKind::EventRate { cutoff } = &mut reclassification.kind {
+                // In full it is a fraction of two counts.
+                *cutoff = (*cutoff * 100.0).round() / 100.0;
+            }
+        }
         if let Some(groups) = &mut safe.risk_groups {
             self.protect_groups(groups);
         }
@@ -148,18 +157,26 @@ impl Protected {
             [means.high, means.low].iter().all(|one| self.allows(one.patients, one.events))
         };
         groups.restricted_means = groups.restricted_means.filter(allowed);
-        if !groups.thirds.iter().all(|third| self.allows(third.patients, third.events)) {
+        let at_each_time = |third: &RiskThird| {
+            let mut shares = third.without_event.iter().flatten();
+            shares.all(|share| self.allows_share(third.patients, Some(*share)))
+        };
+        let allowed = |third| self.allows(third.patients, third.events) && at_each_time(third);
+        if !groups.thirds.iter().all(allowed) {
             groups.thirds.clear();
         }
     }
 
     fn allows_groups(self, at: &CalibrationAt) -> bool {
-        at.groups.iter().all(|group| {
-            let share = group.observed.map_or(0.0, |observed| 1.0 - observed.value);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-            let events = (share * group.patients as f64).round() as usize;
-            self.allows(group.patients, events)
-        })
+        at.groups.iter().all(|group| self.allows_share(group.patients, group.observed))
+    }
+
+    /// Whether a share of patients without the event may be told.
+    fn allows_share(self, patients: usize, without: Option<Estimate>) -> bool {
+        let share = without.map_or(0.0, |without| 1.0 - without.value);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let events = (share * patients as f64).round() as usize;
+        self.allows(patients, events)
     }
 
     /// A count of patients in words.

@@ -3,6 +3,7 @@
 use oncoweave_core::{
     Estimate, GroupMean, RestrictedMeans, Risk, RiskGroups, RiskThird, Survival, TestResult,
     Undefined,
+    calibration::observed_at,
     competing_risks::{CompetingOutcome, EVENT, cause_specific},
     incidence::observed_incidence,
     inference::Estimated,
@@ -47,7 +48,17 @@ pub(crate) fn risk_groups(
         RiskThird {
             patients: members.len(),
             events: members.iter().filter(|outcome| outcome.cause == Some(EVENT)).count(),
-            without_event: setting.horizons_days.iter().map(|&at| without(&members, at)).collect(),
+            without_event: setting
+                .horizons_days
+                .iter()
+                .map(|&at| {
+                    if setting.competing {
+                        without(&members, at)
+                    } else {
+                        surviving(&cause_specific(&members, EVENT), at)
+                    }
+                })
+                .collect(),
         }
     };
     let means = (!setting.competing).then(|| restricted_means(&two, setting.horizons_days));
@@ -67,8 +78,14 @@ pub(crate) fn risk_groups(
     })
 }
 
-/// The share without the event at a time; before the first event there is nothing to make an
-/// interval of.
+/// The share that survives a time, by Kaplan and Meier.
+fn surviving(outcomes: &[Survival], time_days: f64) -> Option<Estimate> {
+    let found = observed_at(outcomes, time_days)?;
+    Some(Estimate { value: found.survival.0, low: found.low.0, high: found.high.0 })
+}
+
+/// The share without the event at a time, by Aalen and Johansen; before the first event there is
+/// nothing to make an interval of.
 fn without(outcomes: &[CompetingOutcome], time_days: f64) -> Option<Estimate> {
     let found = observed_incidence(outcomes, time_days)?;
     let (value, low, high) = (1.0 - found.incidence.0, 1.0 - found.high.0, 1.0 - found.low.0);

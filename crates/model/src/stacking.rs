@@ -195,8 +195,9 @@ impl Problem<'_> {
         let own = self.x.select(Axis(1), members);
         let mut log_risks = vec![0.0; self.outcomes.len()];
         for rows in self.by_fold() {
-            let others: Vec<usize> =
-                (0..self.outcomes.len()).filter(|row| !rows.contains(row)).collect();
+            let others: Vec<usize> = (0..self.folds.len())
+                .filter(|&row| self.folds[row] != self.folds[rows[0]])
+                .collect();
             let weights = self.fit(&own, &others)?;
             for &row in &rows {
                 log_risks[row] = dot(&own, row, &weights);

@@ -113,6 +113,9 @@ fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Op
             None => alone.push(vec![row]),
         }
     }
+    if named.len() < 3 {
+        return None;
+    }
     let events = |rows: &[usize]| rows.iter().filter(|&&row| outcomes[row].event).count();
     let mut groups: Vec<Vec<usize>> = named.into_values().chain(alone).collect();
     groups.sort_by_key(|rows| Reverse((events(rows), rows.len())));
@@ -210,9 +213,14 @@ mod tests {
             let folds = inner_folds(&outcomes, sites, &config, &mut notes).unwrap();
             assert_eq!((notes.is_empty(), folds != random), (whole, whole), "{sites:?}");
         }
-        // Patients of no known site are dealt one by one.
+        // Patients of no known site are dealt one by one, where there are sites at all.
         let mut notes = vec![];
         let folds = inner_folds(&outcomes, &[None; 60], &config, &mut notes).unwrap();
+        assert_eq!((notes.len(), &folds), (1, &random));
+        let mut some = three.clone();
+        some[5] = None;
+        let mut notes = vec![];
+        inner_folds(&outcomes, &some, &config, &mut notes).unwrap();
         assert!(notes.is_empty());
         let events_in = |fold| (0..60).filter(|&row| events[row] && folds[row] == fold).count();
         assert_eq!([0, 1, 2, 3, 4].map(events_in), [6; 5]);

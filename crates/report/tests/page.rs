@@ -388,6 +388,11 @@ fn small_groups_keep_their_means_and_classes_to_themselves() {
         page.contains("In the first 2 years high-risk") && page.contains("Thirds of predicted")
     );
     assert!(!page.contains("Differences in AUC of each class") && !page.contains("basal"));
+    // Four events by the first time tell of few, however many come later.
+    let mut early = evaluation.clone();
+    let third = &mut early.risk_groups.as_mut().unwrap().thirds[0];
+    third.without_event[0].as_mut().unwrap().value = 0.95;
+    assert!(rule.evaluation(&early).risk_groups.unwrap().thirds.is_empty());
     let groups = evaluation.risk_groups.as_mut().unwrap();
     groups.restricted_means.as_mut().unwrap().high.events = 4;
     groups.thirds[0].events = 75;

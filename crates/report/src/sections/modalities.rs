@@ -15,8 +15,8 @@ pub(super) fn modalities(evaluation: &Evaluation) -> Option<Section> {
         heading: "What each modality is worth",
         text: vec![
             "The fusion model weighs models of one modality and of several. In training a \
-             modality is left out when the C without it, out of fold, is higher by more than 1.5 \
-             standard errors of the difference; with fewer than 50 events nothing is chosen, and the models of all modalities share the weight. The gain is \
+             modality is left out when the fusion does better without it out of fold, beyond chance; \
+             with fewer than 50 events nothing is chosen, and the models of all modalities share the weight. The gain is \
              its C minus that of the same fusion had the modality never been measured, on the \
              same patients. An interval that includes 0 leaves open whether the modality helps."
                 .to_owned(),

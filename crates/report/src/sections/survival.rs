@@ -197,7 +197,7 @@ fn separation(groups: &[RiskGroup; 2], tests: Option<&RiskGroups>, folds: usize)
         }
         Err(reason) => return format!("There is no log-rank test: {reason}."),
     };
-    let stratified = tests.and_then(|tests| tests.log_rank).filter(|_| folds > 1);
+    let stratified = tests.and_then(|tests| tests.log_rank).filter(|_| folds != 1);
     let test = stratified.unwrap_or(plain);
     let verdict = if test.p < 0.05 {
         "the groups' survival differs by more than chance explains"

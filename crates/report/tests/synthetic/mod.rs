@@ -109,7 +109,7 @@ fn risk_groups() -> RiskGroups {
             difference: Estimate { value: 160.0, low: 75.0, high: 245.0 },
         }),
         log_rank: Some(TestResult { statistic: 31.4, degrees_of_freedom: 1, p: 2e-8 }),
-        thirds: vec![third(30, 0.9), third(45, 0.8), third(55, 0.6)],
+        thirds: vec![third(30, 0.85), third(45, 0.8), third(55, 0.6)],
         trend: Some(TestResult { statistic: 35.2, degrees_of_freedom: 1, p: 3e-9 }),
     }
 }
