@@ -161,7 +161,8 @@ impl Protected {
             let mut shares = third.without_event.iter().flatten();
             shares.all(|share| self.allows_share(third.patients, Some(*share)))
         };
-        let allowed = |third| self.allows(third.patients, third.events) && at_each_time(third);
+        let allowed =
+            |third: &RiskThird| self.allows(third.patients, third.events) && at_each_time(third);
         if !groups.thirds.iter().all(allowed) {
             groups.thirds.clear();
         }
