@@ -2,14 +2,11 @@
 //! and the package reclassification. The numbers and the script that made them are in
 //! `tests/golden/core_evaluation.*`, the patients in the files that it reads.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
-
-use ndarray::{Array2, Axis};
+use ndarray::Axis;
 use oncoweave_core::calibration::{
     Recalibration, calibration_intercept_at, calibration_slope_at, log_log,
 };
 use oncoweave_core::classification::class_figures;
-use oncoweave_core::competing_risks::CompetingOutcome;
 use oncoweave_core::cox::{Likelihood, Ties, fit_ridge_with, standard_errors_with};
 use oncoweave_core::decision::net_reclassification;
 use oncoweave_core::delong::auc_interval;
@@ -17,62 +14,25 @@ use oncoweave_core::incidence::{
     auc_of_incidence, brier_of_incidence, net_reclassification_of_incidence,
 };
 use oncoweave_core::log_rank::{log_rank_stratified, log_rank_trend_stratified};
-use oncoweave_core::{Incidence, Risk, Survival, SurvivalProbability};
+use oncoweave_core::{Incidence, Risk, Survival};
 use serde_json::Value;
 
+use crate::read::{all_close, close, competing, indices, matrix, numbers, outcomes, probabilities};
+
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_evaluation.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/golden/core_evaluation.json")).unwrap()
 }
 
 fn survival() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_survival.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/golden/core_survival.json")).unwrap()
 }
 
 fn statistics() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_statistics.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    let index = |number: &Value| usize::try_from(number.as_u64().unwrap()).unwrap();
-    value.as_array().unwrap().iter().map(index).collect()
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column])
-}
-
-fn outcomes(value: &Value) -> Vec<Survival> {
-    let events = value["event"].as_array().unwrap().iter().map(|event| event.as_bool().unwrap());
-    let pairs = numbers(&value["time"]).into_iter().zip(events);
-    pairs.map(|(time_days, event)| Survival::new(time_days, event).unwrap()).collect()
-}
-
-fn probabilities(value: &Value) -> Vec<SurvivalProbability> {
-    numbers(value).into_iter().map(SurvivalProbability).collect()
+    serde_json::from_str(include_str!("../../../../tests/golden/core_statistics.json")).unwrap()
 }
 
 fn pick<T: Copy>(all: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().map(|&row| all[row]).collect()
-}
-
-#[track_caller]
-fn close(found: f64, expected: &Value, tolerance: f64) {
-    let expected = expected.as_f64().unwrap();
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
-}
-
-#[track_caller]
-fn all_close(found: &[f64], expected: &Value, tolerance: f64) {
-    let expected = expected.as_array().unwrap();
-    assert_eq!(found.len(), expected.len());
-    for (&found, expected) in found.iter().zip(expected) {
-        close(found, expected, tolerance);
-    }
 }
 
 #[test]
@@ -178,12 +138,8 @@ fn net_reclassification_agrees_with_packages() {
 fn figures_beside_competing_events_agree_with_comprisk() {
     let golden = golden();
     let case: Value =
-        serde_json::from_str(include_str!("../../../tests/golden/core_competing.json")).unwrap();
-    let causes = case["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
-    let named = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
-    let pairs = numbers(&case["time"]).into_iter().zip(causes);
-    let all: Vec<CompetingOutcome> =
-        pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: named(c) }).collect();
+        serde_json::from_str(include_str!("../../../../tests/golden/core_competing.json")).unwrap();
+    let all = competing(&case, "time");
     let (predicted, times) = (matrix(&case["predicted"]), numbers(&case["times"]));
     for (place, &time) in times.iter().enumerate() {
         let own: Vec<Incidence> = predicted.column(place).iter().copied().map(Incidence).collect();

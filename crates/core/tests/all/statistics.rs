@@ -1,13 +1,11 @@
 //! The statistics against R, lifelines, scikit-survival, scikit-learn, dcurves and pycox. The
 //! numbers and the scripts that made them are in `tests/golden/core_statistics*`.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
-
-use ndarray::{Array2, Axis};
+use ndarray::Axis;
 use oncoweave_core::antolini::antolini_c;
 use oncoweave_core::calibration::{calibration_slope, smooth_calibration};
 use oncoweave_core::classification::{confusion_matrix, f1};
-use oncoweave_core::competing_risks::{CompetingOutcome, CumulativeIncidence, cause_specific};
+use oncoweave_core::competing_risks::{CumulativeIncidence, cause_specific};
 use oncoweave_core::concordance::count_pairs_left_truncated;
 use oncoweave_core::concordance_interval::{harrell_c_difference, harrell_c_interval};
 use oncoweave_core::cox::{
@@ -20,71 +18,25 @@ use oncoweave_core::kaplan_meier::KaplanMeier;
 use oncoweave_core::log_rank::{log_rank_stratified, log_rank_trend};
 use oncoweave_core::nelson_aalen::NelsonAalen;
 use oncoweave_core::roc::{macro_auc, weighted_macro_auc};
-use oncoweave_core::{LeftTruncated, Risk, Survival, SurvivalProbability};
+use oncoweave_core::{LeftTruncated, Survival, SurvivalProbability};
 use serde_json::Value;
 
+use crate::read::{
+    all_close, close, competing, indices, matrix, numbers, outcomes, probabilities, risks,
+};
+
 fn python() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_statistics.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/golden/core_statistics.json")).unwrap()
 }
 
 fn r() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_statistics_r.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    let index = |number: &Value| usize::try_from(number.as_u64().unwrap()).unwrap();
-    value.as_array().unwrap().iter().map(index).collect()
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column])
-}
-
-fn outcomes(value: &Value) -> Vec<Survival> {
-    let events = value["event"].as_array().unwrap().iter().map(|event| event.as_bool().unwrap());
-    let pairs = numbers(&value["time"]).into_iter().zip(events);
-    pairs.map(|(time_days, event)| Survival::new(time_days, event).unwrap()).collect()
+    serde_json::from_str(include_str!("../../../../tests/golden/core_statistics_r.json")).unwrap()
 }
 
 fn left_truncated(cohort: &Value) -> Vec<LeftTruncated> {
     let entries = numbers(&cohort["entry"]);
     let pairs = entries.into_iter().zip(outcomes(cohort));
     pairs.map(|(entry_days, exit)| LeftTruncated::new(entry_days, exit).unwrap()).collect()
-}
-
-fn competing(cohort: &Value, times: &str) -> Vec<CompetingOutcome> {
-    let causes = cohort["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
-    let pairs = numbers(&cohort[times]).into_iter().zip(causes);
-    let cause = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
-    pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: cause(c) }).collect()
-}
-
-fn risks(value: &Value) -> Vec<Risk> {
-    numbers(value).into_iter().map(Risk).collect()
-}
-
-fn probabilities(value: &Value) -> Vec<SurvivalProbability> {
-    numbers(value).into_iter().map(SurvivalProbability).collect()
-}
-
-#[track_caller]
-fn close(found: f64, expected: &Value, tolerance: f64) {
-    let expected = expected.as_f64().unwrap();
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
-}
-
-#[track_caller]
-fn all_close(found: &[f64], expected: &Value, tolerance: f64) {
-    let expected = expected.as_array().unwrap();
-    assert_eq!(found.len(), expected.len());
-    for (&found, expected) in found.iter().zip(expected) {
-        close(found, expected, tolerance);
-    }
 }
 
 #[test]

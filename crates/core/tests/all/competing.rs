@@ -1,13 +1,10 @@
 //! Competing risks against hazardous, scikit-survival and lifelines. The numbers and the script
 //! that made them are in `tests/golden/core_competing.*`.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
-
 use ndarray::Array2;
 use oncoweave_core::baseline::Baseline;
 use oncoweave_core::competing_risks::{
-    CompetingOutcome, CumulativeIncidence, EVENT, at_risk_for_ever, cause_specific,
-    incidence_of_hazards,
+    CumulativeIncidence, EVENT, at_risk_for_ever, cause_specific, incidence_of_hazards,
 };
 use oncoweave_core::concordance::harrell_c;
 use oncoweave_core::cox::fit_ridge;
@@ -15,60 +12,41 @@ use oncoweave_core::incidence::{brier_of_incidence, integrated_brier_of_incidenc
 use oncoweave_core::{CumulativeHazard, Incidence, Risk};
 use serde_json::Value;
 
+use crate::read::{competing, matrix, near, numbers};
+
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_competing.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column])
-}
-
-fn outcomes(golden: &Value) -> Vec<CompetingOutcome> {
-    let causes = golden["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
-    let cause = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
-    let pairs = numbers(&golden["time"]).into_iter().zip(causes);
-    pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: cause(c) }).collect()
-}
-
-#[track_caller]
-fn close(found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
+    serde_json::from_str(include_str!("../../../../tests/golden/core_competing.json")).unwrap()
 }
 
 #[test]
 fn scores_of_incidence_agree_with_hazardous() {
     let golden = golden();
-    let all = outcomes(&golden);
+    let all = competing(&golden, "time");
     let predicted = matrix(&golden["predicted"]).mapv(Incidence);
     let times = numbers(&golden["times"]);
     let expected = numbers(&golden["brier"]);
     for (place, &time) in times.iter().enumerate() {
         let column = predicted.column(place).to_vec();
-        close(brier_of_incidence(&all, &all, &column, time).unwrap(), expected[place], 1e-12);
+        near(brier_of_incidence(&all, &all, &column, time).unwrap(), expected[place], 1e-12);
     }
     let area: f64 = (1..times.len())
         .map(|at| (times[at] - times[at - 1]) * (expected[at] + expected[at - 1]) / 2.0)
         .sum();
     let found = integrated_brier_of_incidence(&all, &all, &predicted, &times).unwrap();
-    close(found, area / (times[2] - times[0]), 1e-12);
+    near(found, area / (times[2] - times[0]), 1e-12);
     let risks: Vec<Risk> = predicted.column(2).iter().map(|value| Risk(value.0)).collect();
     let wolbers = harrell_c(&at_risk_for_ever(&all, EVENT), &risks).unwrap();
-    close(wolbers, numbers(&golden["wolbers"])[0], 1e-12);
+    near(wolbers, numbers(&golden["wolbers"])[0], 1e-12);
 }
 
 #[test]
 fn observed_incidence_agrees_with_scikit_survival() {
     let golden = golden();
-    let curve = CumulativeIncidence::fit(&outcomes(&golden), EVENT).unwrap();
+    let curve = CumulativeIncidence::fit(&competing(&golden, "time"), EVENT).unwrap();
     let expected = &golden["aalen_johansen"];
     let times = numbers(&expected["time"]);
     for (time, incidence) in times.into_iter().zip(numbers(&expected["incidence"])) {
-        close(curve.incidence_at(time), incidence, 1e-12);
+        near(curve.incidence_at(time), incidence, 1e-12);
     }
 }
 
@@ -76,7 +54,7 @@ fn observed_incidence_agrees_with_scikit_survival() {
 #[test]
 fn predicted_incidence_agrees_with_lifelines_and_matrix_exponentials() {
     let golden = golden();
-    let (all, x) = (outcomes(&golden), matrix(&golden["x"]));
+    let (all, x) = (competing(&golden, "time"), matrix(&golden["x"]));
     let (profiles, days) = (matrix(&golden["profiles"]), numbers(&golden["times"]));
     let mut grid: Vec<f64> = all.iter().map(|one| one.time_days).chain(days.clone()).collect();
     grid.sort_by(f64::total_cmp);
@@ -91,7 +69,7 @@ fn predicted_incidence_agrees_with_lifelines_and_matrix_exponentials() {
         .collect();
     for ((model, _), expected) in models.iter().zip(matrix(&golden["coefficients"]).rows()) {
         for (found, &expected) in model.coefficients.iter().zip(expected) {
-            close(*found, expected, 1e-7);
+            near(*found, expected, 1e-7);
         }
     }
     for (row, profile) in profiles.rows().into_iter().enumerate() {
@@ -107,7 +85,7 @@ fn predicted_incidence_agrees_with_lifelines_and_matrix_exponentials() {
         for (place, day) in days.iter().enumerate() {
             let column = grid.partition_point(|time| time <= day) - 1;
             for cause in 0..2 {
-                close(found[[cause, column]].0, expected[[place, cause]], 1e-8);
+                near(found[[cause, column]].0, expected[[place, cause]], 1e-8);
             }
         }
     }

@@ -1,8 +1,6 @@
 //! The statistics against scikit-survival, lifelines, scikit-learn and R. The numbers and the
 //! script that made them are in `tests/golden/core_survival.*`.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
-
 use ndarray::Array2;
 use oncoweave_core::baseline::Baseline;
 use oncoweave_core::brier::{brier_at, integrated_brier};
@@ -14,54 +12,10 @@ use oncoweave_core::roc::{accuracy, auc, auc_at, macro_auc};
 use oncoweave_core::{Risk, Survival, SurvivalProbability};
 use serde_json::Value;
 
+use crate::read::{all_close, close, indices, matrix, numbers, outcomes, risks};
+
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/core_survival.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|n| usize::try_from(n.as_u64().unwrap()).unwrap())
-        .collect()
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column])
-}
-
-fn outcomes(value: &Value) -> Vec<Survival> {
-    let events = value["event"].as_array().unwrap().iter().map(|event| event.as_bool().unwrap());
-    numbers(&value["time"])
-        .into_iter()
-        .zip(events)
-        .map(|(time_days, event)| Survival::new(time_days, event).unwrap())
-        .collect()
-}
-
-fn risks(value: &Value) -> Vec<Risk> {
-    numbers(value).into_iter().map(Risk).collect()
-}
-
-#[track_caller]
-fn close(found: f64, expected: &Value, tolerance: f64) {
-    let expected = expected.as_f64().unwrap();
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
-}
-
-#[track_caller]
-fn all_close(found: &[f64], expected: &Value, tolerance: f64) {
-    let expected = expected.as_array().unwrap();
-    assert_eq!(found.len(), expected.len());
-    for (&found, expected) in found.iter().zip(expected) {
-        close(found, expected, tolerance);
-    }
+    serde_json::from_str(include_str!("../../../../tests/golden/core_survival.json")).unwrap()
 }
 
 #[test]

@@ -2,8 +2,6 @@
 //! scikit-survival, and against the truth of simulated cohorts. The numbers and the script that made
 //! them are in `tests/golden/core_incidence_interval.*`.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
-
 use ndarray::{Array2, Axis, aview1};
 use oncoweave_core::baseline::Baseline;
 use oncoweave_core::competing_risks::{CompetingOutcome, cause_specific, incidence_of_hazards};
@@ -16,28 +14,14 @@ use oncoweave_core::{CumulativeHazard, Incidence, Risk, Survival};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use serde_json::Value;
 
+use crate::read::{competing, matrix, near, numbers};
+
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
 fn golden() -> Value {
-    let text = include_str!("../../../tests/golden/core_incidence_interval.json");
+    let text = include_str!("../../../../tests/golden/core_incidence_interval.json");
     serde_json::from_str(text).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column])
-}
-
-fn outcomes(golden: &Value) -> Vec<CompetingOutcome> {
-    let causes = golden["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
-    let cause = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
-    let pairs = numbers(&golden["time"]).into_iter().zip(causes);
-    pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: cause(c) }).collect()
 }
 
 /// A baseline of one cause's hazard with what is known of it.
@@ -81,11 +65,6 @@ fn predicted(
     found
 }
 
-#[track_caller]
-fn close(found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
-}
-
 fn two_causes(all: &[CompetingOutcome], risks: &Array2<f64>, times: &[f64]) -> Vec<Cause> {
     let cause =
         |(cause, risks): (u32, Vec<Risk>)| Cause::fit(&cause_specific(all, cause), &risks, times);
@@ -97,7 +76,7 @@ fn two_causes(all: &[CompetingOutcome], risks: &Array2<f64>, times: &[f64]) -> V
 fn agree_with_finite_differences_of_matrix_exponentials() {
     let golden = golden();
     let times = numbers(&golden["times"]);
-    let causes = two_causes(&outcomes(&golden), &matrix(&golden["risks"]), &times);
+    let causes = two_causes(&competing(&golden, "time"), &matrix(&golden["risks"]), &times);
     let profiles = matrix(&golden["profiles"]);
     for grid in ["whole", "thin"] {
         let along = numbers(&golden[grid]["grid"]);
@@ -110,13 +89,13 @@ fn agree_with_finite_differences_of_matrix_exponentials() {
             for place in 0..times.len() {
                 let at = times.len() - 1 - place;
                 let survival = intervals.survival[at];
-                close(survival.0.0, low[[place, 0]], 1e-7);
-                close(survival.1.0, high[[place, 0]], 1e-7);
+                near(survival.0.0, low[[place, 0]], 1e-7);
+                near(survival.1.0, high[[place, 0]], 1e-7);
                 for cause in 0..2 {
                     let (found_low, found_high) = intervals.incidence[[cause, at]];
-                    close(value[[cause, at]].0, expected[[place, 1 + cause]], 1e-12);
-                    close(found_low.0, low[[place, 1 + cause]], 1e-7);
-                    close(found_high.0, high[[place, 1 + cause]], 1e-7);
+                    near(value[[cause, at]].0, expected[[place, 1 + cause]], 1e-12);
+                    near(found_low.0, low[[place, 1 + cause]], 1e-7);
+                    near(found_high.0, high[[place, 1 + cause]], 1e-7);
                 }
             }
         }
@@ -128,7 +107,7 @@ fn agree_with_finite_differences_of_matrix_exponentials() {
 #[test]
 fn equal_risks_have_nearly_the_error_of_aalen_johansen_by_scikit_survival() {
     let golden = golden();
-    let (all, times) = (outcomes(&golden["equal_risks"]), numbers(&golden["times"]));
+    let (all, times) = (competing(&golden["equal_risks"], "time"), numbers(&golden["times"]));
     let causes = two_causes(&all, &Array2::zeros((all.len(), 2)), &times);
     let mut grid: Vec<f64> = causes
         .iter()
@@ -143,11 +122,11 @@ fn equal_risks_have_nearly_the_error_of_aalen_johansen_by_scikit_survival() {
     for place in 0..times.len() {
         for cause in 0..2 {
             let reached = value[[cause, place]].0;
-            close(reached, incidence[[place, cause]], 3e-4);
+            near(reached, incidence[[place, cause]], 3e-4);
             let (low, high) = intervals.incidence[[cause, place]];
             let ratio = (-high.0).ln_1p() / (-low.0).ln_1p();
             let own = ratio.ln() / (2.0 * Z) * (1.0 - reached) * -(-reached).ln_1p();
-            close(own / error[[place, cause]], 1.0, 0.01);
+            near(own / error[[place, cause]], 1.0, 0.01);
         }
     }
 }
@@ -156,7 +135,7 @@ fn equal_risks_have_nearly_the_error_of_aalen_johansen_by_scikit_survival() {
 fn a_cause_alone_has_the_interval_of_its_survival() {
     let golden = golden();
     let times = [150.0, 400.0, 900.0];
-    let outcomes = cause_specific(&outcomes(&golden), 1);
+    let outcomes = cause_specific(&competing(&golden, "time"), 1);
     let risks: Vec<Risk> = matrix(&golden["risks"]).column(0).iter().map(|&r| Risk(r)).collect();
     let cause = Cause::fit(&outcomes, &risks, &times);
     let grid = [50.0, 150.0, 300.0, 400.0, 600.0, 900.0];
@@ -165,11 +144,11 @@ fn a_cause_alone_has_the_interval_of_its_survival() {
         let (_, found) = predicted(std::slice::from_ref(&cause), &[risk], &grid, &times);
         for (place, expected) in alone.into_iter().enumerate() {
             let (low, high) = expected.unwrap();
-            close(found.survival[place].0.0, low.0, 1e-12);
-            close(found.survival[place].1.0, high.0, 1e-12);
+            near(found.survival[place].0.0, low.0, 1e-12);
+            near(found.survival[place].1.0, high.0, 1e-12);
             let (event_low, event_high) = found.incidence[[0, place]];
-            close(event_low.0, 1.0 - high.0, 1e-12);
-            close(event_high.0, 1.0 - low.0, 1e-12);
+            near(event_low.0, 1.0 - high.0, 1e-12);
+            near(event_high.0, 1.0 - low.0, 1e-12);
         }
     }
 }
@@ -178,7 +157,7 @@ fn a_cause_alone_has_the_interval_of_its_survival() {
 fn extremes_stay_probabilities_and_nothing_is_known_of_what_never_happened() {
     let golden = golden();
     let times = [1.0, 900.0];
-    let causes = two_causes(&outcomes(&golden), &matrix(&golden["risks"]), &times);
+    let causes = two_causes(&competing(&golden, "time"), &matrix(&golden["risks"]), &times);
     for risks in [[0.0, 0.0], [40.0, 0.0], [-40.0, 40.0], [300.0, 300.0], [-900.0, -900.0]] {
         let (value, found) = predicted(&causes, &risks, &[1.0, 300.0, 900.0], &times);
         for (reached, &(low, high)) in value.iter().zip(&found.incidence) {

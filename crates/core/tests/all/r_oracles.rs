@@ -1,7 +1,6 @@
 //! The statistics against R's survival, survAUC, timeROC, riskRegression and `SurvMetrics`, where
 //! the shared data lie beside the repository. The files give four decimals.
 
-#![expect(clippy::unwrap_used, reason = "a file of figures that cannot be read fails the test")]
 #![expect(clippy::float_cmp, reason = "days and risks are tied when they are equal as numbers")]
 
 use std::io::Write;
@@ -14,6 +13,8 @@ use oncoweave_core::kaplan_meier::{Censoring, KaplanMeier};
 use oncoweave_core::roc::auc_at;
 use oncoweave_core::{Risk, Survival, SurvivalProbability};
 use serde_json::Value;
+
+use crate::read::{close, numbers, risks};
 
 /// Half of the last decimal, and a little for rounded inputs.
 const ROUNDED: f64 = 6e-5;
@@ -35,10 +36,6 @@ fn cases(file: &str) -> Vec<Value> {
     cases
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
 fn outcomes(case: &Value, prefix: &str) -> Vec<Survival> {
     let events = case[format!("{prefix}status")].as_array().unwrap();
     numbers(&case[format!("{prefix}time")])
@@ -49,16 +46,6 @@ fn outcomes(case: &Value, prefix: &str) -> Vec<Survival> {
                 .unwrap()
         })
         .collect()
-}
-
-fn risks(value: &Value) -> Vec<Risk> {
-    numbers(value).into_iter().map(Risk).collect()
-}
-
-#[track_caller]
-fn close(found: f64, expected: &Value, tolerance: f64) {
-    let expected = expected.as_f64().unwrap();
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
 }
 
 #[test]
