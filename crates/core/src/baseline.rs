@@ -68,10 +68,7 @@ impl Baseline {
     /// The cumulative hazard of a patient with this log relative hazard.
     #[must_use]
     pub fn hazard_of(&self, risk: Risk, time_days: f64) -> CumulativeHazard {
-        let CumulativeHazard(hazard) = self.hazard_at(time_days);
-        // Zero hazard times an infinite ratio is no number.
-        let own = if hazard <= 0.0 { 0.0 } else { hazard * (risk.0 - self.reference.0).exp() };
-        CumulativeHazard(own)
+        self.hazard_at(time_days).times((risk.0 - self.reference.0).exp())
     }
 
     /// The probability that a patient with this log relative hazard survives past a time.

@@ -91,6 +91,13 @@ impl CumulativeHazard {
     pub fn survival(self) -> SurvivalProbability {
         SurvivalProbability((-self.0).exp())
     }
+
+    /// The hazard of somebody who has so many times the relative hazard, 0 or more.
+    #[must_use]
+    pub fn times(self, ratio: f64) -> Self {
+        // Zero hazard times an infinite ratio is no number.
+        Self(if self.0 <= 0.0 { 0.0 } else { self.0 * ratio })
+    }
 }
 
 /// Follow-up of a patient who came under observation only after the index date, and would not be

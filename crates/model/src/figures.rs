@@ -3,7 +3,7 @@
 use oncoweave_core::{
     AucAt, AucDifference, Bounds, BrierAt, Comparison, Estimate, FoldResult, HazardRatio,
     ModelResult, Risk, Survival, Undefined,
-    bootstrap::paired_difference,
+    bootstrap::{Resampling, intervals_within_folds, paired_difference},
     competing_risks::{CompetingOutcome, EVENT, cause_specific},
     concordance::harrell_c,
     delong::{auc_difference, auc_interval},
@@ -190,6 +190,24 @@ pub(crate) fn compare(
     let comparison = c_difference(&a, &b, [&first.name, &second.name])?;
     let (auc, class_auc) = (auc_differences(&a, &b), class_differences(first, second));
     Ok(Comparison { auc, class_auc, ..comparison })
+}
+
+/// Statistics of the patients of all parts together, for what means the same in each, with their
+/// bootstrap intervals.
+pub(crate) fn pooled<const N: usize>(
+    patients: usize,
+    plan: Resampling,
+    statistics: impl Fn(&[usize]) -> Result<[f64; N], Undefined> + Sync,
+) -> Result<[Estimate; N], Undefined> {
+    let everyone: Vec<usize> = (0..patients).collect();
+    let values = statistics(&everyone)?;
+    let bounds = intervals_within_folds(&vec![0; patients], plan, statistics)?;
+    let estimate = |place: usize| Estimate {
+        value: values[place],
+        low: bounds[place].low,
+        high: bounds[place].high,
+    };
+    Ok(std::array::from_fn(estimate))
 }
 
 /// C of the first model less that of the second.

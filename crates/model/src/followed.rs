@@ -109,11 +109,7 @@ impl Followed<'_> {
         }
         let scale = &self.model.scale;
         let ratio = (self.outputs.log_risks[place] - scale.baseline.reference.0).exp();
-        // Zero hazard times an infinite ratio is no number.
-        let own = |hazard: &CumulativeHazard| {
-            CumulativeHazard(if hazard.0 <= 0.0 { 0.0 } else { hazard.0 * ratio })
-        };
-        self.baseline.iter().map(own).collect()
+        self.baseline.iter().map(|hazard| hazard.times(ratio)).collect()
     }
 
     /// How well they are known.

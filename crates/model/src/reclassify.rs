@@ -1,15 +1,15 @@
 //! How the first model moves patients relative to older ones.
 
 use oncoweave_core::{
-    Estimate, Incidence, ModelResult, ReclassificationKind, ReclassificationResult, Survival,
+    Incidence, ModelResult, ReclassificationKind, ReclassificationResult, Survival,
     SurvivalProbability, Undefined,
-    bootstrap::intervals_within_folds,
     competing_risks::{CompetingOutcome, EVENT, cause_specific},
     decision::{Reclassification, net_reclassification},
     incidence::{net_reclassification_of_incidence, observed_incidence},
 };
 
 use crate::{
+    figures::pooled,
     held_out::{Candidate, Setting},
     linear::RIDGE,
     table::Table,
@@ -82,15 +82,7 @@ fn against(
             let found = moved(setting, &own, &pair, time_days, &cutoffs)?;
             Ok([found.events, found.non_events, found.improvement()])
         };
-        // Probabilities mean the same in every fold.
-        let everyone: Vec<usize> = (0..a.outcomes.len()).collect();
-        let values = on(&everyone)?;
-        let bounds = intervals_within_folds(&vec![0; everyone.len()], setting.resampling, on)?;
-        let [events, non_events, improvement] = std::array::from_fn(|place| Estimate {
-            value: values[place],
-            low: bounds[place].low,
-            high: bounds[place].high,
-        });
+        let [events, non_events, improvement] = pooled(a.outcomes.len(), setting.resampling, on)?;
         let (new, old) = (new.name.clone(), old.name.clone());
         Ok(ReclassificationResult { new, old, time_days, kind, events, non_events, improvement })
     };
@@ -116,6 +108,8 @@ fn moved(
 
 #[cfg(test)]
 mod tests {
+    use oncoweave_core::Estimate;
+
     use super::*;
 
     fn model(name: &str, modalities: &[&str], c: f64) -> ModelResult {

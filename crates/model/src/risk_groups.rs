@@ -45,20 +45,14 @@ pub(crate) fn risk_groups(
     let third = |group: usize| {
         let members = table.outcomes.iter().zip(&third_of).filter(|(_, of)| **of == group);
         let members: Vec<CompetingOutcome> = members.map(|(outcome, _)| *outcome).collect();
+        let survival = cause_specific(&members, EVENT);
+        let without_event = |&at: &f64| {
+            if setting.competing { without(&members, at) } else { surviving(&survival, at) }
+        };
         RiskThird {
             patients: members.len(),
-            events: members.iter().filter(|outcome| outcome.cause == Some(EVENT)).count(),
-            without_event: setting
-                .horizons_days
-                .iter()
-                .map(|&at| {
-                    if setting.competing {
-                        without(&members, at)
-                    } else {
-                        surviving(&cause_specific(&members, EVENT), at)
-                    }
-                })
-                .collect(),
+            events: survival.iter().filter(|outcome| outcome.event).count(),
+            without_event: setting.horizons_days.iter().map(without_event).collect(),
         }
     };
     let means = (!setting.competing).then(|| restricted_means(&two, setting.horizons_days));

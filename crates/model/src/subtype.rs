@@ -3,7 +3,6 @@
 use ndarray::{Array2, ArrayRef2, Axis};
 use oncoweave_core::{
     ClassDifference, ClassResult, Estimate, Prediction, SubtypeResult, Undefined,
-    bootstrap::intervals_within_folds,
     classification::{ClassFigures, class_figures, f1},
     delong::{auc_difference, auc_interval},
     inference::PairedDifference,
@@ -11,7 +10,7 @@ use oncoweave_core::{
 };
 
 use crate::{
-    figures::{in_shares, plain},
+    figures::{in_shares, plain, pooled},
     held_out::{Candidate, Scores, Setting, all_classes},
 };
 
@@ -116,14 +115,7 @@ impl Classified {
             let labels: Vec<usize> = rows.iter().map(|&row| self.labels[row]).collect();
             statistics(&labels, &self.probabilities.select(Axis(0), rows))
         };
-        let everyone: Vec<usize> = (0..self.labels.len()).collect();
-        let values = on(&everyone)?;
-        let bounds = intervals_within_folds(&vec![0; everyone.len()], setting.resampling, on)?;
-        Ok(std::array::from_fn(|place| Estimate {
-            value: values[place],
-            low: bounds[place].low,
-            high: bounds[place].high,
-        }))
+        pooled(self.labels.len(), setting.resampling, on)
     }
 }
 
