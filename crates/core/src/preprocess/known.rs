@@ -69,3 +69,39 @@ pub(super) fn fit(columns: &[&CohortColumn], rows: &[usize]) -> Vec<KnownFlag> {
     }
     flags
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preprocess::tests::{cohort, fit};
+
+    #[test]
+    fn a_column_that_many_lack_brings_a_flag_shared_by_its_pattern() {
+        // 100 patients; the last ten lack the modality; every third of the others has no stage.
+        let staged = |row: usize| row < 90 && !row.is_multiple_of(3);
+        let values = |has: &dyn Fn(usize) -> bool| -> Vec<Option<f32>> {
+            let value = |row: u8| f32::from(row % 5);
+            (0..100_u8).map(|row| has(usize::from(row)).then(|| value(row))).collect()
+        };
+        let (age, stage) = (values(&|row| row < 90), values(&staged));
+        let rare = values(&|row| row < 90 && row != 4);
+        let cohort = cohort(&[
+            ("c.age", &age),
+            ("c.stage=I", &stage),
+            ("c.stage=II", &stage),
+            ("c.rare", &rare),
+        ]);
+        let preprocessing = fit(&cohort, &["c"]).unwrap();
+        let modality = &preprocessing.modalities[0];
+        let scale = Scale { mean: 60.0 / 90.0, sd: modality.known[0].scale.sd };
+        assert_eq!(
+            modality.known,
+            [KnownFlag { column: "c.stage=I".to_owned(), columns: 2, scale }]
+        );
+        let design = preprocessing.apply(&cohort, &[0, 1, 95]).unwrap();
+        let block = &design.blocks[0];
+        assert_eq!(block.names[4..], ["c.stage.known", "c.present"]);
+        let expected = [scale.standardize(0.0), scale.standardize(1.0), 0.0];
+        assert_eq!(block.x.column(4).to_vec(), expected);
+    }
+}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{Block, Columns, ModalityColumns, Preprocessing, Scale, Source, missing_columns};
+use super::columns::{Columns, Source, missing_columns};
+use super::{Block, ModalityColumns, Preprocessing, Scale};
 use crate::{Cohort, Undefined};
 
 /// What a model reads of some rows of a cohort: the numbers of [`Preprocessing::apply`].
