@@ -3,6 +3,13 @@
 use crate::kaplan_meier::Censoring;
 use crate::{LeftTruncated, Risk, Survival, Undefined};
 
+mod patient_pairs;
+mod ranks;
+
+pub(crate) use patient_pairs::{PatientPairs, pairs_of_each};
+
+use ranks::{RankCounts, dense_ranks, rows, sorted_keys};
+
 /// How comparable pairs of patients are ordered by risk.
 ///
 /// A pair is comparable when the one with the shorter time had the event; at equal times, when
@@ -152,39 +159,6 @@ pub(crate) fn check_risks(risks: &[Risk]) -> Result<(), Undefined> {
     }
 }
 
-/// The comparable pairs that one patient is in.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct PatientPairs {
-    /// Those in the right order, and half of those of equal risks.
-    pub(crate) right: f64,
-    pub(crate) comparable: f64,
-}
-
-/// The pairs of each patient, with earlier and with later ones.
-pub(crate) fn pairs_of_each(outcomes: &[Survival], risks: &[Risk]) -> Vec<PatientPairs> {
-    let mut pairs = vec![PatientPairs::default(); outcomes.len()];
-    for_each_event(outcomes, &[], risks, |later| {
-        let pairs = &mut pairs[later.row];
-        pairs.right += f64::from(later.lower) + 0.5 * f64::from(later.equal);
-        pairs.comparable += f64::from(later.lower + later.equal + later.higher);
-    });
-    // From the earliest on, each patient meets the events before.
-    let ranks = dense_ranks(risks.iter().map(|risk| risk.0));
-    let earliest_first = sorted_keys(outcomes.iter().map(|outcome| outcome.time_days));
-    let mut events = RankCounts::new(outcomes.len());
-    for now in earliest_first.chunk_by(|a, b| a.0 == b.0) {
-        let mut meet = |row: usize, events: &RankCounts| {
-            let (lower, equal) = (events.below(ranks[row]), events.counts[ranks[row] as usize]);
-            pairs[row].right += f64::from(events.total - lower - equal) + 0.5 * f64::from(equal);
-            pairs[row].comparable += f64::from(events.total);
-        };
-        rows(now).filter(|&row| outcomes[row].event).for_each(|row| meet(row, &events));
-        rows(now).filter(|&row| outcomes[row].event).for_each(|row| events.add(ranks[row]));
-        rows(now).filter(|&row| !outcomes[row].event).for_each(|row| meet(row, &events));
-    }
-    pairs
-}
-
 /// One event, and the risks of those comparable with it, relative to its own.
 pub(crate) struct Later {
     pub(crate) row: usize,
@@ -231,88 +205,6 @@ pub(crate) fn for_each_event(
     }
 }
 
-fn rows(keys: &[(u64, u32)]) -> impl Iterator<Item = usize> + '_ {
-    keys.iter().map(|&(_, row)| row as usize)
-}
-
-/// How many patients of each rank were seen, as a Fenwick tree beside the plain counts.
-struct RankCounts {
-    tree: Vec<u32>,
-    counts: Vec<u32>,
-    total: u32,
-}
-
-impl RankCounts {
-    fn new(ranks: usize) -> Self {
-        Self { tree: vec![0; ranks + 1], counts: vec![0; ranks], total: 0 }
-    }
-
-    fn add(&mut self, rank: u32) {
-        self.counts[rank as usize] += 1;
-        self.total += 1;
-        let mut node = rank as usize + 1;
-        while node < self.tree.len() {
-            self.tree[node] += 1;
-            node += node & node.wrapping_neg();
-        }
-    }
-
-    fn remove(&mut self, rank: u32) {
-        self.counts[rank as usize] -= 1;
-        self.total -= 1;
-        let mut node = rank as usize + 1;
-        while node < self.tree.len() {
-            self.tree[node] -= 1;
-            node += node & node.wrapping_neg();
-        }
-    }
-
-    /// The number seen with a smaller rank.
-    fn below(&self, rank: u32) -> u32 {
-        let mut node = rank as usize;
-        let mut sum = 0;
-        while node > 0 {
-            sum += self.tree[node];
-            node &= node - 1;
-        }
-        sum
-    }
-}
-
-/// The rank of each value among the distinct values, from 0 for the smallest.
-fn dense_ranks(values: impl Iterator<Item = f64>) -> Vec<u32> {
-    let sorted = sorted_keys(values);
-    let mut ranks = vec![0; sorted.len()];
-    let mut rank = 0;
-    for (position, &(key, row)) in sorted.iter().enumerate() {
-        if position > 0 && sorted[position - 1].0 != key {
-            rank += 1;
-        }
-        ranks[row as usize] = rank;
-    }
-    ranks
-}
-
-/// Values as integers of the same order, sorted, each with its row.
-fn sorted_keys(values: impl Iterator<Item = f64>) -> Vec<(u64, u32)> {
-    let mut keys: Vec<(u64, u32)> = values
-        .enumerate()
-        .map(|(row, value)| (order_key(value), u32::try_from(row).expect("below 2^32 patients")))
-        .collect();
-    keys.sort_unstable();
-    keys
-}
-
-/// Maps floats to integers of the same order; both zeros to one, any NaN to the largest.
-fn order_key(value: f64) -> u64 {
-    if value.is_nan() {
-        return u64::MAX;
-    }
-    // Adding zero turns -0 into +0.
-    let bits = (value + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
@@ -321,7 +213,7 @@ mod tests {
     use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
 
-    fn cohort(rows: &[(f64, bool, f64)]) -> (Vec<Survival>, Vec<Risk>) {
+    pub(super) fn cohort(rows: &[(f64, bool, f64)]) -> (Vec<Survival>, Vec<Risk>) {
         rows.iter()
             .map(|&(time_days, event, risk)| (Survival { time_days, event }, Risk(risk)))
             .unzip()
@@ -437,26 +329,6 @@ mod tests {
             }
             assert_eq!(count_pairs_left_truncated(&outcomes, &risks), expected, "round {round}");
         }
-    }
-
-    #[test]
-    fn the_pairs_of_each_sum_to_twice_all_pairs() {
-        let (outcomes, risks) = cohort(&[
-            (1.0, true, 2.0),
-            (1.0, false, 3.0),
-            (2.0, true, 2.0),
-            (2.0, true, 5.0),
-            (4.0, false, 1.0),
-        ]);
-        let pairs = count_pairs(&outcomes, &risks);
-        let each = pairs_of_each(&outcomes, &risks);
-        let comparable: f64 = each.iter().map(|one| one.comparable).sum();
-        let right: f64 = each.iter().map(|one| one.right).sum();
-        assert_eq!(comparable, 2.0 * pairs.comparable() as f64);
-        assert_eq!(right, 2.0 * pairs.concordant as f64 + pairs.tied_risk as f64);
-        // The first death meets four, three of them in order or half so.
-        assert_eq!((each[0].right, each[0].comparable), (1.5, 4.0));
-        assert_eq!((each[4].right, each[4].comparable), (3.0, 3.0));
     }
 
     #[test]
