@@ -2,6 +2,12 @@
 
 use crate::{LeftTruncated, Survival, Undefined};
 
+mod censoring;
+mod counts;
+
+pub use censoring::Censoring;
+pub(crate) use counts::{Counts, counts, counts_left_truncated};
+
 /// The 97.5 % point of the normal distribution.
 pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
@@ -225,96 +231,12 @@ fn log_log_band(survival: f64, greenwood: f64) -> (f64, f64) {
     (survival.powf(width.exp()), survival.powf((-width).exp()))
 }
 
-/// The distribution of censoring, for inverse probability of censoring weights.
-///
-/// Where events and censorings fall on one time, events come first. The curve is taken at a time
-/// (not just before it), as in scikit-survival.
-#[derive(Clone, Debug)]
-pub struct Censoring {
-    // (time, probability of being uncensored past it), one entry for each distinct time.
-    steps: Vec<(f64, f64)>,
-}
-
-impl Censoring {
-    /// Estimates the distribution by the reversed Kaplan-Meier method.
-    #[must_use]
-    pub fn fit(train: &[Survival]) -> Self {
-        let mut uncensored = 1.0;
-        let steps = counts(train)
-            .map(|now| {
-                let at_risk = now.at_risk - now.events;
-                if now.censored > 0 {
-                    uncensored *= (at_risk - now.censored) as f64 / at_risk as f64;
-                }
-                (now.time_days, uncensored)
-            })
-            .collect();
-        Self { steps }
-    }
-
-    /// The probability G(t) of being uncensored past a time, above 0.
-    ///
-    /// # Errors
-    /// When the time is past everybody's follow-up, or all who were left by then were censored.
-    pub fn uncensored(&self, time_days: f64) -> Result<f64, Undefined> {
-        let last_days = self.steps.last().ok_or(Undefined::NoPatient)?.0;
-        let passed = self.steps.partition_point(|step| step.0 <= time_days);
-        let probability = passed.checked_sub(1).map_or(1.0, |last| self.steps[last].1);
-        if time_days <= last_days && probability > 0.0 {
-            Ok(probability)
-        } else {
-            Err(Undefined::CensoringUnknown { time_days, last_days })
-        }
-    }
-}
-
-/// What happened at one time.
-pub(crate) struct Counts {
-    pub(crate) time_days: f64,
-    pub(crate) at_risk: usize,
-    pub(crate) events: usize,
-    pub(crate) censored: usize,
-}
-
-/// Every distinct time in order.
-pub(crate) fn counts(outcomes: &[Survival]) -> impl Iterator<Item = Counts> + use<> {
-    counts_after_entries(outcomes.to_vec(), vec![])
-}
-
-/// Every distinct time of the end of a follow-up in order.
-pub(crate) fn counts_left_truncated(
-    outcomes: &[LeftTruncated],
-) -> impl Iterator<Item = Counts> + use<> {
-    let entries = outcomes.iter().map(|outcome| outcome.entry_days).collect();
-    counts_after_entries(outcomes.iter().map(|outcome| outcome.exit).collect(), entries)
-}
-
-/// Where there are no entries, everybody is at risk from the beginning.
-fn counts_after_entries(
-    mut sorted: Vec<Survival>,
-    mut entries: Vec<f64>,
-) -> impl Iterator<Item = Counts> {
-    sorted.sort_unstable_by(|a, b| a.time_days.total_cmp(&b.time_days));
-    entries.sort_unstable_by(f64::total_cmp);
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let first = sorted.get(start)?;
-        let now = sorted[start..].partition_point(|other| other.time_days <= first.time_days);
-        let events = sorted[start..start + now].iter().filter(|outcome| outcome.event).count();
-        let to_come =
-            entries.len() - entries.partition_point(|&entry_days| entry_days < first.time_days);
-        let at_risk = sorted.len() - start - to_come;
-        start += now;
-        Some(Counts { time_days: first.time_days, at_risk, events, censored: now - events })
-    })
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 
-    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
+    pub(super) fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
         rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
     }
 
@@ -444,25 +366,5 @@ mod tests {
             all.iter().map(|one| LeftTruncated { entry_days: -1.0, ..*one }).collect();
         let usual: Vec<_> = all.iter().map(|one| one.exit).collect();
         assert_eq!(KaplanMeier::fit_left_truncated(&early), KaplanMeier::fit(&usual));
-    }
-
-    #[test]
-    fn events_come_before_censorings_at_one_time() {
-        let censoring =
-            Censoring::fit(&outcomes(&[(1.0, true), (1.0, false), (2.0, false), (3.0, true)]));
-        assert_eq!(censoring.uncensored(0.5), Ok(1.0));
-        // Three were still there when one of them was censored.
-        assert_eq!(censoring.uncensored(1.0), Ok(2.0 / 3.0));
-        assert_eq!(censoring.uncensored(3.0), Ok(1.0 / 3.0));
-    }
-
-    #[test]
-    fn censoring_is_unknown_past_follow_up_and_when_all_are_censored() {
-        let censoring = Censoring::fit(&outcomes(&[(1.0, true), (2.0, false)]));
-        for time_days in [2.0, 3.0] {
-            let unknown = Undefined::CensoringUnknown { time_days, last_days: 2.0 };
-            assert_eq!(censoring.uncensored(time_days), Err(unknown));
-        }
-        assert_eq!(Censoring::fit(&[]).uncensored(1.0), Err(Undefined::NoPatient));
     }
 }

@@ -1,0 +1,73 @@
+//! The Kaplan-Meier curve of censoring, for weights.
+
+use super::counts::counts;
+use crate::{Survival, Undefined};
+
+/// The distribution of censoring, for inverse probability of censoring weights.
+///
+/// Where events and censorings fall on one time, events come first. The curve is taken at a time
+/// (not just before it), as in scikit-survival.
+#[derive(Clone, Debug)]
+pub struct Censoring {
+    // (time, probability of being uncensored past it), one entry for each distinct time.
+    steps: Vec<(f64, f64)>,
+}
+
+impl Censoring {
+    /// Estimates the distribution by the reversed Kaplan-Meier method.
+    #[must_use]
+    pub fn fit(train: &[Survival]) -> Self {
+        let mut uncensored = 1.0;
+        let steps = counts(train)
+            .map(|now| {
+                let at_risk = now.at_risk - now.events;
+                if now.censored > 0 {
+                    uncensored *= (at_risk - now.censored) as f64 / at_risk as f64;
+                }
+                (now.time_days, uncensored)
+            })
+            .collect();
+        Self { steps }
+    }
+
+    /// The probability G(t) of being uncensored past a time, above 0.
+    ///
+    /// # Errors
+    /// When the time is past everybody's follow-up, or all who were left by then were censored.
+    pub fn uncensored(&self, time_days: f64) -> Result<f64, Undefined> {
+        let last_days = self.steps.last().ok_or(Undefined::NoPatient)?.0;
+        let passed = self.steps.partition_point(|step| step.0 <= time_days);
+        let probability = passed.checked_sub(1).map_or(1.0, |last| self.steps[last].1);
+        if time_days <= last_days && probability > 0.0 {
+            Ok(probability)
+        } else {
+            Err(Undefined::CensoringUnknown { time_days, last_days })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kaplan_meier::tests::outcomes;
+
+    #[test]
+    fn events_come_before_censorings_at_one_time() {
+        let censoring =
+            Censoring::fit(&outcomes(&[(1.0, true), (1.0, false), (2.0, false), (3.0, true)]));
+        assert_eq!(censoring.uncensored(0.5), Ok(1.0));
+        // Three were still there when one of them was censored.
+        assert_eq!(censoring.uncensored(1.0), Ok(2.0 / 3.0));
+        assert_eq!(censoring.uncensored(3.0), Ok(1.0 / 3.0));
+    }
+
+    #[test]
+    fn censoring_is_unknown_past_follow_up_and_when_all_are_censored() {
+        let censoring = Censoring::fit(&outcomes(&[(1.0, true), (2.0, false)]));
+        for time_days in [2.0, 3.0] {
+            let unknown = Undefined::CensoringUnknown { time_days, last_days: 2.0 };
+            assert_eq!(censoring.uncensored(time_days), Err(unknown));
+        }
+        assert_eq!(Censoring::fit(&[]).uncensored(1.0), Err(Undefined::NoPatient));
+    }
+}
