@@ -311,7 +311,7 @@ mod tests {
             patients: vec![id("P1"), id("P2")],
             sites: vec![Some("North".to_owned()), None],
             index_dates: vec![NaiveDate::from_ymd_opt(1969, 12, 31), None],
-            survival: vec![Some(Survival { time_days: 30.5, event: true }), None],
+            survival: vec![Some(Survival::until(30.5, true)), None],
             competing: vec![],
             labels: vec![None, Some("luminal".to_owned())],
             folds: vec![Some(3), None],
@@ -338,7 +338,7 @@ mod tests {
     fn competing_events_come_back_and_must_fit_the_event() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cohort.parquet");
-        let ended = |event| vec![Some(Survival { time_days: 30.5, event }), None];
+        let ended = |event| vec![Some(Survival::until(30.5, event)), None];
         let competing = vec![Some("other death".to_owned()), None];
         let cohort = Cohort { survival: ended(false), competing: competing.clone(), ..cohort() };
         write_cohort(&path, "demo", &cohort).unwrap();
@@ -390,7 +390,7 @@ mod tests {
         let cohort = read_cohort(&write_foreign(folder.path(), &[], &columns)).unwrap();
         assert_eq!(cohort.sites, [Some("North".to_owned()), None]);
         assert_eq!(cohort.index_dates, [NaiveDate::from_ymd_opt(1970, 1, 2), None]);
-        assert_eq!(cohort.survival[0], Some(Survival { time_days: 10.0, event: true }));
+        assert_eq!(cohort.survival[0], Some(Survival::until(10.0, true)));
         assert_eq!(cohort.labels[1].as_deref(), Some("b"));
         assert_eq!(cohort.folds, [Some(0), None]);
         // Those of one modality are brought side by side.

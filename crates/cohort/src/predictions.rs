@@ -284,7 +284,7 @@ mod tests {
             class_probabilities: vec![0.25, 0.75],
             missing_modalities: vec!["ct".to_owned(), "mr".to_owned()],
             flags: vec!["outside_range:clinical.age".to_owned()],
-            observed: Some(Survival { time_days: 12.0, event: false }),
+            observed: Some(Survival::until(12.0, false)),
             competing: Some("other death".to_owned()),
             label: Some("b".to_owned()),
         };

@@ -39,7 +39,7 @@ fn cohort(patients: usize) -> (Vec<Survival>, Vec<Risk>) {
             let event = generator.random_bool(0.7);
             let noise = f64::from(generator.random_range(0..10_000_u32));
             let risk = Risk(((noise - time_days) / 10.0).round() / 1000.0);
-            (Survival { time_days, event }, risk)
+            (Survival::until(time_days, event), risk)
         })
         .unzip()
 }

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let uniform = (f64::from(draw()) / 1.732).midpoint(1.0).max(1e-9);
         let time = (-1000.0 * uniform.ln() / f64::from(log_hazard).exp()).ceil();
         let left = (1550.0 + 837.0 * f64::from(draw())).ceil();
-        Survival { time_days: time.min(left).max(1.0), event: time <= left }
+        Survival::until(time.min(left).max(1.0), time <= left)
     };
     let outcomes: Vec<Survival> = (0..patients).map(outcome).collect();
     let folds: Vec<u32> = (0..5).cycle().take(patients).collect();

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let outcomes: Vec<Survival> = numbers(&folder.join("time.f64"))?
         .into_iter()
         .zip(numbers(&folder.join("event.f64"))?)
-        .map(|(time_days, event)| Survival { time_days, event: event > 0.0 })
+        .map(|(time_days, event)| Survival::until(time_days, event > 0.0))
         .collect();
     let x = numbers(&folder.join("x.f64"))?;
     let x = Array2::from_shape_vec((outcomes.len(), x.len() / outcomes.len()), x)?;

@@ -75,7 +75,7 @@ fn cohort(patients: usize, columns: usize, rank: usize) -> (Array2<f32>, Vec<Sur
     let outcome = |row: usize| {
         let log_risk: f32 = x.row(row).iter().take(10).sum::<f32>() / 4.0;
         let time_days = (1000.0 * f64::from(uniform() - log_risk).exp()).ceil();
-        Survival { time_days: time_days.min(2000.0), event: time_days < 2000.0 }
+        Survival::until(time_days.min(2000.0), time_days < 2000.0)
     };
     let outcomes = (0..patients).map(outcome).collect();
     (x, outcomes)

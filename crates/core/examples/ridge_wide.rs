@@ -25,7 +25,7 @@ fn main() {
         .map(|row| {
             let log_risk: f64 = row.iter().take(100).sum::<f64>() / 5.0;
             let time_days = (1000.0 * (uniform() - log_risk).exp()).ceil();
-            Survival { time_days: time_days.min(2000.0), event: time_days < 2000.0 }
+            Survival::until(time_days.min(2000.0), time_days < 2000.0)
         })
         .collect();
     let start = Instant::now();

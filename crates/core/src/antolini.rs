@@ -31,7 +31,7 @@ pub fn antolini_c(
             return (0.0, 0.0);
         }
         let (mut right, mut comparable) = (0.0, 0.0);
-        for_each_event(outcomes, &[], &risks_after(survival, count), |later| {
+        for_each_event(outcomes, &risks_after(survival, count), |later| {
             if passed[later.row] == count {
                 right += f64::from(later.lower) + 0.5 * f64::from(later.equal);
                 comparable += f64::from(later.lower + later.equal + later.higher);
@@ -135,10 +135,10 @@ mod tests {
     use crate::concordance_interval::harrell_c_interval;
 
     const ALL: [Survival; 4] = [
-        Survival { time_days: 1.0, event: true },
-        Survival { time_days: 2.0, event: true },
-        Survival { time_days: 2.0, event: false },
-        Survival { time_days: 4.0, event: true },
+        Survival::until(1.0, true),
+        Survival::until(2.0, true),
+        Survival::until(2.0, false),
+        Survival::until(4.0, true),
     ];
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
             let (rate, shape) = (random.random::<f64>() * 2.0, 0.5 + random.random::<f64>());
             let death = (-random.random::<f64>().ln() / (0.3 + rate)).powf(1.0 / shape);
             let end = 3.0 * random.random::<f64>();
-            outcomes.push(Survival { time_days: death.min(end), event: death <= end });
+            outcomes.push(Survival::until(death.min(end), death <= end));
             shapes.push((0.3 + rate, shape));
         }
         let times: Vec<f64> = (1..=20).map(|step| f64::from(step) * 0.15).collect();

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CumulativeHazard, Risk, Survival, SurvivalProbability, Undefined};
+use crate::{
+    CumulativeHazard, Risk, Survival, SurvivalProbability, Undefined, survival::latest_entries,
+};
 
 /// A cumulative baseline hazard, a step function of time. Breslow, J R Stat Soc B 1972;34:216.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Breslow's estimate: at each event time the events divided by the relative hazards of all
-    /// at risk. `risks` are log relative hazards.
+    /// at risk, of late entries after they entered. `risks` are log relative hazards.
     ///
     /// # Errors
     /// When no event was observed, or a risk is not finite.
@@ -30,18 +32,7 @@ impl Baseline {
             return Err(Undefined::NotFinite { what: "a risk", row, value: risks[row].0 });
         }
         let mean = risks.iter().map(|risk| risk.0).sum::<f64>() / risks.len() as f64;
-        let mut latest_first: Vec<(Survival, f64)> =
-            outcomes.iter().zip(risks).map(|(&outcome, risk)| (outcome, risk.0 - mean)).collect();
-        latest_first.sort_by(|a, b| b.0.time_days.total_cmp(&a.0.time_days));
-        let mut at_risk = 0.0;
-        let mut jumps = Vec::new();
-        for now in latest_first.chunk_by(|a, b| a.0.time_days <= b.0.time_days) {
-            at_risk += now.iter().map(|(_, log_risk)| log_risk.exp()).sum::<f64>();
-            let events = now.iter().filter(|(outcome, _)| outcome.event).count();
-            if events > 0 {
-                jumps.push((now[0].0.time_days, events as f64 / at_risk));
-            }
-        }
+        let jumps = jumps(outcomes, risks, Risk(mean));
         if jumps.is_empty() {
             return Err(Undefined::NoEvent { patients: outcomes.len() });
         }
@@ -49,9 +40,9 @@ impl Baseline {
         let (times_days, cumulative_hazard) = jumps
             .into_iter()
             .rev()
-            .map(|(time_days, jump)| {
-                cumulative += jump;
-                (time_days, cumulative)
+            .map(|jump| {
+                cumulative += jump.events / jump.at_risk;
+                (jump.time_days, cumulative)
             })
             .unzip();
         Ok(Self { reference: Risk(mean), times_days, cumulative_hazard })
@@ -78,13 +69,71 @@ impl Baseline {
     }
 }
 
+/// What happens at one event time.
+pub(crate) struct Jump {
+    pub(crate) time_days: f64,
+    pub(crate) events: f64,
+    /// The summed relative hazards of all at risk.
+    pub(crate) at_risk: f64,
+    /// The mean and variance of their risks, weighted by the relative hazards.
+    pub(crate) mean: f64,
+    pub(crate) variance: f64,
+}
+
+/// The event times, latest first; risks are taken less the reference.
+pub(crate) fn jumps(outcomes: &[Survival], risks: &[Risk], reference: Risk) -> Vec<Jump> {
+    let risk = |row: usize| risks[row].0 - reference.0;
+    let mut latest_first: Vec<(Survival, f64)> =
+        outcomes.iter().enumerate().map(|(row, &outcome)| (outcome, risk(row))).collect();
+    latest_first.sort_by(|a, b| b.0.time_days.total_cmp(&a.0.time_days));
+    let mut entries = latest_entries(outcomes).into_iter().peekable();
+    let mut sums = HazardSums::default();
+    let mut jumps = vec![];
+    for now in latest_first.chunk_by(|a, b| a.0.time_days <= b.0.time_days) {
+        now.iter().for_each(|(_, risk)| sums.add(*risk, 1.0));
+        let time_days = now[0].0.time_days;
+        while let Some((_, row)) = entries.next_if(|(entry, _)| *entry >= time_days) {
+            sums.add(risk(row), -1.0);
+        }
+        let events = now.iter().filter(|(outcome, _)| outcome.event).count();
+        if events > 0 {
+            let mean = sums.first / sums.hazard;
+            jumps.push(Jump {
+                time_days,
+                events: events as f64,
+                at_risk: sums.hazard,
+                mean,
+                variance: (sums.second / sums.hazard - mean * mean).max(0.0),
+            });
+        }
+    }
+    jumps
+}
+
+/// Sums of relative hazards, plain and times the risk and its square.
+#[derive(Default)]
+struct HazardSums {
+    hazard: f64,
+    first: f64,
+    second: f64,
+}
+
+impl HazardSums {
+    fn add(&mut self, risk: f64, times: f64) {
+        let hazard = times * risk.exp();
+        self.hazard += hazard;
+        self.first += hazard * risk;
+        self.second += hazard * risk * risk;
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     #[test]
@@ -127,6 +176,30 @@ mod tests {
         assert_eq!(baseline.survival(Risk(1e6), 2.0).0, 0.0);
         assert_eq!(baseline.survival(Risk(-1e6), 2.0).0, 1.0);
         assert_eq!(baseline.survival(Risk(1e6), 0.5).0, 1.0);
+    }
+
+    /// By the definition: at each event time the relative hazards of those who have entered and are
+    /// still there.
+    #[test]
+    fn late_entries_are_at_risk_after_they_entered() {
+        let late = |entry, time, event| Survival::until(time, event).entered(entry).unwrap();
+        let all = [
+            late(0.5, 2.0, true),
+            Survival::until(3.0, false),
+            late(2.0, 4.0, true),
+            late(1.0, 5.0, false),
+            late(3.5, 6.0, true),
+        ];
+        let risks = [0.4, -0.3, 1.2, 0.0, -1.0].map(Risk);
+        let baseline = Baseline::breslow(&all, &risks).unwrap();
+        let mut expected = 0.0;
+        for (place, time) in [2.0, 4.0, 6.0].into_iter().enumerate() {
+            let at_risk = all.iter().zip(&risks);
+            let at_risk = at_risk.filter(|(one, _)| one.has_entered(time) && one.time_days >= time);
+            expected +=
+                1.0 / at_risk.map(|(_, risk)| (risk.0 - baseline.reference.0).exp()).sum::<f64>();
+            assert!((baseline.cumulative_hazard[place] - expected).abs() < 1e-14, "day {time}");
+        }
     }
 
     #[test]

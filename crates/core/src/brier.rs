@@ -13,7 +13,8 @@ use crate::{Survival, SurvivalProbability, Undefined, horizon};
 ///
 /// # Errors
 /// When there is no patient, nobody was followed up past that day, the training patients' own
-/// follow-up does not reach that far, or a probability is not finite.
+/// follow-up does not reach that far, a probability is not finite, or some patients came under
+/// observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -23,7 +24,7 @@ pub fn brier_at(
     survival: &[SurvivalProbability],
     time_days: f64,
 ) -> Result<f64, Undefined> {
-    brier(&Censoring::fit(train), outcomes, survival, time_days)
+    brier(&Censoring::of_both(train, outcomes)?, outcomes, survival, time_days)
 }
 
 /// The Brier score averaged over time by the trapezoidal rule from the first to the last of the
@@ -43,7 +44,7 @@ pub fn integrated_brier(
     times_days: &[f64],
 ) -> Result<f64, Undefined> {
     assert_eq!(survival.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    let censoring = Censoring::fit(train);
+    let censoring = Censoring::of_both(train, outcomes)?;
     horizon::mean_over_time(times_days, |place| {
         let own = survival.column(place).to_vec();
         brier(&censoring, outcomes, &own, times_days[place])
@@ -88,7 +89,7 @@ mod tests {
     use ndarray::array;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     fn probabilities(values: &[f64]) -> Vec<SurvivalProbability> {

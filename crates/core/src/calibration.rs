@@ -231,7 +231,8 @@ pub fn calibration_slope_at(
     time_days: f64,
 ) -> Result<Estimated, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
-    Ok(Recalibration::fit(&ended(outcomes, time_days), &log_log(survival))?.slope)
+    let (ended, risks) = ended(outcomes, &log_log(survival), time_days);
+    Ok(Recalibration::fit(&ended, &risks)?.slope)
 }
 
 /// The calibration intercept for the event by day `time_days`, where the slope is 1: the logarithm
@@ -251,7 +252,7 @@ pub fn calibration_intercept_at(
     time_days: f64,
 ) -> Result<Estimated, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
-    let (ended, risks) = (ended(outcomes, time_days), log_log(survival));
+    let (ended, risks) = ended(outcomes, &log_log(survival), time_days);
     let baseline = Baseline::breslow(&ended, &risks)?;
     let precision = Precision::of(&baseline, &ended, &risks, &[time_days]);
     let variance = precision.horizons[0].log_hazard_variance;
@@ -259,13 +260,10 @@ pub fn calibration_intercept_at(
     Ok(Estimated::of(hazard.ln(), variance.expect("an event was observed by then")))
 }
 
-/// Follow-up that ends at a day at the latest.
-fn ended(outcomes: &[Survival], time_days: f64) -> Vec<Survival> {
-    let end = |outcome: &Survival| Survival {
-        time_days: outcome.time_days.min(time_days),
-        event: outcome.event && outcome.time_days <= time_days,
-    };
-    outcomes.iter().map(end).collect()
+/// Follow-up that ends at a day at the latest, with the risks of those who had entered by then.
+fn ended(outcomes: &[Survival], risks: &[Risk], time_days: f64) -> (Vec<Survival>, Vec<Risk>) {
+    let pairs = outcomes.iter().zip(risks);
+    pairs.filter_map(|(outcome, &risk)| Some((outcome.ended(time_days)?, risk))).unzip()
 }
 
 /// A model's log-risks, fitted anew to other patients by a slope and a baseline hazard.
@@ -328,7 +326,7 @@ mod tests {
     use super::*;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     fn probabilities(values: &[f64]) -> Vec<SurvivalProbability> {

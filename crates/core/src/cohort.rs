@@ -89,9 +89,9 @@ impl Cohort {
             u32::try_from(place).ok().map(|place| EVENT + 1 + place)
         };
         let outcome = |(row, survival): (usize, &Option<Survival>)| {
-            let Survival { time_days, event } = (*survival)?;
+            let Survival { time_days, event, entry_days } = (*survival)?;
             let cause = if event { Some(EVENT) } else { competing(row) };
-            Some(CompetingOutcome { time_days, cause })
+            Some(CompetingOutcome { time_days, cause, entry_days })
         };
         self.survival.iter().enumerate().map(outcome).collect()
     }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
-use crate::kaplan_meier::Z_95;
+use crate::kaplan_meier::{Z_95, counts};
 use crate::{CumulativeHazard, Incidence, Survival, Undefined};
 
 /// The cause of [`CompetingOutcome`] that is the event of interest, wherever outcomes come from a
@@ -16,19 +16,29 @@ pub struct CompetingOutcome {
     pub time_days: f64,
     /// Which event; `None` is censored.
     pub cause: Option<u32>,
+    /// The begin of observation where it is late, as [`Survival::entry_days`].
+    pub entry_days: Option<f64>,
 }
 
 impl CompetingOutcome {
+    /// Follow-up from the index date on up to a time.
+    #[must_use]
+    pub const fn until(time_days: f64, cause: Option<u32>) -> Self {
+        Self { time_days, cause, entry_days: None }
+    }
+
     /// Follow-up in which one cause is the event and the others censor.
     #[must_use]
     pub fn of_cause(&self, cause: u32) -> Survival {
-        Survival { time_days: self.time_days, event: self.cause == Some(cause) }
+        let Self { time_days, entry_days, .. } = *self;
+        Survival { time_days, event: self.cause == Some(cause), entry_days }
     }
 
     /// Follow-up in which every cause is the event: what is censored here is censored truly.
     #[must_use]
     pub fn of_any_cause(&self) -> Survival {
-        Survival { time_days: self.time_days, event: self.cause.is_some() }
+        let Self { time_days, entry_days, .. } = *self;
+        Survival { time_days, event: self.cause.is_some(), entry_days }
     }
 }
 
@@ -62,7 +72,8 @@ pub struct IncidenceStep {
 }
 
 impl CumulativeIncidence {
-    /// Estimates the incidence of one cause in the presence of the others.
+    /// Estimates the incidence of one cause in the presence of the others. Who came under observation
+    /// late is at risk after the time of entry only.
     ///
     /// # Errors
     /// When there is no patient.
@@ -72,7 +83,8 @@ impl CumulativeIncidence {
         }
         let mut sorted = outcomes.to_vec();
         sorted.sort_by(|a, b| a.time_days.total_cmp(&b.time_days));
-        let mut at_risk = sorted.len();
+        let all: Vec<Survival> = sorted.iter().map(CompetingOutcome::of_any_cause).collect();
+        let mut at_risk = counts(&all).map(|now| now.at_risk);
         let (mut survival, mut incidence) = (1.0, 0.0);
         let mut variance = VarianceSums::default();
         let steps = sorted
@@ -80,16 +92,15 @@ impl CumulativeIncidence {
             .map(|now| {
                 let events = now.iter().filter(|one| one.cause == Some(cause)).count();
                 let all = now.iter().filter(|one| one.cause.is_some()).count();
-                let at_risk_now = at_risk;
+                let at_risk = at_risk.next().expect("a count for each time");
                 incidence += survival * events as f64 / at_risk as f64;
                 variance.add([events, all, at_risk], survival, incidence);
                 survival *= (at_risk - all) as f64 / at_risk as f64;
-                at_risk -= now.len();
                 let variance = variance.at(incidence);
                 let (low, high) = log_log_band(incidence, variance);
                 IncidenceStep {
                     time_days: now[0].time_days,
-                    at_risk: at_risk_now,
+                    at_risk,
                     events,
                     competing: all - events,
                     incidence,
@@ -123,7 +134,9 @@ pub fn cause_specific(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival
 #[must_use]
 pub fn at_risk_for_ever(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival> {
     let own = |one: &CompetingOutcome| match one.cause {
-        Some(other) if other != cause => Survival { time_days: f64::INFINITY, event: false },
+        Some(other) if other != cause => {
+            Survival { time_days: f64::INFINITY, event: false, entry_days: one.entry_days }
+        }
         _ => one.of_cause(cause),
     };
     outcomes.iter().map(own).collect()
@@ -207,8 +220,8 @@ struct VarianceSums {
 impl VarianceSums {
     fn add(&mut self, [events, all, at_risk]: [usize; 3], survival: f64, incidence: f64) {
         let (events, all, at_risk) = (events as f64, all as f64, at_risk as f64);
-        // Where nobody is left nothing follows, and F - f is 0.
-        if all < at_risk {
+        // Where nobody is left nothing follows, and F - f is 0. So it is after survival has come to 0.
+        if all < at_risk && survival > 0.0 {
             let greenwood = all / (at_risk * (at_risk - all));
             self.greenwood[0] += greenwood;
             self.greenwood[1] += greenwood * incidence;
@@ -243,7 +256,7 @@ mod tests {
     use crate::kaplan_meier::KaplanMeier;
 
     fn outcomes(rows: &[(f64, Option<u32>)]) -> Vec<CompetingOutcome> {
-        rows.iter().map(|&(time_days, cause)| CompetingOutcome { time_days, cause }).collect()
+        rows.iter().map(|&(time_days, cause)| CompetingOutcome::until(time_days, cause)).collect()
     }
 
     #[test]
@@ -258,6 +271,24 @@ mod tests {
             let (n, d) = (usual.at_risk as f64, usual.events as f64);
             greenwood += d / (n * (n - d));
             assert!((step.variance - usual.survival.powi(2) * greenwood).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn late_entries_are_at_risk_after_they_entered() {
+        let all: Vec<CompetingOutcome> =
+            outcomes(&[(1.0, Some(1)), (2.0, None), (2.0, Some(1)), (3.0, Some(1)), (4.0, None)])
+                .into_iter()
+                .zip([None, Some(0.5), None, Some(1.0), Some(2.0)])
+                .map(|(one, entry_days)| CompetingOutcome { entry_days, ..one })
+                .collect();
+        let incidence = CumulativeIncidence::fit(&all, 1).unwrap();
+        let curve = KaplanMeier::fit(&cause_specific(&all, 1));
+        let at_risk: Vec<usize> = incidence.steps.iter().map(|step| step.at_risk).collect();
+        assert_eq!(at_risk, [3, 3, 2, 1]);
+        for (step, usual) in incidence.steps.iter().zip(&curve.steps) {
+            assert_eq!(step.at_risk, usual.at_risk);
+            assert!((step.incidence + usual.survival - 1.0).abs() < 1e-15);
         }
     }
 
@@ -288,10 +319,8 @@ mod tests {
         ]);
         let [first, second] = [1, 2].map(|cause| CumulativeIncidence::fit(&all, cause).unwrap());
         for time in [0.5, 1.0, 2.0, 3.0, 6.0] {
-            let any: Vec<_> = all
-                .iter()
-                .map(|one| Survival { time_days: one.time_days, event: one.cause.is_some() })
-                .collect();
+            let any: Vec<_> =
+                all.iter().map(|one| Survival::until(one.time_days, one.cause.is_some())).collect();
             let sum = first.incidence_at(time) + second.incidence_at(time);
             assert!((sum + KaplanMeier::fit(&any).survival_at(time) - 1.0).abs() < 1e-15);
         }

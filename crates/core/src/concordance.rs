@@ -1,7 +1,7 @@
 //! Concordance of risks with right-censored outcomes.
 
 use crate::kaplan_meier::Censoring;
-use crate::{LeftTruncated, Risk, Survival, Undefined};
+use crate::{Risk, Survival, Undefined};
 
 mod patient_pairs;
 mod ranks;
@@ -46,31 +46,16 @@ impl Pairs {
 
 /// Counts the comparable pairs by their order in O(n log n).
 ///
-/// Risks are tied when they are equal as numbers; NaN counts as the highest risk.
+/// Risks are tied when they are equal as numbers; NaN counts as the highest risk. Of patients who
+/// came under observation late, the one without the earlier event must have been at risk at its time,
+/// as in R's `survival::concordance` of (entry, exit] data.
 ///
 /// # Panics
 /// When there are not as many risks as outcomes.
 #[must_use]
 pub fn count_pairs(outcomes: &[Survival], risks: &[Risk]) -> Pairs {
-    count(outcomes, &[], risks)
-}
-
-/// Counts the comparable pairs of patients who came under observation late: the one without the
-/// earlier event must have been at risk at its time. Equal to R's `survival::concordance` of
-/// (entry, exit] data.
-///
-/// # Panics
-/// When there are not as many risks as outcomes.
-#[must_use]
-pub fn count_pairs_left_truncated(outcomes: &[LeftTruncated], risks: &[Risk]) -> Pairs {
-    let entries: Vec<f64> = outcomes.iter().map(|outcome| outcome.entry_days).collect();
-    let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
-    count(&exits, &entries, risks)
-}
-
-fn count(outcomes: &[Survival], entries: &[f64], risks: &[Risk]) -> Pairs {
     let mut pairs = Pairs::default();
-    for_each_event(outcomes, entries, risks, |later| {
+    for_each_event(outcomes, risks, |later| {
         pairs.concordant += u64::from(later.lower);
         pairs.discordant += u64::from(later.higher);
         pairs.tied_risk += u64::from(later.equal);
@@ -94,24 +79,6 @@ pub fn harrell_c(outcomes: &[Survival], risks: &[Risk]) -> Result<f64, Undefined
         .ok_or(Undefined::NoComparablePair { patients: outcomes.len() })
 }
 
-/// Harrell's C of patients who came under observation late: the share of the pairs that
-/// [`count_pairs_left_truncated`] counts.
-///
-/// # Errors
-/// When no pair is comparable, or a risk is not a number.
-///
-/// # Panics
-/// When there are not as many risks as outcomes.
-pub fn harrell_c_left_truncated(
-    outcomes: &[LeftTruncated],
-    risks: &[Risk],
-) -> Result<f64, Undefined> {
-    check_risks(risks)?;
-    count_pairs_left_truncated(outcomes, risks)
-        .concordance()
-        .ok_or(Undefined::NoComparablePair { patients: outcomes.len() })
-}
-
 /// Uno's C: as Harrell's, with pairs weighted by the inverse squared probability of staying
 /// uncensored, which frees it from the study's censoring pattern. Uno et al., Stat Med
 /// 2011;30:1105.
@@ -122,7 +89,8 @@ pub fn harrell_c_left_truncated(
 /// `concordance_index_ipcw` wherever that is defined, but for its tolerance for ties of 1e-8.
 ///
 /// # Errors
-/// When no pair is comparable before `tau_days`, or a risk is not a number.
+/// When no pair is comparable before `tau_days`, a risk is not a number, or some patients came under
+/// observation late.
 ///
 /// # Panics
 /// When there are not as many risks as outcomes.
@@ -133,9 +101,9 @@ pub fn uno_c(
     tau_days: Option<f64>,
 ) -> Result<f64, Undefined> {
     check_risks(risks)?;
-    let censoring = Censoring::fit(train);
+    let censoring = Censoring::of_both(train, outcomes)?;
     let (mut right, mut total) = (0.0, 0.0);
-    for_each_event(outcomes, &[], risks, |later| {
+    for_each_event(outcomes, risks, |later| {
         let time_days = outcomes[later.row].time_days;
         if tau_days.is_some_and(|tau| time_days >= tau) {
             return;
@@ -168,23 +136,17 @@ pub(crate) struct Later {
     censored_now: u32,
 }
 
-/// Visits events from the latest to the earliest. Without entries everybody is at risk from the
-/// beginning.
-pub(crate) fn for_each_event(
-    outcomes: &[Survival],
-    entries: &[f64],
-    risks: &[Risk],
-    mut visit: impl FnMut(Later),
-) {
+/// Visits events from the latest to the earliest.
+pub(crate) fn for_each_event(outcomes: &[Survival], risks: &[Risk], mut visit: impl FnMut(Later)) {
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
-    let mut latest_entries = sorted_keys(entries.iter().copied());
+    let mut entries = late_entries(outcomes);
     let ranks = dense_ranks(risks.iter().map(|risk| risk.0));
     let mut latest_first = sorted_keys(outcomes.iter().map(|outcome| outcome.time_days));
     latest_first.reverse();
     let mut seen = RankCounts::new(outcomes.len());
     for now in latest_first.chunk_by(|a, b| a.0 == b.0) {
         // Entries at this time or later are not at risk yet, and were seen at their exits.
-        while let Some((_, row)) = latest_entries.pop_if(|(entry, _)| *entry >= now[0].0) {
+        while let Some((_, row)) = entries.pop_if(|(entry, _)| *entry >= now[0].0) {
             seen.remove(ranks[row as usize]);
         }
         // Those censored now outlive those who have the event now; two events now are no pair.
@@ -205,6 +167,17 @@ pub(crate) fn for_each_event(
     }
 }
 
+/// The late entries as [`sorted_keys`], each with its row.
+fn late_entries(outcomes: &[Survival]) -> Vec<(u64, u32)> {
+    if outcomes.iter().all(|outcome| outcome.entry_days.is_none()) {
+        return vec![];
+    }
+    let entry = |outcome: &Survival| outcome.entry_days.unwrap_or(f64::NEG_INFINITY);
+    let mut entries = sorted_keys(outcomes.iter().map(entry));
+    entries.retain(|&(_, row)| outcomes[row as usize].entry_days.is_some());
+    entries
+}
+
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
@@ -215,7 +188,7 @@ mod tests {
 
     pub(super) fn cohort(rows: &[(f64, bool, f64)]) -> (Vec<Survival>, Vec<Risk>) {
         rows.iter()
-            .map(|&(time_days, event, risk)| (Survival { time_days, event }, Risk(risk)))
+            .map(|&(time_days, event, risk)| (Survival::until(time_days, event), Risk(risk)))
             .unzip()
     }
 
@@ -225,7 +198,8 @@ mod tests {
         for (first, risk) in outcomes.iter().zip(risks).filter(|(outcome, _)| outcome.event) {
             for (other, other_risk) in outcomes.iter().zip(risks) {
                 let now = first.time_days == other.time_days && !other.event;
-                if first.time_days < other.time_days || now {
+                let later = first.time_days < other.time_days || now;
+                if later && other.has_entered(first.time_days) {
                     pairs.tied_time += u64::from(now);
                     pairs.concordant += u64::from(risk > other_risk);
                     pairs.discordant += u64::from(risk < other_risk);
@@ -304,30 +278,24 @@ mod tests {
     fn late_entries_count_as_brute_force_does() {
         let mut generator = ChaCha8Rng::seed_from_u64(8);
         for round in 0..200 {
-            let outcomes: Vec<LeftTruncated> = (0..generator.random_range(0..40))
+            let outcomes: Vec<Survival> = (0..generator.random_range(0..40))
                 .map(|_| {
                     let entry_days = f64::from(generator.random_range(0..15));
                     let time_days = entry_days + f64::from(generator.random_range(1..15));
-                    let event = generator.random_bool(0.6);
-                    LeftTruncated { entry_days, exit: Survival { time_days, event } }
+                    let outcome = Survival::until(time_days, generator.random_bool(0.6));
+                    let late = generator.random_bool(0.7);
+                    if late { outcome.entered(entry_days).unwrap() } else { outcome }
                 })
                 .collect();
             let risks: Vec<Risk> =
                 outcomes.iter().map(|_| Risk(f64::from(generator.random_range(0..9)))).collect();
-            let mut expected = Pairs::default();
-            for (first, risk) in outcomes.iter().zip(&risks).filter(|(one, _)| one.exit.event) {
-                let time = first.exit.time_days;
-                for (other, other_risk) in outcomes.iter().zip(&risks) {
-                    let now = time == other.exit.time_days && !other.exit.event;
-                    if other.entry_days < time && (time < other.exit.time_days || now) {
-                        expected.tied_time += u64::from(now);
-                        expected.concordant += u64::from(risk > other_risk);
-                        expected.discordant += u64::from(risk < other_risk);
-                        expected.tied_risk += u64::from(risk == other_risk);
-                    }
-                }
-            }
-            assert_eq!(count_pairs_left_truncated(&outcomes, &risks), expected, "round {round}");
+            let pairs = count_pairs(&outcomes, &risks);
+            assert_eq!(pairs, brute_force(&outcomes, &risks), "round {round}");
+            let each = pairs_of_each(&outcomes, &risks);
+            let comparable: f64 = each.iter().map(|one| one.comparable).sum();
+            let right: f64 = each.iter().map(|one| one.right).sum();
+            assert_eq!(comparable, 2.0 * pairs.comparable() as f64, "round {round}");
+            assert_eq!(right, 2.0 * pairs.concordant as f64 + pairs.tied_risk as f64);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::newton::Geometry;
 use crate::partial_likelihood::RiskSets;
 pub use crate::partial_likelihood::{LogLikelihood, Ties, partial_log_likelihood};
 use crate::split::folds_of_outcomes;
-use crate::{LeftTruncated, Risk, Survival, Undefined};
+use crate::{Risk, Survival, Undefined};
 
 /// A fitted Cox model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ impl CoxModel {
 /// A penalty of 0 gives the usual Cox model. `x` is (patients, columns) and is used as it is:
 /// columns should be standardized for a penalty to treat them alike; their means do not matter.
 ///
+/// Who came under observation late is in the risk sets after the time of entry only, as in R's `coxph`
+/// of `Surv(entry, exit, event)`.
+///
 /// Newton's method with conjugate gradients for each step; with more columns than patients in the
 /// space of the rows, so that the cost beyond one pass over `x` does not depend on the columns.
 ///
@@ -84,24 +87,6 @@ pub fn fit_ridge_with(
 ) -> Result<CoxModel, Undefined> {
     check(x, outcomes, penalty)?;
     fit_to(x, &RiskSets::stratified(outcomes, likelihood.strata, likelihood.ties), penalty)
-}
-
-/// Fits as [`fit_ridge`] to patients who came under observation late: each is in the risk sets
-/// after the time of entry only, as in R's `coxph` of `Surv(entry, exit, event)`.
-///
-/// # Errors
-/// As [`fit_ridge`].
-///
-/// # Panics
-/// When `x` does not have as many rows as outcomes.
-pub fn fit_ridge_left_truncated(
-    x: &ArrayRef2<f64>,
-    outcomes: &[LeftTruncated],
-    penalty: f64,
-) -> Result<CoxModel, Undefined> {
-    let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
-    check(x, &exits, penalty)?;
-    fit_to(x, &RiskSets::left_truncated(outcomes, Ties::Efron), penalty)
 }
 
 fn fit_to(x: &ArrayRef2<f64>, sets: &RiskSets, penalty: f64) -> Result<CoxModel, Undefined> {
@@ -279,7 +264,7 @@ mod tests {
             .map(|row| {
                 let rate = (row[0] - row[1]).exp() / 500.0;
                 let time = (-generator.random_range(0.0..1.0_f64).ln_1p() / rate).abs();
-                Survival { time_days: (time * 1.4).ceil(), event: generator.random_bool(0.7) }
+                Survival::until((time * 1.4).ceil(), generator.random_bool(0.7))
             })
             .collect();
         (x, outcomes)
@@ -311,8 +296,7 @@ mod tests {
     #[test]
     fn one_column_by_hand() {
         // l(b) = b - ln(e^b + 1), so the slope of the objective is e^b/(e^b + 1) - 1 + b.
-        let outcomes =
-            [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+        let outcomes = [Survival::until(1.0, true), Survival::until(2.0, false)];
         let model = fit_ridge(&array![[1.0], [0.0]], &outcomes, 1.0).unwrap();
         let b = model.coefficients[0];
         assert!((b.exp() / (b.exp() + 1.0) - 1.0 + b).abs() < 1e-10, "{b}");
@@ -408,7 +392,7 @@ mod tests {
     #[test]
     fn a_perfect_order_needs_a_penalty() {
         let outcomes: Vec<Survival> =
-            (0..10).map(|day| Survival { time_days: f64::from(day), event: true }).collect();
+            (0..10).map(|day| Survival::until(f64::from(day), true)).collect();
         let x = Array2::from_shape_fn((10, 1), |(row, _)| 10.0 - row as f64);
         let found = fit_ridge(&x, &outcomes, 0.0);
         assert_eq!(found, Err(Undefined::NoConvergence { penalty: 0.0 }));

@@ -68,10 +68,10 @@ mod tests {
     use super::*;
 
     const ALL: [Survival; 4] = [
-        Survival { time_days: 1.0, event: true },
-        Survival { time_days: 2.0, event: true },
-        Survival { time_days: 4.0, event: false },
-        Survival { time_days: 5.0, event: true },
+        Survival::until(1.0, true),
+        Survival::until(2.0, true),
+        Survival::until(4.0, false),
+        Survival::until(5.0, true),
     ];
 
     fn probabilities(values: [f64; 4]) -> [SurvivalProbability; 4] {

@@ -171,7 +171,7 @@ mod tests {
             let rate = (row[0] - row[1]).exp() / 500.0;
             let time = (-generator.random_range(0.0..1.0_f64).ln_1p() / rate).abs();
             let time_days = (time / 30.0).ceil() * 30.0;
-            Survival { time_days, event: generator.random_bool(0.7) }
+            Survival::until(time_days, generator.random_bool(0.7))
         };
         let outcomes = x.rows().into_iter().map(outcome).collect();
         (x, outcomes)
@@ -179,8 +179,11 @@ mod tests {
 
     #[test]
     fn slopes_are_what_the_penalty_allows_with_both_kinds_of_ties() {
-        for (patients, columns) in [(80, 6), (50, 200)] {
-            let (x, outcomes) = cohort(patients, columns);
+        for (patients, columns, late) in [(80, 6, false), (50, 200, false), (80, 6, true)] {
+            let (x, mut outcomes) = cohort(patients, columns);
+            for outcome in outcomes.iter_mut().skip(1).step_by(2).filter(|_| late) {
+                *outcome = outcome.entered(0.4 * outcome.time_days).unwrap();
+            }
             for (l1_ratio, ties) in
                 [(1.0, Ties::Efron), (0.5, Ties::Breslow), (0.3, Ties::Efron), (0.0, Ties::Efron)]
             {

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn outcomes() -> Vec<Survival> {
-        (0..40).map(|day| Survival { time_days: f64::from(day + 1), event: day % 3 != 0 }).collect()
+        (0..40).map(|day| Survival::until(f64::from(day + 1), day % 3 != 0)).collect()
     }
 
     #[test]

@@ -233,9 +233,8 @@ mod tests {
     use crate::{Survival, SurvivalProbability};
 
     fn outcomes(rows: &[(f64, u32)]) -> Vec<CompetingOutcome> {
-        let outcome = |&(time_days, cause): &(f64, u32)| CompetingOutcome {
-            time_days,
-            cause: (cause > 0).then_some(cause),
+        let outcome = |&(time_days, cause): &(f64, u32)| {
+            CompetingOutcome::until(time_days, (cause > 0).then_some(cause))
         };
         rows.iter().map(outcome).collect()
     }

@@ -1,12 +1,13 @@
 //! Kaplan-Meier curves: of survival for people, of censoring for weights.
 
-use crate::{LeftTruncated, Survival, Undefined};
+use crate::{Survival, Undefined};
 
 mod censoring;
 mod counts;
 
 pub use censoring::Censoring;
-pub(crate) use counts::{Counts, counts, counts_left_truncated};
+pub(crate) use counts::{Counts, counts};
+use counts::{entries, to_come};
 
 /// The 97.5 % point of the normal distribution.
 pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
@@ -19,6 +20,8 @@ const HALF: f64 = 0.5 + 1e-9;
 pub struct KaplanMeier {
     /// One step for each distinct time at which anybody had the event or was censored.
     pub steps: Vec<Step>,
+    /// The times of late entries, rising.
+    entries: Vec<f64>,
 }
 
 /// A Kaplan-Meier curve from one time up to the next.
@@ -66,43 +69,23 @@ pub struct RestrictedMean {
     pub high: f64,
 }
 
-/// How many left-truncated patients had entered before each of the given times, and were still
-/// under observation just before it.
-#[must_use]
-pub fn number_at_risk(outcomes: &[LeftTruncated], times_days: &[f64]) -> Vec<usize> {
-    let at_risk = |outcome: &&LeftTruncated, time_days: f64| {
-        outcome.entry_days < time_days && time_days <= outcome.exit.time_days
-    };
-    let count = |&time: &f64| outcomes.iter().filter(|outcome| at_risk(outcome, time)).count();
-    times_days.iter().map(count).collect()
-}
-
 impl KaplanMeier {
     /// Fits the curve; without patients it has no step.
     ///
     /// Bands are S^exp(±z s / ln S) with Greenwood's s. They are 1 until the first event, and
     /// reach from 0 to the last upper bound where survival is 0.
+    ///
+    /// Who came under observation late is at risk after the time of entry only: Tsai et al.,
+    /// Biometrika 1987;74:883. Where all the few who are at risk early have the event, the curve falls
+    /// to 0 and stays.
     #[must_use]
     pub fn fit(outcomes: &[Survival]) -> Self {
-        Self::of(counts(outcomes))
-    }
-
-    /// Fits the curve to patients who came under observation late: each is at risk after the time
-    /// of entry only. Tsai et al., Biometrika 1987;74:883.
-    ///
-    /// Where all the few who are at risk early have the event, the curve falls to 0 and stays.
-    #[must_use]
-    pub fn fit_left_truncated(outcomes: &[LeftTruncated]) -> Self {
-        Self::of(counts_left_truncated(outcomes))
-    }
-
-    fn of(counts: impl Iterator<Item = Counts>) -> Self {
         let mut steps = Vec::new();
         let (mut survival, mut greenwood, mut last_high) = (1.0_f64, 0.0_f64, 1.0_f64);
-        for Counts { time_days, at_risk, events, censored } in counts {
+        for Counts { time_days, at_risk, events, censored } in counts(outcomes) {
             let left = at_risk - events;
             survival *= left as f64 / at_risk as f64;
-            let (low, high) = if left == 0 {
+            let (low, high) = if survival <= 0.0 {
                 (0.0, last_high)
             } else {
                 greenwood += events as f64 / (at_risk as f64 * left as f64);
@@ -111,7 +94,7 @@ impl KaplanMeier {
             last_high = high;
             steps.push(Step { time_days, at_risk, events, censored, survival, low, high });
         }
-        Self { steps }
+        Self { steps, entries: entries(outcomes) }
     }
 
     /// The probability of surviving past a time; after the last follow-up it stays as it was.
@@ -121,13 +104,17 @@ impl KaplanMeier {
         passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival)
     }
 
-    /// The number of patients still under observation just before each of the given times; of
-    /// left-truncated patients [`number_at_risk`] tells it.
+    /// The number of patients under observation just before each of the given times.
     #[must_use]
     pub fn at_risk(&self, times_days: &[f64]) -> Vec<usize> {
         let at_risk_at = |time_days: &f64| {
             let passed = self.steps.partition_point(|step| step.time_days < *time_days);
-            self.steps.get(passed).map_or(0, |step| step.at_risk)
+            self.steps.get(passed).map_or(0, |next| {
+                // Some at risk at the next step may enter before it.
+                let meanwhile =
+                    to_come(&self.entries, *time_days) - to_come(&self.entries, next.time_days);
+                next.at_risk - meanwhile
+            })
         };
         times_days.iter().map(at_risk_at).collect()
     }
@@ -165,7 +152,7 @@ impl KaplanMeier {
                 high,
             });
         }
-        Self { steps }
+        Self { steps, entries: vec![] }
     }
 
     /// The mean survival time up to a day: the area under the curve. Its standard error is
@@ -237,7 +224,7 @@ mod tests {
     use super::*;
 
     pub(super) fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     #[test]
@@ -351,20 +338,32 @@ mod tests {
 
     #[test]
     fn late_entries_are_at_risk_after_their_entry_alone() {
-        let late = |entry_days, time_days, event| LeftTruncated {
-            entry_days,
-            exit: Survival { time_days, event },
+        let late = |entry_days, time_days, event| {
+            Survival::until(time_days, event).entered(entry_days).unwrap()
         };
         let all = [late(0.0, 2.0, true), late(2.0, 5.0, true), late(1.0, 4.0, false)];
-        let curve = KaplanMeier::fit_left_truncated(&all);
+        let curve = KaplanMeier::fit(&all);
         let at_risk: Vec<_> = curve.steps.iter().map(|step| step.at_risk).collect();
         assert_eq!(at_risk, [2, 2, 1]);
-        assert_eq!(number_at_risk(&all, &[1.0, 2.0, 3.0, 4.0, 6.0]), [1, 2, 2, 2, 0]);
+        assert_eq!(curve.at_risk(&[0.0, 1.0, 2.0, 3.0, 4.0, 6.0]), [0, 1, 2, 2, 2, 0]);
         assert_eq!(curve.survival_at(2.0), 0.5);
         // With everybody there from the beginning it is the usual curve.
         let early: Vec<_> =
-            all.iter().map(|one| LeftTruncated { entry_days: -1.0, ..*one }).collect();
-        let usual: Vec<_> = all.iter().map(|one| one.exit).collect();
-        assert_eq!(KaplanMeier::fit_left_truncated(&early), KaplanMeier::fit(&usual));
+            all.iter().map(|one| Survival { entry_days: Some(-1.0), ..*one }).collect();
+        let usual: Vec<_> = all.iter().map(|one| Survival { entry_days: None, ..*one }).collect();
+        assert_eq!(KaplanMeier::fit(&early).steps, KaplanMeier::fit(&usual).steps);
+    }
+
+    #[test]
+    fn a_curve_that_has_fallen_to_0_keeps_its_last_band() {
+        let all = [
+            Survival::until(1.0, true).entered(0.0).unwrap(),
+            Survival::until(3.0, false).entered(2.0).unwrap(),
+            Survival::until(4.0, true).entered(2.0).unwrap(),
+        ];
+        let curve = KaplanMeier::fit(&all);
+        for step in &curve.steps {
+            assert_eq!((step.survival, step.low, step.high), (0.0, 0.0, 1.0), "{step:?}");
+        }
     }
 }

@@ -63,7 +63,6 @@ pub use feature::{Column, Feature, FeatureInfo, FeatureRow, FeatureTable};
 pub use matrix::Values;
 pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{
-    CumulativeHazard, Incidence, InvalidEntry, InvalidSurvival, LeftTruncated, Risk, Survival,
-    SurvivalProbability,
+    CumulativeHazard, Incidence, InvalidEntry, InvalidSurvival, Risk, Survival, SurvivalProbability,
 };
 pub use undefined::Undefined;

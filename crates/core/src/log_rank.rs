@@ -18,7 +18,8 @@ pub struct LogRank {
 /// Tests whether groups of patients have one hazard. Mantel, Cancer Chemother Rep 1966;50:163;
 /// hypergeometric variance, for any number of groups as R's `survdiff`.
 ///
-/// Groups in which nobody was under observation at any event are left out.
+/// Groups in which nobody was under observation at any event are left out. Who came under
+/// observation late counts after the time of entry.
 ///
 /// # Errors
 /// When no event was observed, or fewer than two groups are left.
@@ -167,7 +168,15 @@ fn summed(strata: &[Vec<&[Survival]>]) -> Moments {
 
 fn moments(groups: &[&[Survival]]) -> Moments {
     let count = groups.len();
-    let mut at_risk: Vec<f64> = groups.iter().map(|group| group.len() as f64).collect();
+    let from_the_start = |group: &&[Survival]| {
+        group.iter().filter(|outcome| outcome.entry_days.is_none()).count() as f64
+    };
+    let mut at_risk: Vec<f64> = groups.iter().map(from_the_start).collect();
+    let late = groups.iter().enumerate().flat_map(|(group, outcomes)| {
+        outcomes.iter().filter_map(move |outcome| Some((outcome.entry_days?, group)))
+    });
+    let mut late: Vec<(f64, usize)> = late.collect();
+    late.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut all: Vec<(f64, usize, bool)> = groups
         .iter()
         .enumerate()
@@ -178,6 +187,9 @@ fn moments(groups: &[&[Survival]]) -> Moments {
     all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let mut moments = Moments::zero(count);
     for now in all.chunk_by(|a, b| a.0 >= b.0) {
+        while let Some((_, group)) = late.pop_if(|(entry, _)| *entry < now[0].0) {
+            at_risk[group] += 1.0;
+        }
         let total: f64 = at_risk.iter().sum();
         let events = now.iter().filter(|row| row.2).count() as f64;
         let tied = if total > 1.0 { (total - events) / (total - 1.0) } else { 0.0 };
@@ -231,9 +243,10 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partial_likelihood::{RiskSets, Ties};
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     #[test]
@@ -252,6 +265,31 @@ mod tests {
         let test = log_rank(&[&early, &late]).unwrap();
         let expected = (2.0 - 5.0 / 6.0_f64).powi(2) / (17.0 / 36.0);
         assert!((test.statistic - expected).abs() < 1e-12, "{test:?}");
+    }
+
+    /// Without ties it is the score test of a Cox model with one column that tells the groups apart.
+    #[test]
+    fn late_entries_count_after_they_entered() {
+        let late = |entry, time, event| Survival::until(time, event).entered(entry).unwrap();
+        let first = [late(0.5, 2.0, true), late(1.5, 5.0, true), Survival::until(6.0, false)];
+        let second = [
+            late(1.0, 3.0, true),
+            late(3.5, 7.0, true),
+            late(2.5, 4.0, false),
+            late(4.5, 8.0, true),
+        ];
+        let all = [&first[..], &second].concat();
+        let column = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
+        let sets = RiskSets::new(&all, Ties::Efron);
+        let at = sets.at(&[0.0; 7]);
+        let dot = |values: &[f64]| values.iter().zip(column).map(|(a, b)| a * b).sum::<f64>();
+        let expected = dot(&at.gradient).powi(2) / dot(&at.curvature(&column));
+        let found = log_rank(&[&first, &second]).unwrap();
+        assert!((found.statistic - expected).abs() < 1e-12, "{found:?} {expected}");
+        let early = all.iter().map(|one| Survival { entry_days: None, ..*one });
+        let early: Vec<Survival> = early.collect();
+        let without = log_rank(&[&early[..3], &early[3..]]).unwrap();
+        assert!((found.statistic - without.statistic).abs() > 0.01);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The Nelson-Aalen estimate of a cumulative hazard.
 
-use crate::kaplan_meier::{Counts, Z_95, counts, counts_left_truncated};
-use crate::{CumulativeHazard, LeftTruncated, Survival};
+use crate::kaplan_meier::{Counts, Z_95, counts};
+use crate::{CumulativeHazard, Survival};
 
 /// A cumulative hazard, a step function of time. Aalen, Ann Stat 1978;6:701.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,20 +32,10 @@ pub struct HazardStep {
 }
 
 impl NelsonAalen {
-    /// Fits the hazard; without patients it has no step.
+    /// Fits the hazard; without patients it has no step. Who came under observation late is at risk
+    /// after the time of entry only.
     #[must_use]
     pub fn fit(outcomes: &[Survival]) -> Self {
-        Self::of(counts(outcomes))
-    }
-
-    /// Fits the hazard to patients who came under observation late: each is at risk after the time
-    /// of entry only.
-    #[must_use]
-    pub fn fit_left_truncated(outcomes: &[LeftTruncated]) -> Self {
-        Self::of(counts_left_truncated(outcomes))
-    }
-
-    fn of(counts: impl Iterator<Item = Counts>) -> Self {
         let (mut hazard, mut variance) = (0.0, 0.0_f64);
         let step = |Counts { time_days, at_risk, events, censored }| {
             hazard += events as f64 / at_risk as f64;
@@ -62,7 +52,7 @@ impl NelsonAalen {
                 high: CumulativeHazard(hazard * factor),
             }
         };
-        Self { steps: counts.map(step).collect() }
+        Self { steps: counts(outcomes).map(step).collect() }
     }
 
     /// The cumulative hazard up to a time; after the last follow-up it stays as it was.
@@ -81,7 +71,7 @@ mod tests {
     #[test]
     fn sums_events_over_those_at_risk() {
         let all = [(1.0, true), (2.0, false), (3.0, true), (3.0, true)]
-            .map(|(time_days, event)| Survival { time_days, event });
+            .map(|(time_days, event)| Survival::until(time_days, event));
         let curve = NelsonAalen::fit(&all);
         let found: Vec<_> = curve.steps.iter().map(|s| (s.hazard.0, s.variance)).collect();
         assert_eq!(found, [(0.25, 0.0625), (0.25, 0.0625), (1.25, 0.5625)]);
@@ -95,7 +85,7 @@ mod tests {
     fn nobody_and_no_event_have_no_hazard() {
         assert!(NelsonAalen::fit(&[]).steps.is_empty());
         assert_eq!(NelsonAalen::fit(&[]).hazard_at(1.0).0, 0.0);
-        let censored = [Survival { time_days: 1.0, event: false }];
+        let censored = [Survival::until(1.0, false)];
         let step = NelsonAalen::fit(&censored).steps[0];
         assert_eq!((step.low.0, step.hazard.0, step.high.0), (0.0, 0.0, 0.0));
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LeftTruncated, Risk, Survival};
+use crate::{Risk, Survival};
 
 /// How events at one time share their risk set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +45,17 @@ pub(crate) struct RiskSets {
     patients: usize,
     /// Stratum by stratum, in each from the latest time to the earliest.
     groups: Vec<Group>,
-    /// Times of entry with their patients, from the latest; empty where all are there from the
-    /// beginning.
-    entries: Vec<(f64, usize)>,
+    /// The late entries, in the order of the groups.
+    entries: Vec<Entry>,
     ties: Ties,
+}
+
+/// A patient who enters late. The sums of a risk set are those of all with a later exit, less those
+/// of all who come later: log-risks of extremely different size, e^30 and more, lose digits here.
+struct Entry {
+    stratum: u32,
+    time_days: f64,
+    row: usize,
 }
 
 /// The patients of one stratum whose follow-up ends at one time.
@@ -104,18 +111,12 @@ impl RiskSets {
                 Group { stratum, time_days, events, censored }
             })
             .collect();
-        Self { patients: outcomes.len(), groups, entries: vec![], ties }
-    }
-
-    /// Risk sets that hold each patient from entry to exit alone. Their sums are those of all with
-    /// a later exit, less those of all who come later: log-risks of extremely different size, e^30
-    /// and more, lose digits here.
-    pub(crate) fn left_truncated(outcomes: &[LeftTruncated], ties: Ties) -> Self {
-        let exits: Vec<Survival> = outcomes.iter().map(|outcome| outcome.exit).collect();
-        let mut entries: Vec<(f64, usize)> =
-            outcomes.iter().enumerate().map(|(row, one)| (one.entry_days, row)).collect();
-        entries.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Self { entries, ..Self::new(&exits, ties) }
+        let entry = |(row, outcome): (usize, &Survival)| {
+            Some(Entry { stratum: place(row).0, time_days: outcome.entry_days?, row })
+        };
+        let mut entries: Vec<Entry> = outcomes.iter().enumerate().filter_map(entry).collect();
+        entries.sort_by(|a, b| a.stratum.cmp(&b.stratum).then(b.time_days.total_cmp(&a.time_days)));
+        Self { patients: outcomes.len(), groups, entries, ties }
     }
 
     fn removed(&self, event: usize, tied: usize) -> f64 {
@@ -169,7 +170,8 @@ impl RiskSets {
         let mut entries = self.entries.iter().peekable();
         let visit_group = |group: &Group| {
             if stratum.replace(group.stratum) != Some(group.stratum) {
-                at_risk = LogSum::EMPTY;
+                (at_risk, to_come) = (LogSum::EMPTY, LogSum::EMPTY);
+                while entries.next_if(|entry| entry.stratum < group.stratum).is_some() {}
             }
             let mut tied = LogSum::EMPTY;
             for &row in &group.events {
@@ -181,7 +183,10 @@ impl RiskSets {
                 let (log, value) = entry(row);
                 at_risk.add(log, value);
             }
-            while let Some(&(_, row)) = entries.next_if(|entry| entry.0 >= group.time_days) {
+            let comes_later = |entry: &&Entry| {
+                entry.stratum == group.stratum && entry.time_days >= group.time_days
+            };
+            while let Some(&Entry { row, .. }) = entries.next_if(comes_later) {
                 let (log, value) = entry(row);
                 to_come.add(log, value);
             }
@@ -210,6 +215,16 @@ impl Evaluation<'_> {
             let terms = terms.iter().map(|term| (term.removed, term.log_sum));
             (group.events.len(), group.censored.len(), terms)
         })
+    }
+
+    /// The late entries, each as the place of the first group, from the latest time on, in whose risk
+    /// set the patient is not any more, and the patient. Without strata.
+    pub(crate) fn late(&self) -> Vec<(usize, usize)> {
+        let groups = &self.sets.groups;
+        let first = |entry: &Entry| {
+            (groups.partition_point(|group| group.time_days > entry.time_days), entry.row)
+        };
+        self.sets.entries.iter().map(first).collect()
     }
 
     pub(crate) fn events(&self) -> usize {
@@ -245,7 +260,10 @@ impl Evaluation<'_> {
                 passed = LogSum::EMPTY;
             }
             // Terms up to the time of entry are none of the patient's.
-            while let Some(&(_, row)) = entries.next_if(|entry| entry.0 < group.time_days) {
+            let has_entered = |entry: &&Entry| {
+                entry.stratum == group.stratum && entry.time_days < group.time_days
+            };
+            while let Some(&Entry { row, .. }) = entries.next_if(has_entered) {
                 before[row] = passed.weighted_times_exp(self.log_risks[row]);
             }
             let mut removed = LogSum::EMPTY;
@@ -324,7 +342,7 @@ mod tests {
     use super::*;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     fn value(outcomes: &[Survival], log_risks: &[f64], ties: Ties) -> f64 {
@@ -388,10 +406,10 @@ mod tests {
 
     #[test]
     fn late_entries_leave_the_risk_sets_before() {
-        let late: Vec<LeftTruncated> = outcomes(&TIED)
+        let late: Vec<Survival> = outcomes(&TIED)
             .into_iter()
             .zip([0.0, 0.5, 2.0, 1.0, 0.0, 0.0, 3.0, 1.0])
-            .map(|(exit, entry_days)| LeftTruncated { entry_days, exit })
+            .map(|(outcome, entry_days)| outcome.entered(entry_days).unwrap())
             .collect();
         let log_risks = [0.3, -1.2, 0.8, 0.1, 2.0, -0.4, 0.0, 1.0];
         // By the definition: on day 1 those who entered before, on day 3 all but one, on day 5 two.
@@ -400,10 +418,10 @@ mod tests {
             -1.2 - sum(&[0, 1, 4, 5]).ln() + 0.3 + 0.8 - 0.4 - 3.0 * sum(&[0, 2, 3, 5, 7]).ln()
                 + 0.0
                 - sum(&[6, 7]).ln();
-        let found = RiskSets::left_truncated(&late, Ties::Breslow).at(&log_risks).value;
+        let found = RiskSets::new(&late, Ties::Breslow).at(&log_risks).value;
         assert!((found - expected).abs() < 1e-13, "{found} {expected}");
         for ties in [Ties::Efron, Ties::Breslow] {
-            let sets = RiskSets::left_truncated(&late, ties);
+            let sets = RiskSets::new(&late, ties);
             let at = sets.at(&log_risks);
             for row in 0..late.len() {
                 let (mut up, mut down) = (log_risks, log_risks);
@@ -419,6 +437,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Strata are as separate as if each were fitted alone, whoever enters late in any of them.
+    #[test]
+    fn late_entries_stay_in_their_stratum() {
+        let late: Vec<Survival> = outcomes(&TIED)
+            .into_iter()
+            .enumerate()
+            .map(|(row, outcome)| {
+                let entry = [0.0, 0.5, 2.0, 1.0, 0.0, 0.0, 3.0, 1.0][row];
+                if row % 3 == 0 { outcome } else { outcome.entered(entry).unwrap() }
+            })
+            .collect();
+        let log_risks = [0.3, -1.2, 0.8, 0.1, 2.0, -0.4, 0.0, 1.0];
+        let strata = [2, 0, 2, 0, 2, 0, 2, 0];
+        let together = RiskSets::stratified(&late, &strata, Ties::Efron);
+        let together = together.at(&log_risks);
+        let mut value = 0.0;
+        for stratum in [0, 2] {
+            let rows: Vec<usize> = (0..8).filter(|&row| strata[row] == stratum).collect();
+            let own: Vec<Survival> = rows.iter().map(|&row| late[row]).collect();
+            let own_risks: Vec<f64> = rows.iter().map(|&row| log_risks[row]).collect();
+            let sets = RiskSets::new(&own, Ties::Efron);
+            let alone = sets.at(&own_risks);
+            value += alone.value;
+            for (place, &row) in rows.iter().enumerate() {
+                assert!((alone.gradient[place] - together.gradient[row]).abs() < 1e-12, "{row}");
+            }
+        }
+        assert!((value - together.value).abs() < 1e-12);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Risk, Survival, SurvivalProbability, baseline::Baseline};
+use crate::{
+    Risk, Survival, SurvivalProbability,
+    baseline::{Baseline, Jump, jumps},
+};
 
 mod interval;
 
@@ -78,7 +81,7 @@ impl Precision {
         times_days: &[f64],
     ) -> Self {
         assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
-        let jumps = jumps(baseline, outcomes, risks);
+        let jumps = jumps(outcomes, risks, baseline.reference);
         let information: f64 = jumps.iter().map(|jump| jump.events * jump.variance).sum();
         let horizon = |&time_days: &f64| {
             let passed = jumps.iter().filter(|jump| jump.time_days <= time_days);
@@ -160,52 +163,10 @@ impl PrecisionSteps {
             mean_risk += jump.events / jump.at_risk * jump.mean;
             (variance, mean_risk)
         };
-        let (variance, mean_risk) = jumps(baseline, outcomes, risks).iter().rev().map(step).unzip();
+        let (variance, mean_risk) =
+            jumps(outcomes, risks, baseline.reference).iter().rev().map(step).unzip();
         Self { variance, mean_risk }
     }
-}
-
-/// What happens at one event time.
-struct Jump {
-    time_days: f64,
-    events: f64,
-    /// The summed relative hazards of all at risk.
-    at_risk: f64,
-    /// The mean and variance of their risks, weighted by the relative hazards.
-    mean: f64,
-    variance: f64,
-}
-
-/// The event times, latest first.
-fn jumps(baseline: &Baseline, outcomes: &[Survival], risks: &[Risk]) -> Vec<Jump> {
-    let mut latest_first: Vec<(Survival, f64)> = outcomes
-        .iter()
-        .zip(risks)
-        .map(|(&outcome, risk)| (outcome, risk.0 - baseline.reference.0))
-        .collect();
-    latest_first.sort_by(|a, b| b.0.time_days.total_cmp(&a.0.time_days));
-    let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
-    let mut jumps = vec![];
-    for now in latest_first.chunk_by(|a, b| a.0.time_days <= b.0.time_days) {
-        for (_, risk) in now {
-            let hazard = risk.exp();
-            sum += hazard;
-            first += hazard * risk;
-            second += hazard * risk * risk;
-        }
-        let events = now.iter().filter(|(outcome, _)| outcome.event).count();
-        if events > 0 {
-            let mean = first / sum;
-            jumps.push(Jump {
-                time_days: now[0].0.time_days,
-                events: events as f64,
-                at_risk: sum,
-                mean,
-                variance: (second / sum - mean * mean).max(0.0),
-            });
-        }
-    }
-    jumps
 }
 
 #[cfg(test)]
@@ -227,7 +188,7 @@ mod tests {
     #[test]
     fn equal_risks_give_the_interval_of_nelson_aalen() {
         let outcomes: Vec<Survival> =
-            (1..=4_u8).map(|day| Survival { time_days: f64::from(day), event: day != 3 }).collect();
+            (1..=4_u8).map(|day| Survival::until(f64::from(day), day != 3)).collect();
         let (baseline, precision) = fitted(&outcomes, &[Risk(2.0); 4], &[0.5, 2.0]);
         assert_eq!(precision.slope_variance, None);
         let found = precision.intervals(&baseline, Risk(2.0), &[0.5, 2.0]);
@@ -253,7 +214,7 @@ mod tests {
         let outcomes: Vec<Survival> = times
             .iter()
             .zip(events)
-            .map(|(&time_days, event)| Survival { time_days, event: event > 0.0 })
+            .map(|(&time_days, event)| Survival::until(time_days, event > 0.0))
             .collect();
         let risks: Vec<Risk> = x.iter().map(|x| Risk(slope * x)).collect();
         // R's slope is that of x, ours of the risk.
@@ -281,7 +242,7 @@ mod tests {
                 let risk = 2.0 * random.random::<f64>() - 1.0;
                 let death = -random.random::<f64>().ln() * 500.0 / f64::exp(risk);
                 let end = 200.0 + 800.0 * random.random::<f64>();
-                outcomes.push(Survival { time_days: death.min(end), event: death <= end });
+                outcomes.push(Survival::until(death.min(end), death <= end));
                 risks.push(Risk(risk));
             }
             let (baseline, precision) = fitted(&outcomes, &risks, &[100.0, 400.0]);

@@ -40,7 +40,8 @@ pub fn auc(positive: &[bool], scores: &[f64]) -> Result<f64, Undefined> {
 ///
 /// # Errors
 /// When nobody had the event by then, nobody was followed up past it, the training patients' own
-/// follow-up does not reach that far, or a risk is not a number.
+/// follow-up does not reach that far, a risk is not a number, or some patients came under observation
+/// late.
 ///
 /// # Panics
 /// When there are not as many risks as outcomes.
@@ -53,7 +54,7 @@ pub fn auc_at(
     assert_eq!(outcomes.len(), risks.len(), "one risk for each outcome");
     check_risks(risks)?;
     horizon::check_reach(outcomes.iter().map(|outcome| outcome.time_days), time_days)?;
-    let censoring = Censoring::fit(train);
+    let censoring = Censoring::of_both(train, outcomes)?;
     let mut weighted = Vec::with_capacity(outcomes.len());
     for (outcome, risk) in outcomes.iter().zip(risks) {
         if outcome.time_days > time_days {
@@ -176,7 +177,7 @@ mod tests {
     use ndarray::array;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     #[test]

@@ -83,7 +83,7 @@ mod tests {
     fn strata(rows: &[(f64, bool)]) -> Vec<Stratum<'static>> {
         rows.iter()
             .map(|&(time_days, event)| Stratum {
-                survival: Some(Survival { time_days, event }),
+                survival: Some(Survival::until(time_days, event)),
                 label: None,
             })
             .collect()

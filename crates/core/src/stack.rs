@@ -167,9 +167,11 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut draw = || random.random::<f64>() * 2.0 - 1.0;
         let x = Array2::from_shape_simple_fn((80, 3), &mut draw);
-        let outcomes = x.rows().into_iter().map(|row| Survival {
-            time_days: (100.0 * (draw() - 1.5 * row[0] - 0.5 * row[1]).exp()).ceil(),
-            event: draw() < 0.4,
+        let outcomes = x.rows().into_iter().map(|row| {
+            Survival::until(
+                (100.0 * (draw() - 1.5 * row[0] - 0.5 * row[1]).exp()).ceil(),
+                draw() < 0.4,
+            )
         });
         (x.clone(), outcomes.collect(), (0..80).map(|row| row % 2).collect())
     }

@@ -23,15 +23,15 @@ pub struct Status {
 /// weights learned from `train`.
 ///
 /// # Errors
-/// When nobody was followed up past that day, or the training patients' own follow-up does not
-/// reach that far.
+/// When nobody was followed up past that day, the training patients' own follow-up does not reach
+/// that far, or some patients came under observation late.
 pub fn status_at(
     train: &[CompetingOutcome],
     outcomes: &[CompetingOutcome],
     time_days: f64,
 ) -> Result<Vec<Option<Status>>, Undefined> {
     horizon::check_reach(outcomes.iter().map(|outcome| outcome.time_days), time_days)?;
-    statuses(&censoring(train), outcomes, time_days)
+    statuses(&censoring(train, outcomes)?, outcomes, time_days)
 }
 
 /// The weighted Brier score of each patient's cumulative incidence at day `time_days`; 0 where the
@@ -68,7 +68,7 @@ pub fn integrated_brier_shares(
     times_days: &[f64],
 ) -> Result<Vec<f64>, Undefined> {
     assert_eq!(incidence.dim(), (outcomes.len(), times_days.len()), "(patients, times)");
-    let (weights, censoring) = (horizon::trapezoids(times_days)?, censoring(train));
+    let (weights, censoring) = (horizon::trapezoids(times_days)?, censoring(train, outcomes)?);
     let mut shares = vec![0.0; outcomes.len()];
     for (place, (&time_days, weight)) in times_days.iter().zip(weights).enumerate() {
         let own = incidence.column(place).to_vec();
@@ -113,9 +113,14 @@ fn squares(statuses: &[Option<Status>], incidence: &[Incidence]) -> Vec<f64> {
 }
 
 /// Only who had no event of any cause was censored.
-fn censoring(train: &[CompetingOutcome]) -> Censoring {
-    let any: Vec<Survival> = train.iter().map(CompetingOutcome::of_any_cause).collect();
-    Censoring::fit(&any)
+fn censoring(
+    train: &[CompetingOutcome],
+    weighed: &[CompetingOutcome],
+) -> Result<Censoring, Undefined> {
+    let any = |outcomes: &[CompetingOutcome]| -> Vec<Survival> {
+        outcomes.iter().map(CompetingOutcome::of_any_cause).collect()
+    };
+    Censoring::of_both(&any(train), &any(weighed))
 }
 
 fn statuses(
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_censored_are_unknown_and_weigh_on_the_others() {
-        let outcome = |time_days, cause| CompetingOutcome { time_days, cause };
+        let outcome = |time_days, cause| CompetingOutcome::until(time_days, cause);
         let all = [
             outcome(1.0, None),
             outcome(2.0, Some(EVENT)),

@@ -1,12 +1,19 @@
 use serde::{Deserialize, Serialize};
 
-/// Right-censored follow-up of one patient.
+use crate::Undefined;
+
+/// Right-censored follow-up of one patient, left-truncated where it began late.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Survival {
     /// Days from the index date to the event or to the last contact; finite, not negative.
     pub time_days: f64,
     /// Whether the event was observed; `false` is censored.
     pub event: bool,
+    /// Days from the index date to the begin of observation, where the patient would not be among
+    /// the patients at all had the event come before: left truncation. The patient is at risk after
+    /// this time alone. `None` is at risk from the index date on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_days: Option<f64>,
 }
 
 /// Why a number cannot be a follow-up time.
@@ -24,11 +31,62 @@ impl Survival {
     /// When the time is negative, infinite or not a number.
     pub fn new(time_days: f64, event: bool) -> Result<Self, InvalidSurvival> {
         if time_days.is_finite() && time_days >= 0.0 {
-            Ok(Self { time_days, event })
+            Ok(Self::until(time_days, event))
         } else {
             Err(InvalidSurvival { time_days })
         }
     }
+
+    /// Follow-up from the index date on up to a time, which is not checked.
+    #[must_use]
+    pub const fn until(time_days: f64, event: bool) -> Self {
+        Self { time_days, event, entry_days: None }
+    }
+
+    /// The same follow-up where observation began at a time.
+    ///
+    /// # Errors
+    /// When it does not begin before follow-up ends, or is no finite number.
+    pub fn entered(self, entry_days: f64) -> Result<Self, InvalidEntry> {
+        if entry_days.is_finite() && entry_days < self.time_days {
+            Ok(Self { entry_days: Some(entry_days), ..self })
+        } else {
+            Err(InvalidEntry { entry_days, exit_days: self.time_days })
+        }
+    }
+
+    /// The same follow-up where it ends at a time at the latest; `None` of who had not entered by
+    /// then.
+    #[must_use]
+    pub fn ended(self, time_days: f64) -> Option<Self> {
+        let event = self.event && self.time_days <= time_days;
+        let ended = Self { time_days: self.time_days.min(time_days), event, ..self };
+        self.has_entered(ended.time_days).then_some(ended)
+    }
+
+    /// Whether observation began before a time.
+    #[must_use]
+    pub fn has_entered(&self, time_days: f64) -> bool {
+        self.entry_days.is_none_or(|entry| entry < time_days)
+    }
+}
+
+/// The late entries with their rows, the latest first.
+pub(crate) fn latest_entries(outcomes: &[Survival]) -> Vec<(f64, usize)> {
+    let late = outcomes.iter().enumerate();
+    let late = late.filter_map(|(row, outcome)| Some((outcome.entry_days?, row)));
+    let mut entries: Vec<(f64, usize)> = late.collect();
+    entries.sort_by(|a, b| b.0.total_cmp(&a.0));
+    entries
+}
+
+/// Refuses a figure that is not defined for patients who entered late.
+pub(crate) fn from_the_index_date(
+    what: &'static str,
+    outcomes: &[Survival],
+) -> Result<(), Undefined> {
+    let late = outcomes.iter().any(|outcome| outcome.entry_days.is_some());
+    if late { Err(Undefined::LateEntries { what }) } else { Ok(()) }
 }
 
 /// A relative risk on any scale: **higher is worse**. Not a probability and not a survival time.
@@ -42,7 +100,7 @@ pub struct Risk(pub f64);
 ///
 /// ```compile_fail,E0308
 /// use oncoweave_core::{Risk, Survival, brier::brier_at};
-/// let outcomes = [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+/// let outcomes = [Survival::until(1.0, true), Survival::until(2.0, false)];
 /// brier_at(&outcomes, &outcomes, &[Risk(0.3), Risk(0.1)], 1.0);
 /// ```
 ///
@@ -50,7 +108,7 @@ pub struct Risk(pub f64);
 ///
 /// ```compile_fail,E0308
 /// use oncoweave_core::{Survival, SurvivalProbability, concordance::harrell_c};
-/// let outcomes = [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+/// let outcomes = [Survival::until(1.0, true), Survival::until(2.0, false)];
 /// harrell_c(&outcomes, &[SurvivalProbability(0.3), SurvivalProbability(0.9)]);
 /// ```
 ///
@@ -58,7 +116,7 @@ pub struct Risk(pub f64);
 ///
 /// ```compile_fail,E0308
 /// use oncoweave_core::{CumulativeHazard, Survival, brier::brier_at};
-/// let outcomes = [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+/// let outcomes = [Survival::until(1.0, true), Survival::until(2.0, false)];
 /// brier_at(&outcomes, &outcomes, &[CumulativeHazard(0.3), CumulativeHazard(0.1)], 1.0);
 /// ```
 ///
@@ -66,7 +124,7 @@ pub struct Risk(pub f64);
 ///
 /// ```
 /// use oncoweave_core::{Survival, SurvivalProbability, brier::brier_at};
-/// let outcomes = [Survival { time_days: 1.0, event: true }, Survival { time_days: 2.0, event: false }];
+/// let outcomes = [Survival::until(1.0, true), Survival::until(2.0, false)];
 /// let probabilities = [SurvivalProbability(0.3), SurvivalProbability(0.9)];
 /// assert!(brier_at(&outcomes, &outcomes, &probabilities, 1.0).is_ok());
 /// ```
@@ -100,17 +158,6 @@ impl CumulativeHazard {
     }
 }
 
-/// Follow-up of a patient who came under observation only after the index date, and would not be
-/// among the patients at all had the event come before: left truncation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LeftTruncated {
-    /// Days from the index date to the begin of observation. The patient is at risk after this
-    /// time, up to the end of follow-up and including it.
-    pub entry_days: f64,
-    /// The end of follow-up, in days from the index date too.
-    pub exit: Survival,
-}
-
 /// Why an entry time cannot belong to a follow-up.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
@@ -122,20 +169,6 @@ pub struct InvalidEntry {
     pub entry_days: f64,
     /// The end of follow-up.
     pub exit_days: f64,
-}
-
-impl LeftTruncated {
-    /// Pairs a follow-up with the time that observation began at.
-    ///
-    /// # Errors
-    /// When it does not begin before follow-up ends, or is no finite number.
-    pub fn new(entry_days: f64, exit: Survival) -> Result<Self, InvalidEntry> {
-        if entry_days.is_finite() && entry_days < exit.time_days {
-            Ok(Self { entry_days, exit })
-        } else {
-            Err(InvalidEntry { entry_days, exit_days: exit.time_days })
-        }
-    }
 }
 
 #[cfg(test)]
@@ -152,10 +185,14 @@ mod tests {
 
     #[test]
     fn observation_begins_before_it_ends() {
-        let exit = Survival { time_days: 5.0, event: true };
-        assert!(LeftTruncated::new(0.0, exit).is_ok());
+        let exit = Survival::until(5.0, true);
+        let late = exit.entered(0.0).unwrap();
+        assert!(late.has_entered(0.5) && !late.has_entered(0.0) && exit.has_entered(0.0));
+        assert_eq!(exit.ended(3.0), Some(Survival::until(3.0, false)));
+        assert_eq!(late.ended(9.0), Some(late));
+        assert_eq!(exit.entered(4.0).unwrap().ended(4.0), None);
         for entry_days in [5.0, 6.0, f64::NAN, f64::NEG_INFINITY] {
-            assert!(LeftTruncated::new(entry_days, exit).is_err());
+            assert!(exit.entered(entry_days).is_err());
         }
     }
 }

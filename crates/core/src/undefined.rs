@@ -52,6 +52,14 @@ pub enum Undefined {
         /// The last day that the training patients' follow-up can be used at.
         last_days: f64,
     },
+    /// Some patients entered late, which the figure does not allow for.
+    #[error(
+        "{what} is not defined here: some patients came under observation after the index date"
+    )]
+    LateEntries {
+        /// What was asked for, such as `weighing by censoring`.
+        what: &'static str,
+    },
     /// Too few times to integrate over.
     #[error("an integral over time needs at least two increasing times, got {times}")]
     TooFewTimes {

@@ -64,9 +64,8 @@ fn cohort(imaging_is_rare: bool) -> Result<Cohort, Box<dyn Error>> {
             });
         }
     }
-    let survival = |row: usize| Survival {
-        time_days: (800.0 * (-wave(row, 1.15)).exp()).round(),
-        event: !row.is_multiple_of(3),
+    let survival = |row: usize| {
+        Survival::until((800.0 * (-wave(row, 1.15)).exp()).round(), !row.is_multiple_of(3))
     };
     let names = (0..PATIENTS).map(|row| PatientId::new(&format!("P{row}")));
     Ok(Cohort {

@@ -87,9 +87,11 @@ fn cohort(patients: usize) -> Result<Cohort, Box<dyn Error>> {
             columns.push(CohortColumn { modality: modality.to_owned(), info, values });
         }
     }
-    let mut survival = || Survival {
-        time_days: random.random_range(1.0..4000.0_f64).round(),
-        event: random.random_range(0..10) < 4,
+    let mut survival = || {
+        Survival::until(
+            random.random_range(1.0..4000.0_f64).round(),
+            random.random_range(0..10) < 4,
+        )
     };
     Ok(Cohort {
         survival: (0..patients).map(|_| Some(survival())).collect(),

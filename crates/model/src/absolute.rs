@@ -178,7 +178,7 @@ mod tests {
             for rank in (0..count).map(|index| index * 2741 % count) {
                 let quantile = (f64::from(rank) + 0.5) / f64::from(count);
                 let time_days = -(1.0 - quantile).ln() / hazard;
-                outcomes.push(Survival { time_days, event: true });
+                outcomes.push(Survival::until(time_days, true));
                 survival.push(SurvivalProbability((-hazard * 50.0).exp()));
             }
         }

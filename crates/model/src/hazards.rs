@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     #[test]

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn outcomes(text: &[(f64, bool)]) -> Vec<Survival> {
-        text.iter().map(|&(time_days, event)| Survival { time_days, event }).collect()
+        text.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
     fn cases() -> Vec<(&'static str, Vec<Survival>, Vec<f64>)> {

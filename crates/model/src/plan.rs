@@ -68,10 +68,10 @@ impl<'a> Plan<'a> {
         let cohort = data.cohort;
         let modalities = choose_modalities(cohort, config)?;
         let follow_up = |row: usize| {
-            let Survival { time_days, event } = cohort.survival[row]?;
+            let Survival { time_days, event, .. } = cohort.survival[row]?;
             let is_this =
                 |name| cohort.competing.get(row).is_some_and(|own| own.as_deref() == Some(name));
-            Some(Survival { time_days, event: competing.map_or(event, is_this) })
+            Some(Survival::until(time_days, competing.map_or(event, is_this)))
         };
         let with_outcome: Vec<(usize, Survival)> =
             rows.iter().filter_map(|&row| Some((row, follow_up(row)?))).collect();

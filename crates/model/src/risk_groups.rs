@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn restricted_means_end_at_the_last_horizon_that_both_groups_reach() {
-        let at = |time_days: f64, event| Survival { time_days, event };
+        let at = |time_days: f64, event| Survival::until(time_days, event);
         let two = vec![vec![
             vec![at(5.0, true), at(40.0, false)],
             vec![at(2.0, true), at(4.0, true), at(25.0, false)],

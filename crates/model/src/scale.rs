@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn outcomes(times: &[f64], event: bool) -> Vec<Survival> {
-        times.iter().map(|&time_days| Survival { time_days, event }).collect()
+        times.iter().map(|&time_days| Survival::until(time_days, event)).collect()
     }
 
     #[test]

@@ -378,7 +378,7 @@ mod tests {
             member => ((row * 7 + member) % 11) as f64 / 5.0 - 1.0,
         });
         let outcomes: Vec<Survival> = (0..patients)
-            .map(|row| Survival { time_days: row as f64 + 1.0, event: row < FEWEST_EVENTS - 1 })
+            .map(|row| Survival::until(row as f64 + 1.0, row < FEWEST_EVENTS - 1))
             .collect();
         let folds: Vec<u32> = (0..5).cycle().take(patients).collect();
         let problem = Problem {
@@ -424,7 +424,7 @@ mod tests {
             let outcome = |columns: &[f64; 3]| {
                 let hazard = f64::exp(0.7 * columns[0] + 0.5 * columns[1]) / 500.0;
                 let time_days = -random.random::<f64>().ln() / hazard;
-                Survival { time_days: time_days.min(800.0), event: time_days < 800.0 }
+                Survival::until(time_days.min(800.0), time_days < 800.0)
             };
             let outcomes: Vec<Survival> = columns.iter().map(outcome).collect();
             let folds: Vec<u32> = (0..5).cycle().take(patients).collect();

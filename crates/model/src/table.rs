@@ -120,7 +120,7 @@ impl<'a> Table<'a> {
         let times = brier_times(self.setting.horizons_days);
         let last = times.last().copied().unwrap_or_default();
         let until_last = |one: Survival| {
-            if one.time_days > last { Survival { time_days: last, event: false } } else { one }
+            if one.time_days > last { Survival::until(last, false) } else { one }
         };
         let found = self.in_folds(|rows| {
             let (outcomes, _) = self.own(rows);

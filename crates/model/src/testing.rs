@@ -78,7 +78,7 @@ pub(crate) fn simulate(shape: Shape) -> Simulated {
         let event = -random.random::<f64>().ln() * 900.0 / oracle[row].0.exp();
         let censoring = 200.0 + 2000.0 * random.random::<f64>();
         let time_days = event.min(censoring).ceil();
-        Some(Survival { time_days, event: event <= censoring })
+        Some(Survival::until(time_days, event <= censoring))
     };
     let survival: Vec<Option<Survival>> = (0..n).map(survival).collect();
     let label = |row: usize| {

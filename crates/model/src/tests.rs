@@ -129,12 +129,12 @@ fn held_out_patients_do_not_move_the_model_by_a_bit() {
         column.values = column.values.iter().enumerate().map(change).collect();
     }
     for row in (0..cohort.len()).filter(|&row| held_out(row)) {
-        cohort.survival[row] = Some(Survival { time_days: 1e6 + row as f64, event: true });
+        cohort.survival[row] = Some(Survival::until(1e6 + row as f64, true));
         cohort.labels[row] = Some("a class of its own".to_owned());
     }
     assert_eq!(saved(&train_on(&cohort, &rows, &quick_config())), before);
     // The test can fail: one changed training patient does move the model.
-    cohort.survival[rows[0]] = Some(Survival { time_days: 1.0, event: true });
+    cohort.survival[rows[0]] = Some(Survival::until(1.0, true));
     assert_ne!(saved(&train_on(&cohort, &rows, &quick_config())), before);
 }
 

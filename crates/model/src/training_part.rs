@@ -173,7 +173,7 @@ mod tests {
     use crate::testing::{Shape, simulate};
 
     fn outcomes(events: &[bool]) -> Vec<Survival> {
-        events.iter().map(|&event| Survival { time_days: 1.0, event }).collect()
+        events.iter().map(|&event| Survival::until(1.0, event)).collect()
     }
 
     #[test]

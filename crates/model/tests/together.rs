@@ -50,9 +50,11 @@ fn cohort(patients: usize) -> Cohort {
             });
         }
     }
-    let outcome = |risk: f64, random: &mut ChaCha12Rng| Survival {
-        time_days: (-random.random::<f64>().ln() * 1000.0 / risk.exp()).ceil().min(3000.0),
-        event: random.random::<f64>() < 0.7,
+    let outcome = |risk: f64, random: &mut ChaCha12Rng| {
+        Survival::until(
+            (-random.random::<f64>().ln() * 1000.0 / risk.exp()).ceil().min(3000.0),
+            random.random::<f64>() < 0.7,
+        )
     };
     Cohort {
         survival: risks.into_iter().map(|risk| Some(outcome(risk, &mut random))).collect(),

@@ -83,11 +83,11 @@ impl RiskGroup {
 /// What was observed of a patient, where events of these names compete with the one that is predicted.
 #[must_use]
 pub fn observed_outcome(prediction: &Prediction, competing: &[&str]) -> Option<CompetingOutcome> {
-    let Survival { time_days, event } = prediction.observed?;
+    let Survival { time_days, event, .. } = prediction.observed?;
     let is_it = |name: &&str| prediction.competing.as_deref() == Some(*name);
     let other = competing.iter().position(is_it).and_then(|place| u32::try_from(place).ok());
     let cause = if event { Some(EVENT) } else { other.map(|place| EVENT + 1 + place) };
-    Some(CompetingOutcome { time_days, cause })
+    Some(CompetingOutcome::until(time_days, cause))
 }
 
 fn is_other(outcome: &CompetingOutcome) -> bool {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn who_had_another_event_stays_without_this_one() {
-        let outcome = |time_days, cause| CompetingOutcome { time_days, cause };
+        let outcome = |time_days, cause| CompetingOutcome::until(time_days, cause);
         let both = [
             outcome(1.0, Some(EVENT)),
             outcome(2.0, Some(EVENT + 1)),

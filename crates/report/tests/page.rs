@@ -213,7 +213,7 @@ fn check(cases: &[Case]) {
 
 fn everybody(predictions: &mut [Prediction], time_days: f64, event: bool) {
     for one in predictions {
-        one.observed = Some(Survival { time_days, event });
+        one.observed = Some(Survival::until(time_days, event));
     }
 }
 

@@ -491,7 +491,7 @@ mod tests {
         let (_folder, root) = job("{}");
         let mut cohort = testing::cohort(5);
         cohort.patients[1] = PatientId::new("Smith`John 1950`x").unwrap();
-        cohort.survival[1] = Some(Survival { time_days: -12345.5, event: true });
+        cohort.survival[1] = Some(Survival::until(-12345.5, true));
         write_cohort(&root.channel("train").join("cohort.parquet"), "test", &cohort).unwrap();
         let failure = run(&root).0.unwrap_err().to_string();
         let told =

@@ -163,8 +163,7 @@ pub fn compete(patient: Patient, seed: u64, index: usize) -> Patient {
     let exponential = -(1.0 - random.random::<f64>()).ln();
     let death = (hazard::OTHER_DEATH_DAYS * exponential * (-log_hazard).exp()).ceil().max(1.0);
     let observed = death < patient.survival.time_days;
-    let survival =
-        if observed { Survival { time_days: death, event: false } } else { patient.survival };
+    let survival = if observed { Survival::until(death, false) } else { patient.survival };
     Patient { survival, other_death: Some(OtherDeath { log_hazard, observed }), ..patient }
 }
 
@@ -228,7 +227,7 @@ fn draw_survival(random: &mut ChaCha12Rng, log_hazard: f64) -> Survival {
     let leaves = -(1.0 - random.random::<f64>()).ln() * 365.0 * 15.0;
     let last_contact = study_end.min(leaves);
     let time_days = death.min(last_contact).ceil().max(1.0);
-    Survival { time_days, event: death <= last_contact }
+    Survival::until(time_days, death <= last_contact)
 }
 
 fn draw_subtype(random: &mut ChaCha12Rng, genome: &Genome, tumor: &Tumor) -> Subtype {

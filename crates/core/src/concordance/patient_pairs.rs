@@ -1,7 +1,7 @@
 //! The comparable pairs that each patient is in.
 
-use super::for_each_event;
 use super::ranks::{RankCounts, dense_ranks, rows, sorted_keys};
+use super::{for_each_event, late_entries};
 use crate::{Risk, Survival};
 
 /// The comparable pairs that one patient is in.
@@ -15,7 +15,7 @@ pub(crate) struct PatientPairs {
 /// The pairs of each patient, with earlier and with later ones.
 pub(crate) fn pairs_of_each(outcomes: &[Survival], risks: &[Risk]) -> Vec<PatientPairs> {
     let mut pairs = vec![PatientPairs::default(); outcomes.len()];
-    for_each_event(outcomes, &[], risks, |later| {
+    for_each_event(outcomes, risks, |later| {
         let pairs = &mut pairs[later.row];
         pairs.right += f64::from(later.lower) + 0.5 * f64::from(later.equal);
         pairs.comparable += f64::from(later.lower + later.equal + later.higher);
@@ -24,15 +24,21 @@ pub(crate) fn pairs_of_each(outcomes: &[Survival], risks: &[Risk]) -> Vec<Patien
     let ranks = dense_ranks(risks.iter().map(|risk| risk.0));
     let earliest_first = sorted_keys(outcomes.iter().map(|outcome| outcome.time_days));
     let mut events = RankCounts::new(outcomes.len());
+    let mut entries = late_entries(outcomes).into_iter().peekable();
     for now in earliest_first.chunk_by(|a, b| a.0 == b.0) {
-        let mut meet = |row: usize, events: &RankCounts| {
+        let mut meet = |row: usize, events: &RankCounts, times: f64| {
             let (lower, equal) = (events.below(ranks[row]), events.counts[ranks[row] as usize]);
-            pairs[row].right += f64::from(events.total - lower - equal) + 0.5 * f64::from(equal);
-            pairs[row].comparable += f64::from(events.total);
+            let right = f64::from(events.total - lower - equal) + 0.5 * f64::from(equal);
+            pairs[row].right += times * right;
+            pairs[row].comparable += times * f64::from(events.total);
         };
-        rows(now).filter(|&row| outcomes[row].event).for_each(|row| meet(row, &events));
+        // Who enters late does not meet the events up to then.
+        while let Some((_, row)) = entries.next_if(|(entry, _)| *entry < now[0].0) {
+            meet(row as usize, &events, -1.0);
+        }
+        rows(now).filter(|&row| outcomes[row].event).for_each(|row| meet(row, &events, 1.0));
         rows(now).filter(|&row| outcomes[row].event).for_each(|row| events.add(ranks[row]));
-        rows(now).filter(|&row| !outcomes[row].event).for_each(|row| meet(row, &events));
+        rows(now).filter(|&row| !outcomes[row].event).for_each(|row| meet(row, &events, 1.0));
     }
     pairs
 }

@@ -117,7 +117,7 @@ mod tests {
         let outcome = |row: usize| {
             let log_hazard = effect * (x[[row, 0]] - x[[row, 1]] + x[[row, 2]] - x[[row, 3]]);
             let time = -draw().mul_add(0.29, 0.5).ln() * 900.0 / log_hazard.exp();
-            Survival { time_days: (time / 30.0).ceil() * 30.0 + 1.0, event: draw() < 0.6 }
+            Survival::until((time / 30.0).ceil() * 30.0 + 1.0, draw() < 0.6)
         };
         let outcomes = (0..patients).map(outcome).collect();
         (x, outcomes)
@@ -209,8 +209,8 @@ mod tests {
         };
         let before = run(&outcomes);
         for row in (0..120).filter(|&row| folds[row] == 2) {
-            let Survival { time_days, event } = outcomes[row];
-            outcomes[row] = Survival { time_days: 7000.0 - time_days, event: !event };
+            let Survival { time_days, event, .. } = outcomes[row];
+            outcomes[row] = Survival::until(7000.0 - time_days, !event);
         }
         let after = run(&outcomes);
         assert_eq!((after.0, after.1), (before.0, before.1));

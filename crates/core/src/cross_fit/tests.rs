@@ -11,9 +11,8 @@ fn example() -> (Array2<f32>, Array2<f32>, Vec<Survival>, Vec<u32>) {
     let mut draw = || random.random::<f32>() * 2.0 - 1.0;
     let few = Array2::from_shape_simple_fn((90, 3), &mut draw);
     let many = Array2::from_shape_simple_fn((90, 120), &mut draw);
-    let outcome = |row: usize| Survival {
-        time_days: f64::from(100.0 * (draw() - few.row(row).sum()).exp()).ceil(),
-        event: draw() < 0.3,
+    let outcome = |row: usize| {
+        Survival::until(f64::from(100.0 * (draw() - few.row(row).sum()).exp()).ceil(), draw() < 0.3)
     };
     let outcomes: Vec<Survival> = (0..90).map(outcome).collect();
     let stratum = |&survival| Stratum { survival: Some(survival), label: None };
@@ -112,9 +111,11 @@ fn fits_in_few_directions_are_those_in_all() {
         column.scaled_add(3.0, &shared.column(place % 8));
     }
     let outcomes: Vec<Survival> = (0..700)
-        .map(|row| Survival {
-            time_days: (100.0 * (draw() - x[[row, 0]] / 3.0 - x[[row, 300]]).exp()).ceil(),
-            event: draw() < 0.0,
+        .map(|row| {
+            Survival::until(
+                (100.0 * (draw() - x[[row, 0]] / 3.0 - x[[row, 300]]).exp()).ceil(),
+                draw() < 0.0,
+            )
         })
         .collect();
     let folds: Vec<u32> = (0..700).map(|row| row % 4).collect();

@@ -1,7 +1,7 @@
 //! The Kaplan-Meier curve of censoring, for weights.
 
 use super::counts::counts;
-use crate::{Survival, Undefined};
+use crate::{Survival, Undefined, survival::from_the_index_date};
 
 /// The distribution of censoring, for inverse probability of censoring weights.
 ///
@@ -15,8 +15,11 @@ pub struct Censoring {
 
 impl Censoring {
     /// Estimates the distribution by the reversed Kaplan-Meier method.
-    #[must_use]
-    pub fn fit(train: &[Survival]) -> Self {
+    ///
+    /// # Errors
+    /// When some patients entered late: who left before anybody would have entered is not known.
+    pub fn fit(train: &[Survival]) -> Result<Self, Undefined> {
+        from_the_index_date("weighing by censoring", train)?;
         let mut uncensored = 1.0;
         let steps = counts(train)
             .map(|now| {
@@ -27,7 +30,16 @@ impl Censoring {
                 (now.time_days, uncensored)
             })
             .collect();
-        Self { steps }
+        Ok(Self { steps })
+    }
+
+    /// The same where others are to be weighed by it.
+    ///
+    /// # Errors
+    /// When some of either entered late.
+    pub(crate) fn of_both(train: &[Survival], weighed: &[Survival]) -> Result<Self, Undefined> {
+        from_the_index_date("weighing by censoring", weighed)?;
+        Self::fit(train)
     }
 
     /// The probability G(t) of being uncensored past a time, above 0.
@@ -54,7 +66,8 @@ mod tests {
     #[test]
     fn events_come_before_censorings_at_one_time() {
         let censoring =
-            Censoring::fit(&outcomes(&[(1.0, true), (1.0, false), (2.0, false), (3.0, true)]));
+            Censoring::fit(&outcomes(&[(1.0, true), (1.0, false), (2.0, false), (3.0, true)]))
+                .unwrap();
         assert_eq!(censoring.uncensored(0.5), Ok(1.0));
         // Three were still there when one of them was censored.
         assert_eq!(censoring.uncensored(1.0), Ok(2.0 / 3.0));
@@ -63,11 +76,14 @@ mod tests {
 
     #[test]
     fn censoring_is_unknown_past_follow_up_and_when_all_are_censored() {
-        let censoring = Censoring::fit(&outcomes(&[(1.0, true), (2.0, false)]));
+        let censoring = Censoring::fit(&outcomes(&[(1.0, true), (2.0, false)])).unwrap();
         for time_days in [2.0, 3.0] {
             let unknown = Undefined::CensoringUnknown { time_days, last_days: 2.0 };
             assert_eq!(censoring.uncensored(time_days), Err(unknown));
         }
-        assert_eq!(Censoring::fit(&[]).uncensored(1.0), Err(Undefined::NoPatient));
+        let nobody = Censoring::fit(&[]).unwrap();
+        assert_eq!(nobody.uncensored(1.0), Err(Undefined::NoPatient));
+        let late = Survival::until(2.0, false).entered(1.0).unwrap();
+        assert!(matches!(Censoring::fit(&[late]), Err(Undefined::LateEntries { .. })));
     }
 }

@@ -39,10 +39,7 @@ impl IntervalPrecision {
             .iter()
             .zip(log_hazards)
             .filter(|(outcome, _)| outcome.time_days > start_days)
-            .map(|(&Survival { time_days, event }, &log_hazard)| {
-                let event = event && time_days <= end_days;
-                (Survival { time_days: time_days.min(end_days), event }, Risk(log_hazard))
-            })
+            .filter_map(|(outcome, &log_hazard)| Some((outcome.ended(end_days)?, Risk(log_hazard))))
             .unzip();
         let baseline = Baseline::breslow(&own, &risks)?;
         let found = Precision::of(&baseline, &own, &risks, &[end_days]);
@@ -78,7 +75,7 @@ mod tests {
         let outcomes: Vec<Survival> = list("time")
             .iter()
             .zip(list("event"))
-            .map(|(&time_days, event)| Survival { time_days, event: event > 0.0 })
+            .map(|(&time_days, event)| Survival::until(time_days, event > 0.0))
             .collect();
         let x = list("x");
         let risks: Vec<Risk> = x.iter().map(|&x| Risk(x)).collect();
@@ -105,11 +102,11 @@ mod tests {
         for (&end, [level, slope]) in ends.iter().zip(truth).take(last) {
             if random.random::<f64>() < 1.0 / (1.0 + (-level - slope * x).exp()) {
                 let time_days = end - (end - start) * random.random::<f64>();
-                return (Survival { time_days, event: true }, x);
+                return (Survival::until(time_days, true), x);
             }
             start = end;
         }
-        (Survival { time_days: start, event: false }, x)
+        (Survival::until(start, false), x)
     }
 
     /// The most likely levels of all intervals with one slope or with a slope for each, by Newton's

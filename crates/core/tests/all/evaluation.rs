@@ -104,9 +104,8 @@ fn recalibration_agrees_with_lifelines() {
 
     let ended: Vec<Survival> = all
         .iter()
-        .map(|one| Survival {
-            time_days: one.time_days.min(horizon),
-            event: one.event && one.time_days <= horizon,
+        .map(|one| {
+            Survival::until(one.time_days.min(horizon), one.event && one.time_days <= horizon)
         })
         .collect();
     let risks = log_log(&survival);

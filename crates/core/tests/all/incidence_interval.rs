@@ -196,7 +196,7 @@ fn cover_the_truth_as_often_as_they_say() {
             let time_days = first.min(second).min(end);
             let cause =
                 if end <= time_days { None } else { Some(if first < second { 1 } else { 2 }) };
-            outcomes.push(CompetingOutcome { time_days, cause });
+            outcomes.push(CompetingOutcome::until(time_days, cause));
             columns.extend(own);
         }
         let columns = Array2::from_shape_vec((200, 2), columns).unwrap();

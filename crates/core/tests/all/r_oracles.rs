@@ -123,7 +123,7 @@ fn surv_auc_departs_from_the_auc_by_its_censoring_curve_alone() {
     for case in cases("benchmark_auc.json") {
         let (train, test) = (outcomes(&case, "train_"), outcomes(&case, "test_"));
         let risks = risks(&case["estimate"]);
-        let censoring = Censoring::fit(&train);
+        let censoring = Censoring::fit(&train).unwrap();
         for (index, time_days) in numbers(&case["times"]).into_iter().enumerate() {
             let theirs =
                 weighted_auc(&test, &risks, time_days, |day| surv_auc_uncensored(&train, day));
@@ -213,7 +213,7 @@ fn kaplan_meier_agrees_with_survival() {
 #[test]
 fn censoring_weights_agree_with_r() {
     for case in cases("benchmark_ipcw.json") {
-        let censoring = Censoring::fit(&outcomes(&case, ""));
+        let censoring = Censoring::fit(&outcomes(&case, "")).unwrap();
         for (index, time_days) in numbers(&case["times"]).into_iter().enumerate() {
             let weight = 1.0 / censoring.uncensored(time_days).unwrap();
             close(weight, &case["ipcw_times"][index], ROUNDED);

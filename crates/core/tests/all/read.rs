@@ -30,7 +30,7 @@ pub(crate) fn competing(cohort: &Value, times: &str) -> Vec<CompetingOutcome> {
     let causes = cohort["cause"].as_array().unwrap().iter().map(|cause| cause.as_u64().unwrap());
     let pairs = numbers(&cohort[times]).into_iter().zip(causes);
     let cause = |cause: u64| (cause > 0).then(|| u32::try_from(cause).unwrap());
-    pairs.map(|(time_days, c)| CompetingOutcome { time_days, cause: cause(c) }).collect()
+    pairs.map(|(time_days, c)| CompetingOutcome::until(time_days, cause(c))).collect()
 }
 
 pub(crate) fn risks(value: &Value) -> Vec<Risk> {

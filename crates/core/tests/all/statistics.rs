@@ -6,11 +6,9 @@ use oncoweave_core::antolini::antolini_c;
 use oncoweave_core::calibration::{calibration_slope, smooth_calibration};
 use oncoweave_core::classification::{confusion_matrix, f1};
 use oncoweave_core::competing_risks::{CumulativeIncidence, cause_specific};
-use oncoweave_core::concordance::count_pairs_left_truncated;
+use oncoweave_core::concordance::count_pairs;
 use oncoweave_core::concordance_interval::{harrell_c_difference, harrell_c_interval};
-use oncoweave_core::cox::{
-    Ties, fit_ridge, fit_ridge_left_truncated, partial_log_likelihood, standard_errors,
-};
+use oncoweave_core::cox::{Ties, fit_ridge, partial_log_likelihood, standard_errors};
 use oncoweave_core::decision::{net_benefit, net_reclassification};
 use oncoweave_core::delong::{auc_difference, auc_interval};
 use oncoweave_core::elastic_net::{ElasticNet, Penalties, fit_path};
@@ -18,7 +16,7 @@ use oncoweave_core::kaplan_meier::KaplanMeier;
 use oncoweave_core::log_rank::{log_rank_stratified, log_rank_trend};
 use oncoweave_core::nelson_aalen::NelsonAalen;
 use oncoweave_core::roc::{macro_auc, weighted_macro_auc};
-use oncoweave_core::{LeftTruncated, Survival, SurvivalProbability};
+use oncoweave_core::{Survival, SurvivalProbability};
 use serde_json::Value;
 
 use crate::read::{
@@ -33,10 +31,10 @@ fn r() -> Value {
     serde_json::from_str(include_str!("../../../../tests/golden/core_statistics_r.json")).unwrap()
 }
 
-fn left_truncated(cohort: &Value) -> Vec<LeftTruncated> {
+fn left_truncated(cohort: &Value) -> Vec<Survival> {
     let entries = numbers(&cohort["entry"]);
     let pairs = entries.into_iter().zip(outcomes(cohort));
-    pairs.map(|(entry_days, exit)| LeftTruncated::new(entry_days, exit).unwrap()).collect()
+    pairs.map(|(entry_days, exit)| exit.entered(entry_days).unwrap()).collect()
 }
 
 #[test]
@@ -57,8 +55,7 @@ fn late_entries_agree_with_r_and_lifelines() {
     let (golden, r) = (python(), r());
     let cohort = &golden["cohort"];
     let late = left_truncated(cohort);
-    let (curve, hazard) =
-        (KaplanMeier::fit_left_truncated(&late), NelsonAalen::fit_left_truncated(&late));
+    let (curve, hazard) = (KaplanMeier::fit(&late), NelsonAalen::fit(&late));
     let expected = &r["late"];
     assert_eq!(
         indices(&expected["at_risk"]),
@@ -80,10 +77,10 @@ fn late_entries_agree_with_r_and_lifelines() {
         &golden["late_survival"],
         1e-12,
     );
-    let model = fit_ridge_left_truncated(&matrix(&cohort["x"]), &late, 0.0).unwrap();
+    let model = fit_ridge(&matrix(&cohort["x"]), &late, 0.0).unwrap();
     all_close(&model.coefficients, &r["cox_late"]["coefficients"], 1e-7);
     close(model.log_likelihood, &r["cox_late"]["log_likelihood"], 1e-8);
-    let pairs = count_pairs_left_truncated(&late, &risks(&cohort["risk"][0]));
+    let pairs = count_pairs(&late, &risks(&cohort["risk"][0]));
     let counts = [pairs.concordant, pairs.discordant, pairs.tied_risk];
     assert_eq!(
         indices(&r["concordance_late"]),

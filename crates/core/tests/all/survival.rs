@@ -52,7 +52,7 @@ fn areas_and_brier_scores_agree_with_scikit_survival() {
         all_close(&scores, &case["brier_at"], 1e-12);
         let integrated = integrated_brier(&train, &test, &survival, &times).unwrap();
         close(integrated, &case["integrated_brier"], 1e-12);
-        let censoring = Censoring::fit(&train);
+        let censoring = Censoring::fit(&train).unwrap();
         let uncensored: Vec<f64> =
             times.iter().map(|&time| censoring.uncensored(time).unwrap()).collect();
         all_close(&uncensored, &case["uncensored_at"], 1e-12);

@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_roc_curve_goes_up_at_cases_and_right_at_controls() {
-        let row = |risk, time_days, event| (risk, Survival { time_days, event });
+        let row = |risk, time_days, event| (risk, Survival::until(time_days, event));
         let rows = [
             row(0.9, 1.0, true),
             row(0.8, 9.0, false),

@@ -37,7 +37,7 @@ fn cohort(golden: &Value) -> (Evaluation, Vec<Prediction>) {
             incidence_low: vec![vec![0.15, 0.31], vec![0.2, 0.2]],
             incidence_high: vec![vec![0.26, 0.52], vec![0.4, 0.4]],
             flags: vec![],
-            observed: Some(Survival { time_days, event: cause == 1.0 }),
+            observed: Some(Survival::until(time_days, cause == 1.0)),
             competing: (cause == 2.0).then(|| OTHER.to_owned()),
             ..prediction("fusion", 1)
         })

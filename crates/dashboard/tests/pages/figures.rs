@@ -35,10 +35,7 @@ fn lung(golden: &Value) -> Vec<Prediction> {
                 survival_high: vec![],
                 flags: vec![],
                 missing_modalities: vec![],
-                observed: Some(Survival {
-                    time_days,
-                    event: cohort["event"][row].as_bool().unwrap(),
-                }),
+                observed: Some(Survival::until(time_days, cohort["event"][row].as_bool().unwrap())),
                 ..prediction("fusion", row)
             }
         })

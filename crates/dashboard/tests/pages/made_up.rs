@@ -102,10 +102,10 @@ pub(crate) fn prediction(model: &str, number: usize) -> Prediction {
         class_probabilities: vec![],
         missing_modalities: if number % 10 == 3 { vec!["ct".to_owned()] } else { vec![] },
         flags,
-        observed: Some(Survival {
-            time_days: 30.0 + (1.2 - share) * 900.0 + (number % 13) as f64,
-            event: number.is_multiple_of(2),
-        }),
+        observed: Some(Survival::until(
+            30.0 + (1.2 - share) * 900.0 + (number % 13) as f64,
+            number.is_multiple_of(2),
+        )),
         competing: None,
         label: Some(if number.is_multiple_of(3) { "luminal" } else { "basal" }.to_owned()),
     }

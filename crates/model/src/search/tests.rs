@@ -102,7 +102,7 @@ fn patients_outside_the_training_part_change_nothing() {
     let config = spec(&SPEC.replace("= 5", "= 2"));
     let before = run(tempfile::tempdir().unwrap().path(), &config, &rows).0;
     for row in 120..150 {
-        cohort.survival[row] = Some(Survival { time_days: 1.0, event: true });
+        cohort.survival[row] = Some(Survival::until(1.0, true));
     }
     let data = Dataset { cohort: &cohort, id: "simulated", sha256: "0" };
     let folder = tempfile::tempdir().unwrap();

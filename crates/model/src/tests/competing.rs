@@ -32,7 +32,7 @@ fn competed(patients: usize, other_per_day: f64) -> Competed {
     for (row, [_, other]) in hazards.iter().enumerate() {
         let time_days = (-random.random::<f64>().ln() / other).ceil();
         if time_days < cohort.survival[row].unwrap().time_days {
-            cohort.survival[row] = Some(Survival { time_days, event: false });
+            cohort.survival[row] = Some(Survival::until(time_days, false));
             cohort.competing[row] = Some("other death".to_owned());
         }
     }

@@ -28,7 +28,7 @@ fn planted(patients: usize, seed: u64) -> Cohort {
         let log_hazard = 0.7 * (value(0) - value(1) + value(2) - value(3));
         let time = -random.random::<f64>().ln() * 900.0 / log_hazard.exp();
         let left = 200.0 + 2000.0 * random.random::<f64>();
-        Some(Survival { time_days: time.min(left).ceil(), event: time <= left })
+        Some(Survival::until(time.min(left).ceil(), time <= left))
     };
     Cohort {
         patients: (0..patients).map(|row| PatientId::new(&format!("P{row:04}")).unwrap()).collect(),
@@ -151,7 +151,7 @@ fn held_out_patients_do_not_move_an_elastic_net() {
     let rows: Vec<usize> = (0..150).filter(|row| row % 3 != 0).collect();
     let before = saved(&train_on(&cohort, &rows, &elastic_config()));
     for row in (0..150).step_by(3) {
-        cohort.survival[row] = Some(Survival { time_days: 5.0, event: true });
+        cohort.survival[row] = Some(Survival::until(5.0, true));
     }
     assert_eq!(saved(&train_on(&cohort, &rows, &elastic_config())), before);
 }

@@ -357,9 +357,8 @@ mod tests {
 
     #[test]
     fn a_share_without_an_event_so_far_has_no_interval() {
-        let of = |cause: Option<u32>| {
-            move |day: u32| CompetingOutcome { time_days: f64::from(day), cause }
-        };
+        let of =
+            |cause: Option<u32>| move |day: u32| CompetingOutcome::until(f64::from(day), cause);
         let some: Vec<CompetingOutcome> =
             (1..=10).map(of(Some(EVENT))).chain((20..=30).map(of(None))).collect();
         let none: Vec<CompetingOutcome> = (1..=30).map(of(None)).collect();
