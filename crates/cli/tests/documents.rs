@@ -110,9 +110,13 @@ fn number(value: &Value) -> Option<f64> {
 
 /// What is wrong with a setting, if anything.
 fn fault(name: &str, value: &str) -> Option<String> {
-    // It is refused for another reason where an absent modality has zeros.
-    let beside =
-        if name == "network.modality_dropout" { "network.missing = \"mask\"\n" } else { "" };
+    // They are refused for another reason where an absent modality has zeros, or no network gives
+    // hazards.
+    let beside = match name {
+        "network.modality_dropout" => "network.missing = \"mask\"\n",
+        "heads.competing" => "model = \"network\"\nheads.survival = \"discrete_time\"\n",
+        _ => "",
+    };
     match toml::from_str::<TrainConfig>(&format!("{beside}{name} = {value}")) {
         Ok(config) => config.validate().err().map(|error| error.to_string()),
         Err(error) => Some(error.message().to_owned()),

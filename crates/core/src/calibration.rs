@@ -8,6 +8,7 @@ use crate::cox::{CoxModel, fit_ridge, standard_errors};
 use crate::inference::Estimated;
 use crate::kaplan_meier::KaplanMeier;
 use crate::precision::Precision;
+use crate::survival::{SHARES, from_the_index_date};
 use crate::{Risk, Survival, SurvivalProbability, Undefined, horizon};
 
 /// Patients of similar predictions, and what became of them.
@@ -182,8 +183,9 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// promises too much survival. The observed share is Kaplan and Meier's.
 ///
 /// # Errors
-/// When nobody was followed up past that day, a probability is not finite, or no event is
-/// predicted.
+/// When nobody was followed up past that day, a probability is not finite, no event is predicted, or
+/// some patients came under observation late: those who are seen have lived long enough for it, so
+/// that their mean prediction is not that of all whom Kaplan and Meier's estimate is of.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -193,6 +195,7 @@ pub fn observed_over_expected(
     time_days: f64,
 ) -> Result<f64, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let predicted: f64 = survival.iter().map(|probability| 1.0 - probability.0).sum();
     if predicted <= 0.0 {
         return Err(Undefined::NoCase { time_days });

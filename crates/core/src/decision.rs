@@ -3,6 +3,7 @@
 use crate::brier::check_probabilities;
 use crate::calibration::observed_at;
 pub use crate::horizon::{NetBenefit, Reclassification};
+use crate::survival::{SHARES, from_the_index_date};
 use crate::{Survival, SurvivalProbability, Undefined, horizon};
 
 /// A decision curve for the event by day `time_days`: among those at or above each threshold,
@@ -10,7 +11,7 @@ use crate::{Survival, SurvivalProbability, Undefined, horizon};
 ///
 /// # Errors
 /// When there is no patient, nobody was followed up past that day, a probability is not finite, or
-/// a threshold does not lie between 0 and 1.
+/// a threshold does not lie between 0 and 1, or some patients came under observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -21,6 +22,7 @@ pub fn net_benefit(
     thresholds: &[f64],
 ) -> Result<Vec<NetBenefit>, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let predicted: Vec<f64> = survival.iter().map(|probability| 1.0 - probability.0).collect();
     horizon::decision_curve(&predicted, thresholds, |rows| {
         let own: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();
@@ -36,7 +38,8 @@ pub fn net_benefit(
 ///
 /// # Errors
 /// When nobody was followed up past that day, the follow-up of those who were moved does not reach
-/// it, there is no event or nothing but events by then, or a probability is not finite.
+/// it, there is no event or nothing but events by then, a probability is not finite, or some patients
+/// came under observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -48,6 +51,7 @@ pub fn net_reclassification(
 ) -> Result<Reclassification, Undefined> {
     check_probabilities(outcomes, old, time_days)?;
     check_probabilities(outcomes, new, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let events = |survival: &[SurvivalProbability]| -> Vec<f64> {
         survival.iter().map(|probability| 1.0 - probability.0).collect()
     };

@@ -9,6 +9,7 @@ use crate::competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT};
 use crate::concordance::check_risks;
 use crate::horizon::{self, NetBenefit, Reclassification};
 use crate::status::{auc_of_status, brier_shares, check, integrated_brier_shares, status_at};
+use crate::survival::{SHARES, from_the_index_date};
 use crate::{Incidence, Risk, Undefined};
 
 /// The Brier score of cumulative incidences at day `time_days`: the expected squared error, weighted
@@ -149,8 +150,8 @@ pub fn incidence_groups(
 /// foretells too few events. The observed one is Aalen and Johansen's.
 ///
 /// # Errors
-/// When nobody was followed up past that day, a probability is not finite, or no event is
-/// predicted.
+/// When nobody was followed up past that day, a probability is not finite, no event is predicted, or
+/// some patients came under observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -160,6 +161,7 @@ pub fn observed_over_expected_incidence(
     time_days: f64,
 ) -> Result<f64, Undefined> {
     check(outcomes, incidence, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let predicted: f64 = incidence.iter().map(|one| one.0).sum();
     if predicted <= 0.0 {
         return Err(Undefined::NoCase { time_days });
@@ -173,7 +175,7 @@ pub fn observed_over_expected_incidence(
 ///
 /// # Errors
 /// When there is no patient, nobody was followed up past that day, a probability is not finite, or
-/// a threshold does not lie between 0 and 1.
+/// a threshold does not lie between 0 and 1, or some patients came under observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -184,6 +186,7 @@ pub fn net_benefit_of_incidence(
     thresholds: &[f64],
 ) -> Result<Vec<NetBenefit>, Undefined> {
     check(outcomes, incidence, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let predicted: Vec<f64> = incidence.iter().map(|one| one.0).collect();
     horizon::decision_curve(&predicted, thresholds, |rows| {
         let own: Vec<CompetingOutcome> = rows.iter().map(|&row| outcomes[row]).collect();
@@ -207,6 +210,7 @@ pub fn net_reclassification_of_incidence(
 ) -> Result<Reclassification, Undefined> {
     check(outcomes, old, time_days)?;
     check(outcomes, new, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let plain = |incidence: &[Incidence]| -> Vec<f64> {
         incidence.iter().map(|probability| probability.0).collect()
     };

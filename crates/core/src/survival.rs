@@ -80,12 +80,16 @@ pub(crate) fn latest_entries(outcomes: &[Survival]) -> Vec<(f64, usize)> {
     entries
 }
 
+/// What late entries do not allow: those who are seen have lived long enough for it, so that a share
+/// of them is none of all.
+pub(crate) const SHARES: &str = "setting shares of patients against observed ones";
+
 /// Refuses a figure that is not defined for patients who entered late.
 pub(crate) fn from_the_index_date(
     what: &'static str,
-    outcomes: &[Survival],
+    mut entry_days: impl Iterator<Item = Option<f64>>,
 ) -> Result<(), Undefined> {
-    let late = outcomes.iter().any(|outcome| outcome.entry_days.is_some());
+    let late = entry_days.any(|entry| entry.is_some());
     if late { Err(Undefined::LateEntries { what }) } else { Ok(()) }
 }
 

@@ -49,12 +49,16 @@ pub(crate) fn absolute(
         let (found, curve) = if setting.competing {
             beside_others(&table.outcomes, incidence, time_days)
         } else {
-            (calibration_at(&own, &survival, time_days), decision_curve(&own, &survival, time_days))
+            let calibration = calibration_at(&own, &survival, time_days, &mut say);
+            (calibration, decision_curve(&own, &survival, time_days))
         };
         match found {
             Ok(found) => at.push(found),
             Err(reason) => say(&format!("calibration at day {time_days}"), &reason),
         }
+        let curve = curve.map_err(|reason| {
+            say(&format!("decision curve at day {time_days}"), &reason);
+        });
         decisions.extend(curve.ok());
         last = Some(survival);
     }
@@ -73,6 +77,7 @@ fn calibration_at(
     outcomes: &[Survival],
     survival: &[SurvivalProbability],
     time_days: f64,
+    mut say: impl FnMut(&str, &Undefined),
 ) -> Result<CalibrationAt, Undefined> {
     let groups = GROUPS.min(outcomes.len());
     let group = |group: CalibrationGroup| CalibrationGroupResult {
@@ -85,14 +90,23 @@ fn calibration_at(
         }),
     };
     let ratio = observed_over_expected(outcomes, survival, time_days)?;
+    let mut known = |what: &str, reason: Undefined| {
+        say(&format!("{what} at day {time_days}"), &reason);
+    };
+    let slope = calibration_slope_at(outcomes, survival, time_days);
+    let slope = slope.map_err(|reason| known("calibration slope", reason)).ok();
+    let intercept = calibration_intercept_at(outcomes, survival, time_days);
+    let intercept = intercept.map_err(|reason| known("calibration intercept", reason)).ok();
+    let smooth = smooth_calibration(outcomes, survival, time_days);
+    let smooth = smooth.map_err(|reason| known("integrated calibration index", reason)).ok();
     let whole = calibration_groups(outcomes, survival, time_days, 1)?.pop().map(group);
     Ok(CalibrationAt {
         time_days,
         observed_over_expected: ratio,
         observed_over_expected_interval: whole.and_then(ratio_interval),
-        slope: calibration_slope_at(outcomes, survival, time_days).ok().map(plain),
-        intercept: calibration_intercept_at(outcomes, survival, time_days).ok().map(plain),
-        ici: smooth_calibration(outcomes, survival, time_days).ok().map(|smooth| smooth.ici),
+        slope: slope.map(plain),
+        intercept: intercept.map(plain),
+        ici: smooth.map(|smooth| smooth.ici),
         groups: calibration_groups(outcomes, survival, time_days, groups)?
             .into_iter()
             .map(group)
@@ -184,7 +198,8 @@ mod tests {
         }
         let slope = calibration_slope(&outcomes, &log_log(&survival)).unwrap();
         assert!((slope.value - 1.0).abs() < 0.01, "{slope:?}");
-        let at = calibration_at(&outcomes, &survival, 50.0).unwrap();
+        let undefined = |what: &str, reason: &Undefined| panic!("{what}: {reason}");
+        let at = calibration_at(&outcomes, &survival, 50.0, undefined).unwrap();
         assert!((at.slope.unwrap().value - 1.0).abs() < 0.01, "{:?}", at.slope);
         let intercept = at.intercept.unwrap();
         assert!(intercept.value.abs() < 0.01 && intercept.low < 0.0 && intercept.high > 0.0);

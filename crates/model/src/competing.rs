@@ -1,7 +1,7 @@
 //! Competing events: each has a model of its own hazard, fitted as the event's is, and all hazards
 //! together give the cumulative incidence of each. Prentice et al., Biometrics 1978;34:541.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use ndarray::{Array2, Array3, ArrayView1, Axis};
 use oncoweave_core::{
@@ -11,11 +11,11 @@ use oncoweave_core::{
 };
 
 use crate::{
-    Dataset, EpochReport, Error, Model, ModelKind, SubtypeHead, TrainConfig,
+    CompetingHead, Dataset, EpochReport, Error, Model, ModelKind, SubtypeHead, TrainConfig,
     followed::{Errors, Followed, PatientErrors},
     hazards::Intervals,
     plan::Plan,
-    recipe::{Fitted, Group, Recipe},
+    recipe::{Fitted, Group, Method, Recipe},
     team::Team,
     train::{ends_the_run, with_causes},
 };
@@ -77,20 +77,19 @@ impl<'a> Plans<'a> {
         config: &TrainConfig,
     ) -> Result<Self, Error> {
         let event = Plan::new(data, rows, config)?;
-        let mut names: Vec<&str> =
-            rows.iter().filter_map(|&row| data.cohort.competing.get(row)?.as_deref()).collect();
-        names.sort_unstable();
-        let rival = |own: &[&str]| {
+        let rival = |(name, events): (&str, usize)| {
             let mut config = config.clone();
             config.horizons_days = Some(event.horizons_days().to_vec());
             config.heads.subtype = SubtypeHead::Off;
-            if own.len() < FEWEST_EVENTS {
+            if events < FEWEST_EVENTS {
                 config.model = ModelKind::RidgeCox;
+                config.heads.competing = CompetingHead::Separate;
             }
-            let plan = Plan::of_event(data, rows, &config, Some(own[0]))?;
-            Ok(Rival { event: own[0].to_owned(), plan })
+            let plan = Plan::of_event(data, rows, &config, Some(name))?;
+            Ok(Rival { event: name.to_owned(), plan })
         };
-        let rivals = names.chunk_by(|a, b| a == b).map(rival).collect::<Result<_, Error>>()?;
+        let events = events(data.cohort, rows);
+        let rivals = events.into_iter().map(rival).collect::<Result<_, Error>>()?;
         Ok(Self { event, rivals })
     }
 
@@ -99,13 +98,31 @@ impl<'a> Plans<'a> {
         std::iter::once(&self.event).chain(self.rivals.iter().map(|rival| &rival.plan)).collect()
     }
 
-    /// The models to fit of each plan; none of an event that is too rare.
+    /// The models to fit of each plan; none of an event that is too rare, and no network of one
+    /// whose hazard the event's networks give.
     pub(crate) fn groups(&self) -> Vec<Vec<Group>> {
-        let rivals = self
-            .rivals
-            .iter()
-            .map(|rival| if rival.is_rare() { vec![] } else { rival.plan.groups() });
-        std::iter::once(self.event.groups()).chain(rivals).collect()
+        let own = |rival: &Rival| {
+            let mut groups = if rival.is_rare() { vec![] } else { rival.plan.groups() };
+            groups.retain(|group| !self.is_joint(rival) || !group.is_of_networks());
+            groups
+        };
+        std::iter::once(self.event.groups()).chain(self.rivals.iter().map(own)).collect()
+    }
+
+    fn is_joint(&self, rival: &Rival) -> bool {
+        self.event.joint.contains(&rival.event)
+    }
+
+    /// The models of a rival's hazard that the event's networks give, then those fitted to it alone.
+    fn attempts(&self, rival: &Rival, event: &Attempts, alone: Attempts) -> Attempts {
+        if !self.is_joint(rival) {
+            return alone;
+        }
+        let read_off = |(recipe, fitted): &(Recipe, Result<Fitted, Error>)| {
+            let network = fitted.as_ref().ok().filter(|_| recipe.method == Method::Network)?;
+            Some((recipe.clone(), rival.plan.read_off(recipe, &network.model)))
+        };
+        event.iter().filter_map(read_off).chain(alone).collect()
     }
 
     /// Trains all networks by the processes of a team.
@@ -141,14 +158,32 @@ impl<'a> Plans<'a> {
     ) -> Result<(Model, Vec<(String, String)>), Error> {
         let rivals = fitted.split_off(1);
         let own = fitted.pop().expect("the event's models come first");
+        let rivals = self.rivals.iter().zip(rivals);
+        let rivals: Vec<(&Rival, Attempts)> =
+            rivals.map(|(rival, alone)| (rival, self.attempts(rival, &own, alone))).collect();
         let (mut model, failures) = self.event.finish(own)?;
-        for (rival, attempts) in self.rivals.iter().zip(rivals) {
+        for (rival, attempts) in rivals {
             let (competing, note) = rival.finish(attempts)?;
             model.competing.push(Competing { event: rival.event.clone(), model: competing });
             model.training.notes.extend(note);
         }
         Ok((model, failures))
     }
+}
+
+/// The competing events of some rows with how often they were observed, by name.
+fn events<'a>(cohort: &'a Cohort, rows: &[usize]) -> BTreeMap<&'a str, usize> {
+    let mut events = BTreeMap::new();
+    for name in rows.iter().filter_map(|&row| cohort.competing.get(row)?.as_deref()) {
+        *events.entry(name).or_default() += 1;
+    }
+    events
+}
+
+/// The competing events that tell patients apart.
+pub(crate) fn frequent_events(cohort: &Cohort, rows: &[usize]) -> Vec<String> {
+    let frequent = |(name, count): (&str, usize)| (count >= FEWEST_EVENTS).then(|| name.to_owned());
+    events(cohort, rows).into_iter().filter_map(frequent).collect()
 }
 
 impl Rival<'_> {

@@ -49,7 +49,10 @@ pub(crate) fn figures(
     let shares = table.integrated_brier();
     let ibs = table.estimate(|rows| table.mean(&shares, rows));
     let ibs = estimate("integrated Brier score", ibs);
-    let antolini = table.c_index_antolini().ok();
+    let antolini = table.c_index_antolini();
+    let found = antolini.clone().map(|(c, shortfall)| (plain(c), shortfall));
+    estimate("Antolini's C-index", found);
+    let antolini = antolini.ok().map(|(c, _)| c);
     ModelResult {
         name: model.name.clone(),
         modalities: model.modalities.clone(),
@@ -104,8 +107,12 @@ fn auc_at(table: &Table, time_days: f64) -> Found {
 
 /// The AUC of the first model less that of the second at each horizon that has one, by the same
 /// ways.
-fn auc_differences(a: &Table, b: &Table) -> Vec<AucDifference> {
-    let at = |&time_days: &f64| {
+fn auc_differences(
+    a: &Table,
+    b: &Table,
+    mut say: impl FnMut(&str, &Undefined),
+) -> Vec<AucDifference> {
+    let mut at = |&time_days: &f64| {
         let statuses = a.statuses(time_days);
         if statuses.is_complete() {
             let by_delong = a.in_folds(|rows| {
@@ -125,11 +132,11 @@ fn auc_differences(a: &Table, b: &Table) -> Vec<AucDifference> {
             |rows| a.auc(&statuses, rows, time_days),
             |rows| b.auc(&statuses, rows, time_days),
         );
-        let found = found.ok()?;
+        let found = found.map_err(|reason| say(&format!("AUC at day {time_days}"), &reason)).ok()?;
         let difference = Estimate { value: found.delta, low: found.low, high: found.high };
         Some(AucDifference { time_days, difference, p: found.p })
     };
-    a.setting.horizons_days.iter().filter_map(at).collect()
+    a.setting.horizons_days.iter().filter_map(&mut at).collect()
 }
 
 /// The hazard ratio of one standard deviation of the risk within folds.
@@ -179,16 +186,22 @@ fn fold_result((part, scores): (&HeldOut, &Result<Scores, String>)) -> FoldResul
     }
 }
 
-/// The first model against the second on the patients that both have scores for.
+/// The first model against the second on the patients that both have scores for; what is undefined
+/// of a comparison is said in `notes`.
 pub(crate) fn compare(
     setting: &Setting,
-    first: &Candidate,
-    second: &Candidate,
+    (first, second): (&Candidate, &Candidate),
+    notes: &mut Vec<String>,
 ) -> Result<Comparison, Undefined> {
+    let mut say = |what: &str, reason: &Undefined| {
+        let (first, second) = (&first.name, &second.name);
+        notes.push(format!("`{first}` and `{second}` have no difference in {what}: {reason}"));
+    };
     let a = Table::new(setting, first, second);
     let b = Table::new(setting, second, first);
     let comparison = c_difference(&a, &b, [&first.name, &second.name])?;
-    let (auc, class_auc) = (auc_differences(&a, &b), class_differences(first, second));
+    let auc = auc_differences(&a, &b, &mut say);
+    let class_auc = class_differences(first, second, say);
     Ok(Comparison { auc, class_auc, ..comparison })
 }
 

@@ -279,6 +279,9 @@ fn read_network(
             format!("the network reads the columns {expected:?}, but {found:?} are described here");
         return Err(Error::BadFile { path: folder.join(FEATURES), reason });
     }
+    if let Some(reason) = architecture.wrong_events() {
+        return Err(Error::BadFile { path: folder.join(MODEL), reason });
+    }
     let path = folder.join(WEIGHTS);
     let bad = |reason| Error::BadFile { path: path.clone(), reason };
     let (weights, _) = from_bytes(&read_bytes(&path)?).map_err(bad)?;

@@ -102,7 +102,7 @@ fn comparisons(
     let first = &candidates[0];
     let mut found = vec![];
     for other in &candidates[1..] {
-        match compare(setting, first, other) {
+        match compare(setting, (first, other), notes) {
             Ok(comparison) => found.push(comparison),
             Err(reason) => notes.push(format!(
                 "`{}` cannot be compared with `{}`: {reason}",

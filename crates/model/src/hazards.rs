@@ -1,10 +1,14 @@
 //! Discrete-time hazards: follow-up cut into intervals, a conditional probability of the event in
-//! each. Gensheimer and Narasimhan, `PeerJ` 2019;7:e6257 (Nnet-survival).
+//! each. Gensheimer and Narasimhan, `PeerJ` 2019;7:e6257 (Nnet-survival). Those of competing events
+//! together are a multinomial logit in each interval: Tutz and Schmid, Modeling Discrete
+//! Time-to-Event Data, 2016, section 8.2.
 
 use oncoweave_core::{
-    CumulativeHazard, Survival, SurvivalProbability, precision::IntervalPrecision,
+    CumulativeHazard, Survival, SurvivalProbability,
+    competing_risks::{CompetingOutcome, EVENT},
+    precision::IntervalPrecision,
 };
-use tch::{Device, Kind, Reduction, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::network::to_i64;
 
@@ -14,9 +18,9 @@ pub(crate) struct Intervals<'a>(pub(crate) &'a [f64]);
 
 /// The ends of at most `intervals` intervals, at quantiles of the event times, so that each holds
 /// about as many events; the last is the last event's time. Times at 0 cannot end an interval.
-pub(crate) fn cut_points(outcomes: &[Survival], intervals: usize) -> Vec<f64> {
-    let mut times: Vec<f64> =
-        outcomes.iter().filter(|outcome| outcome.event).map(|outcome| outcome.time_days).collect();
+pub(crate) fn cut_points(outcomes: &[CompetingOutcome], intervals: usize) -> Vec<f64> {
+    let ends = outcomes.iter().filter(|outcome| outcome.cause.is_some());
+    let mut times: Vec<f64> = ends.map(|outcome| outcome.time_days).collect();
     times.sort_by(f64::total_cmp);
     let count = times.len();
     let end = |interval: usize| times[(count * interval).div_ceil(intervals) - 1];
@@ -27,6 +31,28 @@ pub(crate) fn cut_points(outcomes: &[Survival], intervals: usize) -> Vec<f64> {
     };
     ends.dedup();
     if ends.is_empty() { vec![1.0] } else { ends }
+}
+
+/// The least log of a rise of a cumulative hazard that is told from none.
+const LEAST_LOG_HAZARD: f64 = -60.0;
+
+/// The logits of one event's hazards, (batch, intervals), of those of all events together, (batch,
+/// events, intervals).
+///
+/// In an interval the events' hazards are h_k = exp(l_k) / (1 + sum of exp(l_j)). The cumulative
+/// hazard of any event rises by -log(1 - sum of h_j), of which each event has the share of its
+/// hazard, as with hazards whose ratios are constant within the interval. The logit that comes out
+/// is the one whose hazard alone would rise by that share.
+pub(crate) fn of_event(all: &Tensor, event: i64) -> Tensor {
+    let own = all.select(1, event);
+    if all.size()[1] == 1 {
+        return own;
+    }
+    let any = all.logsumexp([1_i64].as_slice(), false);
+    let log_rise = (own - &any + any.softplus().log()).clamp_min(LEAST_LOG_HAZARD);
+    let rise = log_rise.exp();
+    // The inverse of softplus.
+    &rise + (-(-&rise).expm1()).log()
 }
 
 /// The log of the cumulative hazard at the last cut point, (batch,): what a discrete-time head gives
@@ -89,7 +115,7 @@ fn softplus(value: f64) -> f64 {
 
 /// What each patient's follow-up says about each interval's hazard.
 pub(crate) struct Observed {
-    /// 1 in the interval of the event, (patients, intervals).
+    /// 1 in the interval of each event, (patients, events, intervals).
     pub(crate) event: Tensor,
     /// The weight of what is seen: 0 where nothing is, (patients, intervals).
     pub(crate) weight: Tensor,
@@ -97,33 +123,41 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// An event counts in its interval and as survival before. A censored patient has survived
-    /// every interval whose middle was reached.
-    pub(crate) fn new(outcomes: &[Survival], intervals: Intervals, event_weight: f64) -> Self {
+    /// every interval whose middle was reached. The causes are those of the first `events` events.
+    pub(crate) fn new(
+        outcomes: &[CompetingOutcome],
+        (intervals, events): (Intervals, usize),
+        event_weight: f64,
+    ) -> Self {
         let ends = intervals.0;
-        let (mut event, mut weight): (Vec<f32>, Vec<f32>) = (vec![], vec![]);
+        let mut event = vec![0_f32; outcomes.len() * events * ends.len()];
+        let mut weight: Vec<f32> = vec![];
         #[expect(clippy::cast_possible_truncation, reason = "tensors are float32")]
         let event_weight = event_weight as f32;
-        for outcome in outcomes {
+        for (outcome, event) in outcomes.iter().zip(event.chunks_mut(events * ends.len())) {
             let mut start = 0.0;
             for (place, &end) in ends.iter().enumerate() {
                 // The first interval holds its start too: an event at time 0 is an event.
                 let after_start = outcome.time_days > start || place == 0;
-                let dies = outcome.event && after_start && outcome.time_days <= end;
-                let survives = if outcome.event {
+                let here = after_start && outcome.time_days <= end;
+                let dies = outcome.cause.filter(|_| here);
+                let survives = if outcome.cause.is_some() {
                     outcome.time_days > end
                 } else {
                     outcome.time_days >= f64::midpoint(start, end)
                 };
-                event.push(f32::from(u8::from(dies)));
-                let seen = if dies || survives { 1.0 } else { 0.0 };
-                weight.push(if outcome.event { seen * event_weight } else { seen });
+                if let Some(cause) = dies {
+                    event[(cause - EVENT) as usize * ends.len() + place] = 1.0;
+                }
+                let seen = if dies.is_some() || survives { 1.0 } else { 0.0 };
+                weight.push(if outcome.cause.is_some() { seen * event_weight } else { seen });
                 start = end;
             }
         }
-        let shape = [to_i64(outcomes.len()), to_i64(ends.len())];
+        let (patients, intervals) = (to_i64(outcomes.len()), to_i64(ends.len()));
         Self {
-            event: Tensor::from_slice(&event).reshape(shape),
-            weight: Tensor::from_slice(&weight).reshape(shape),
+            event: Tensor::from_slice(&event).reshape([patients, to_i64(events), intervals]),
+            weight: Tensor::from_slice(&weight).reshape([patients, intervals]),
         }
     }
 
@@ -139,12 +173,13 @@ impl Observed {
         }
     }
 
-    /// The negative log likelihood of the patients, divided by their number.
+    /// The negative log likelihood of the patients, divided by their number, from the logits of all
+    /// events' hazards, (patients, events, intervals).
     pub(crate) fn loss(&self, logits: &Tensor) -> Tensor {
-        let weight = Some(&self.weight);
-        let sum =
-            logits.binary_cross_entropy_with_logits(&self.event, weight, None, Reduction::Sum);
-        sum / logits.size()[0] as f64
+        let events = [1_i64].as_slice();
+        let any = logits.logsumexp(events, false).softplus(); // (patients, intervals)
+        let own = (&self.event * logits).sum_dim_intlist(events, false, Kind::Float);
+        (&self.weight * (any - own)).sum(Kind::Float) / logits.size()[0] as f64
     }
 }
 
@@ -152,8 +187,12 @@ impl Observed {
 mod tests {
     use super::*;
 
-    fn outcomes(rows: &[(f64, bool)]) -> Vec<Survival> {
-        rows.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
+    fn outcomes(rows: &[(f64, bool)]) -> Vec<CompetingOutcome> {
+        let outcome = |&(time_days, event): &(f64, bool)| CompetingOutcome {
+            time_days,
+            cause: event.then_some(EVENT),
+        };
+        rows.iter().map(outcome).collect()
     }
 
     #[test]
@@ -185,8 +224,8 @@ mod tests {
             ("censored at once", (0.0, false), 0.0),
         ] {
             let observed =
-                Observed::new(&outcomes(&[outcome]), Intervals(&[10.0, 20.0, 30.0]), 1.0);
-            let loss = observed.loss(&Tensor::zeros([1, 3], tch::kind::FLOAT_CPU));
+                Observed::new(&outcomes(&[outcome]), (Intervals(&[10.0, 20.0, 30.0]), 1), 1.0);
+            let loss = observed.loss(&Tensor::zeros([1, 1, 3], tch::kind::FLOAT_CPU));
             assert!((loss.double_value(&[]) - seen * ln2).abs() < 1e-6, "{name}");
         }
     }
@@ -194,14 +233,71 @@ mod tests {
     #[test]
     fn an_events_weight_multiplies_its_patients_share() {
         let both = outcomes(&[(5.0, true), (15.0, false)]);
-        let logits = Tensor::from_slice(&[0.3_f32, -0.2, 1.0, 0.5]).reshape([2, 2]);
+        let logits = Tensor::from_slice(&[0.3_f32, -0.2, 1.0, 0.5]).reshape([2, 1, 2]);
         let loss = |weight: f64| {
-            let observed = Observed::new(&both, Intervals(&[10.0, 20.0]), weight);
+            let observed = Observed::new(&both, (Intervals(&[10.0, 20.0]), 1), weight);
             observed.loss(&logits).double_value(&[])
         };
         // The event's own likelihood is log h of the logit 0.3, halved over two patients.
         let own = (1.0 + (-0.3_f64).exp()).ln() / 2.0;
         assert!((loss(3.0) - loss(1.0) - 2.0 * own).abs() < 1e-6);
+    }
+
+    /// The judge is libtorch's own cross-entropy over the classes `none`, `first event` and `second
+    /// event` in each interval that is seen.
+    #[test]
+    fn the_likelihood_of_all_events_is_the_cross_entropy_of_each_interval() {
+        const HIDDEN: i64 = -100;
+        let rows = [
+            ((15.0, Some(2)), [0, 2, HIDDEN]),
+            ((4.0, Some(1)), [1, HIDDEN, HIDDEN]),
+            ((30.0, None), [0, 0, 0]),
+            ((12.0, None), [0, HIDDEN, HIDDEN]),
+            ((25.0, Some(1)), [0, 0, 1]),
+        ];
+        let logits: Vec<f32> = (0..30_u8).map(|place| (f32::from(place) * 1.7).sin()).collect();
+        let logits = Tensor::from_slice(&logits).reshape([5, 2, 3]) * 3.0;
+        // With one event alone the first row is left out: it has the other.
+        for (events, first) in [(2, 0), (1, 1)] {
+            let rows = &rows[first..];
+            let ending = |&((time_days, cause), _): &_| CompetingOutcome { time_days, cause };
+            let endings: Vec<CompetingOutcome> = rows.iter().map(ending).collect();
+            let ends = Intervals(&[10.0, 20.0, 30.0]);
+            let own = logits.slice(0, to_i64(first), None, 1).narrow(1, 0, to_i64(events));
+            let found = Observed::new(&endings, (ends, events), 1.0).loss(&own);
+
+            let none = own.narrow(1, 0, 1).zeros_like();
+            let classes: Vec<i64> = rows.iter().flat_map(|row| row.1).collect();
+            let classes = Tensor::from_slice(&classes).reshape([to_i64(rows.len()), 3]);
+            let sum = tch::Reduction::Sum;
+            let expected = Tensor::cat(&[none, own], 1)
+                .cross_entropy_loss::<Tensor>(&classes, None, sum, HIDDEN, 0.0);
+            let difference = (found - expected / rows.len() as f64).double_value(&[]);
+            assert!(difference.abs() < 1e-5, "{events} events: off by {difference}");
+        }
+    }
+
+    #[test]
+    fn events_share_the_rise_of_the_hazard_of_any_as_their_hazards_are() {
+        // (patients, events, intervals)
+        let values = [0.4_f32, -2.0, 90.0, -90.0, -1.0, 1.5, 80.0, -80.0];
+        let all = Tensor::from_slice(&values).reshape([1, 2, 4]).set_requires_grad(true);
+        let own = [0, 1].map(|event| of_event(&all, event));
+        let sum = own[0].sum(Kind::Float) + own[1].sum(Kind::Float);
+        let gradient = &Tensor::run_backward(&[sum], &[&all], false, false)[0];
+        assert!(bool::try_from(gradient.isfinite().all()).unwrap(), "{gradient:?}");
+        let own = own.map(|own| Vec::<f32>::try_from(own.view([-1])).unwrap());
+        for interval in 0..4 {
+            let [first, second] = [values[interval], values[interval + 4]].map(f64::from);
+            let hazards = own.each_ref().map(|own| softplus(f64::from(own[interval])));
+            let any = softplus(first.max(second) + (-(first - second).abs()).exp().ln_1p());
+            let rise = hazards[0] + hazards[1];
+            assert!((rise / any - 1.0).abs() < 1e-5 || any < 1e-20, "{interval}: {rise} of {any}");
+            let least = LEAST_LOG_HAZARD.exp() * 1.001;
+            let share = hazards[0] / rise;
+            let expected = 1.0 / (1.0 + (second - first).exp());
+            assert!((share - expected).abs() < 1e-5 || rise < 2.0 * least, "{interval}: {share}");
+        }
     }
 
     #[test]

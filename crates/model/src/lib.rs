@@ -69,7 +69,7 @@ mod worth;
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use competing::{Competed, Competing, compete};
 pub use config::{
-    ClassWeight, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind, NetworkConfig,
+    ClassWeight, CompetingHead, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind, NetworkConfig,
     Norm, RiskSet, Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig,
     TrainingConfig,
 };

@@ -8,12 +8,14 @@ use std::{
 };
 
 use oncoweave_core::{
+    Survival,
+    competing_risks::{CompetingOutcome, EVENT},
     precision::IntervalPrecision,
-    preprocess::{Prepared, PreparedBlock},
+    preprocess::{Prepared, PreparedBlock, Preprocessing},
 };
 
 use crate::{
-    Architecture, EpochReport, Error, MemberRecord, NetworkPredictor, Predictor, SurvivalHead,
+    Architecture, EpochReport, Error, MemberRecord, Model, NetworkPredictor, Predictor, SurvivalHead,
     ensemble::unite,
     fit::{Job, fit},
     hazards::cut_points,
@@ -48,12 +50,46 @@ impl Plan<'_> {
             self.ensemble(recipe, &prepared, checkpoints, on_epoch)?;
         let (architecture, weights) = unite(&architecture, &weights);
         let device = self.config.training.device;
-        let predictor = Predictor::Network(NetworkPredictor { architecture, weights, device });
-        let log_risks = log_risks(&predictor, &prepared.blocks.iter().collect::<Vec<_>>());
-        let intervals = self.interval_precision(&predictor, &prepared);
-        let mut model = self.model(recipe, (preprocessing, predictor), &log_risks, members)?;
-        model.scale.intervals = intervals;
+        let network = NetworkPredictor { architecture, weights, device };
+        let columns = (&preprocessing, &prepared);
+        let (model, log_risks) = self.of_network(recipe, network, columns, members)?;
         Ok(Fitted { model, log_risks, out_of_fold })
+    }
+
+    /// The model of a competing event's hazard that a network of all events gives.
+    pub(crate) fn read_off(&self, recipe: &Recipe, all: &Model) -> Result<Fitted, Error> {
+        let Predictor::Network(network) = &all.predictor else {
+            unreachable!("a network's recipe gives a network")
+        };
+        let mut network = network.clone();
+        let place = network.architecture.competing.iter().position(|name| self.is_of(name));
+        network.architecture.event = 1 + place.expect("it knows the event");
+        let prepared = self.prepare(&all.preprocessing)?;
+        let members = all.training.members.clone();
+        let columns = (&all.preprocessing, &prepared);
+        let (model, log_risks) = self.of_network(recipe, network, columns, members)?;
+        Ok(Fitted { model, log_risks, out_of_fold: vec![] })
+    }
+
+    fn is_of(&self, competing: &str) -> bool {
+        self.competing.as_deref() == Some(competing)
+    }
+
+    /// Gives a network all that a model has beside it. Gives also the log-risks.
+    fn of_network(
+        &self,
+        recipe: &Recipe,
+        network: NetworkPredictor,
+        (preprocessing, prepared): (&Preprocessing, &Prepared),
+        members: Vec<MemberRecord>,
+    ) -> Result<(Model, Vec<f64>), Error> {
+        let predictor = Predictor::Network(network);
+        let log_risks = log_risks(&predictor, &prepared.blocks.iter().collect::<Vec<_>>());
+        let intervals = self.interval_precision(&predictor, prepared);
+        let parts = (preprocessing.clone(), predictor);
+        let mut model = self.model(recipe, parts, &log_risks, members)?;
+        model.scale.intervals = intervals;
+        Ok((model, log_risks))
     }
 
     /// How well the hazards are known that a network gives itself; empty where it gives none.
@@ -101,6 +137,7 @@ impl Plan<'_> {
             factors: &factors,
             digest: OnceCell::new(),
             outcomes: self.outcomes.clone(),
+            causes: self.causes(),
             classes: self.class_numbers(),
         };
         let name = match &self.competing {
@@ -111,9 +148,8 @@ impl Plan<'_> {
         let mut held_out = vec![];
         for member in 1..=self.networks() {
             let path = checkpoints.map(|prefix| member_checkpoint(prefix, member));
-            let watched: Vec<usize> = (0..self.inner.len())
-                .filter(|&row| self.inner[row] as usize + 1 == member)
-                .collect();
+            let own = |row: &usize| self.inner[*row] as usize == (member - 1) % self.folds();
+            let watched: Vec<usize> = (0..self.inner.len()).filter(own).collect();
             let job = Job {
                 name: &name,
                 architecture: &architecture,
@@ -138,17 +174,21 @@ impl Plan<'_> {
         Ok(Ensemble { architecture, weights, members, out_of_fold })
     }
 
-    /// What the networks of a stack say of the patients of their fold, (patients,). Each network
-    /// kept the epoch that was best for its own fold; that choice would flatter it here, so that the
-    /// risks are those after the median of the epochs that were best for the other folds.
+    /// What the networks of a stack say of the patients of their fold, (patients,); of several from
+    /// seeds of their own the mean. Each network kept the epoch that was best for its own fold; that
+    /// choice would flatter it here, so that the risks are those after the median of the epochs that
+    /// were best for the other folds.
     fn out_of_fold(
         &self,
         held_out: &[(Vec<usize>, Vec<Vec<f32>>)],
         members: &[MemberRecord],
     ) -> Vec<f64> {
         let mut out_of_fold = vec![0.0; self.inner.len()];
+        let folds = self.folds().max(1);
+        let seeds = (held_out.len() / folds).max(1) as f64;
         for (member, (rows, epochs)) in held_out.iter().enumerate() {
-            let others = members.iter().enumerate().filter(|(other, _)| *other != member);
+            let is_of_another = |(other, _): &(usize, _)| other % folds != member % folds;
+            let others = members.iter().enumerate().filter(is_of_another);
             let mut best: Vec<usize> = others.map(|(_, record)| record.best_epoch).collect();
             best.sort_unstable();
             let median = best.get(best.len() / 2).copied().unwrap_or(1);
@@ -157,7 +197,7 @@ impl Plan<'_> {
                 continue;
             };
             for (&row, &log_risk) in rows.iter().zip(log_risks) {
-                out_of_fold[row] = f64::from(log_risk);
+                out_of_fold[row] += f64::from(log_risk) / seeds;
             }
         }
         out_of_fold
@@ -165,8 +205,15 @@ impl Plan<'_> {
 
     /// The networks of an ensemble.
     fn networks(&self) -> usize {
-        let folds = self.inner.iter().max().map_or(0, |last| *last as usize + 1);
-        if folds > 0 { folds } else { self.config.training.ensemble }
+        match self.folds() {
+            0 => self.config.training.ensemble,
+            folds => folds * self.config.stack.seeds,
+        }
+    }
+
+    /// The inner folds; 0 but for a stack.
+    fn folds(&self) -> usize {
+        self.inner.iter().max().map_or(0, |last| *last as usize + 1)
     }
 
     fn architecture(&self, prepared: &Prepared) -> Architecture {
@@ -174,9 +221,27 @@ impl Plan<'_> {
         let heads = &self.config.heads;
         let cut_points = match heads.survival {
             SurvivalHead::Cox => vec![],
-            SurvivalHead::DiscreteTime => cut_points(&self.outcomes, heads.intervals),
+            SurvivalHead::DiscreteTime => cut_points(&self.causes(), heads.intervals),
         };
-        Architecture::new(&self.config.network, &inputs, &self.classes, cut_points)
+        let competing = self.joint.clone();
+        Architecture {
+            competing,
+            ..Architecture::new(&self.config.network, &inputs, &self.classes, cut_points)
+        }
+    }
+
+    /// The training patients' follow-up with the cause among the events of the networks.
+    fn causes(&self) -> Vec<CompetingOutcome> {
+        let competing = |row: usize| {
+            let own = self.data.cohort.competing.get(row)?.as_deref()?;
+            let place = (2..).zip(&self.joint).find(|(_, name)| *name == own);
+            place.map(|(cause, _)| cause)
+        };
+        let ending = |(&row, outcome): (&usize, &Survival)| CompetingOutcome {
+            time_days: outcome.time_days,
+            cause: if outcome.event { Some(EVENT) } else { competing(row) },
+        };
+        self.rows.iter().zip(&self.outcomes).map(ending).collect()
     }
 
     fn class_numbers(&self) -> Vec<i64> {

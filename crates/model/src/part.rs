@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use oncoweave_core::{
     Survival,
+    competing_risks::CompetingOutcome,
     preprocess::{Prepared, PreparedBlock},
 };
 use sha2::{Digest, Sha256};
@@ -33,6 +34,8 @@ pub(crate) struct Data<'a> {
     pub(crate) digest: OnceCell<[u8; 32]>,
     /// (patients,).
     pub(crate) outcomes: Vec<Survival>,
+    /// The same with the cause among the network's events, (patients,).
+    pub(crate) causes: Vec<CompetingOutcome>,
     /// The class's number, -1 where unknown, (patients,).
     pub(crate) classes: Vec<i64>,
 }
@@ -232,7 +235,16 @@ impl<'a> Part<'a> {
                 blocks: vec![],
                 present: Tensor::zeros([to_i64(rows.len()), 0], (Kind::Float, device)),
             }),
-            survival: SurvivalLoss::new(&outcomes, settings),
+            survival: match settings.architecture.intervals() {
+                Some(intervals) => {
+                    let causes: Vec<_> = rows.iter().map(|&row| data.causes[row]).collect();
+                    let events = settings.architecture.events();
+                    let weight = settings.heads.event_weight;
+                    let observed = Observed::new(&causes, (intervals, events), weight);
+                    SurvivalLoss::DiscreteTime(observed.to_device(device))
+                }
+                None => SurvivalLoss::cox(&outcomes, settings),
+            },
             outcomes,
             classes: Tensor::from_slice(&classes).to_device(device),
         }
@@ -249,14 +261,14 @@ impl<'a> Part<'a> {
                 SurvivalLoss::DiscreteTime(observed.pick(&index))
             }
             _ if in_a_bank => SurvivalLoss::None,
-            _ => SurvivalLoss::new(&outcomes, settings),
+            _ => SurvivalLoss::cox(&outcomes, settings),
         };
         Self { reading, survival, outcomes, classes: self.classes.index_select(0, &index) }
     }
 
     /// Survival loss plus weighted class loss; `None` where neither is defined.
     pub(crate) fn loss(&self, outputs: &Outputs, settings: &LossSettings) -> Option<Loss> {
-        let survival = match (&self.survival, &outputs.hazards) {
+        let survival = match (&self.survival, &outputs.all_hazards) {
             (SurvivalLoss::Cox(risk_sets), _) => Some(risk_sets.loss(&outputs.log_risk)),
             (SurvivalLoss::DiscreteTime(observed), Some(hazards)) => Some(observed.loss(hazards)),
             (SurvivalLoss::DiscreteTime(_), None) | (SurvivalLoss::None, _) => None,
@@ -307,16 +319,10 @@ impl<'a> Part<'a> {
 }
 
 impl SurvivalLoss {
-    fn new(outcomes: &[Survival], settings: &LossSettings) -> Self {
-        let (device, weight) = (settings.device, settings.heads.event_weight);
-        match settings.architecture.intervals() {
-            Some(intervals) => {
-                Self::DiscreteTime(Observed::new(outcomes, intervals, weight).to_device(device))
-            }
-            None => match RiskSets::new(outcomes, weight) {
-                Some(risk_sets) => Self::Cox(risk_sets.moved_to(device)),
-                None => Self::None,
-            },
+    fn cox(outcomes: &[Survival], settings: &LossSettings) -> Self {
+        match RiskSets::new(outcomes, settings.heads.event_weight) {
+            Some(risk_sets) => Self::Cox(risk_sets.moved_to(settings.device)),
+            None => Self::None,
         }
     }
 }

@@ -9,12 +9,14 @@ use oncoweave_core::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Dataset, EpochReport, Error, MemberRecord, Model, ModelKind, Predictor, Reference, RiskScale,
+    CompetingHead, Dataset, EpochReport, Error, MemberRecord, Model, ModelKind, Predictor, Reference, RiskScale,
     StackConfig, TrainConfig, TrainingRecord,
+    competing::frequent_events,
     fit::hex,
     model::FUSION,
     recipe::{Fitted, Group, Method, Reads, Recipe},
-    scale::default_horizons,
+    scale::{default_horizons, last_follow_up},
+    stack::shares,
     stacking::stack,
     team::Team,
     train::with_causes,
@@ -44,6 +46,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) statistics: bool,
     /// The competing event whose hazard the models are of; `None` for the event's own.
     pub(crate) competing: Option<String>,
+    /// The competing events whose hazards the networks give beside the event's.
+    pub(crate) joint: Vec<String>,
     /// The processes that train the networks.
     pub(crate) team: Team<'a>,
 }
@@ -85,6 +89,7 @@ impl<'a> Plan<'a> {
         let classes = choose_classes(cohort, &rows_used, config, &mut notes)?;
         let horizons_days =
             config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
+        notes.extend(past_follow_up(&horizons_days, &outcomes).filter(|_| competing.is_none()));
         let inner = match config.model {
             ModelKind::Stack => {
                 let site = |&row: &usize| cohort.sites.get(row).and_then(Option::as_deref);
@@ -96,6 +101,15 @@ impl<'a> Plan<'a> {
         let elastic_net = config.model == ModelKind::Stack
             && config.stack.elastic_net
             && choose_elastic_net(cohort, (&modalities, rows_used.len()), &mut notes);
+        let joint = match config.heads.competing {
+            CompetingHead::Joint if competing.is_none() => frequent_events(cohort, &rows_used),
+            CompetingHead::Joint | CompetingHead::Separate => vec![],
+        };
+        if config.heads.competing == CompetingHead::Joint && competing.is_none() && joint.is_empty()
+        {
+            let note = "`heads.competing = \"joint\"` changes nothing: too few competing events";
+            notes.push(note.to_owned());
+        }
         Ok(Self {
             data,
             config: config.clone(),
@@ -110,6 +124,7 @@ impl<'a> Plan<'a> {
             elastic_net,
             statistics: false,
             competing: competing.map(str::to_owned),
+            joint,
             team: Team::new(None, config.training.shards),
         })
     }
@@ -239,7 +254,11 @@ impl<'a> Plan<'a> {
             let main = models.next().expect("there is a model to fit");
             Model { baselines: models.collect(), ..main }
         };
-        model.reference = Reference::fit(&self.prepare(&model.preprocessing)?);
+        let prepared = self.prepare(&model.preprocessing)?;
+        model.reference = Reference::fit(&prepared);
+        if self.config.model != ModelKind::Stack {
+            model.reference.shares = shares(&model.predictor, (&model.preprocessing, &prepared));
+        }
         let sentence = |(name, reason)| format!("`{name}` is left out: {reason}");
         model.training.notes.extend(failures.iter().map(|(a, b)| sentence((a, b))));
         Ok((model, failures))
@@ -385,6 +404,19 @@ impl<'a> Plan<'a> {
             description: None,
         }
     }
+}
+
+/// A sentence where survival is asked for of times past everybody's follow-up.
+fn past_follow_up(horizons_days: &[f64], outcomes: &[Survival]) -> Option<String> {
+    let last = last_follow_up(outcomes)?;
+    let past = horizons_days.iter().filter(|&&days| days > last).map(f64::to_string);
+    let past = past.collect::<Vec<_>>().join(", ");
+    (!past.is_empty()).then(|| {
+        format!(
+            "horizons past follow-up: nobody was followed beyond day {last}, so that what is said \
+             of day {past} is what held on that day, and predictions carry a flag"
+        )
+    })
 }
 
 /// The first half of the SHA-256 of a patient's id, in hexadecimal.

@@ -50,6 +50,12 @@ pub(crate) struct Fitted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group(pub(crate) Vec<Recipe>);
 
+impl Group {
+    pub(crate) fn is_of_networks(&self) -> bool {
+        self.0.iter().all(|recipe| recipe.method == Method::Network)
+    }
+}
+
 impl Recipe {
     pub(crate) fn new(method: Method, reads: Reads) -> Self {
         Self { method, reads }

@@ -5,6 +5,8 @@ use oncoweave_core::preprocess::{Block, CLIP, Prepared, PreparedBlock};
 use rand::{SeedableRng, rngs::ChaCha12Rng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 
+use crate::Share;
+
 /// Patients of the training part that quantiles and correlations are taken from.
 const MOST_PATIENTS: usize = 2000;
 
@@ -37,6 +39,10 @@ pub(crate) const BACKGROUND: usize = 24;
 pub struct Reference {
     /// One a modality, in the order of the model's blocks.
     pub modalities: Vec<ModalityReference>,
+    /// How far the risk moves with each modality, in the order of the blocks. Empty for a stack,
+    /// which has its own, and in a folder of an older version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<Share>,
 }
 
 /// One modality's part of a [`Reference`].
@@ -69,7 +75,8 @@ pub struct ColumnReference {
 impl Reference {
     /// Learns from the training patients' blocks.
     pub(crate) fn fit(prepared: &Prepared) -> Self {
-        Self { modalities: prepared.blocks.iter().map(ModalityReference::of_training).collect() }
+        let modalities = prepared.blocks.iter().map(ModalityReference::of_training).collect();
+        Self { modalities, shares: vec![] }
     }
 
     fn of(&self, modality: &str) -> Option<&ModalityReference> {

@@ -163,9 +163,9 @@ fn fingerprint(job: &Job, data: &Data) -> String {
         hash.update(row.to_le_bytes());
     }
     hash.update(data.digest());
-    for (outcome, class) in data.outcomes.iter().zip(&data.classes) {
+    for (outcome, class) in data.causes.iter().zip(&data.classes) {
         hash.update(outcome.time_days.to_le_bytes());
-        hash.update([u8::from(outcome.event)]);
+        hash.update(outcome.cause.unwrap_or(0).to_le_bytes());
         hash.update(class.to_le_bytes());
     }
     hex(&hash.finalize())

@@ -18,6 +18,10 @@ pub struct RiskScale {
     pub median_risk: Risk,
     /// The times that survival is reported at.
     pub horizons_days: Vec<f64>,
+    /// When the last training patient's follow-up ended: nothing is known of later times. `None` of
+    /// a folder of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_follow_up_days: Option<f64>,
     /// How well survival is known at these times.
     pub precision: Precision,
     /// How well the hazards of each interval are known that a network with a discrete-time head gives
@@ -44,9 +48,21 @@ impl RiskScale {
         let steps = competed.then(|| PrecisionSteps::of(&baseline, outcomes, risks));
         let precision =
             Precision { steps, ..Precision::of(&baseline, outcomes, risks, horizons_days) };
-        let horizons_days = horizons_days.to_vec();
-        let median_risk = Risk(median);
-        Ok(Self { baseline, median_risk, horizons_days, precision, intervals: vec![] })
+        Ok(Self {
+            baseline,
+            median_risk: Risk(median),
+            horizons_days: horizons_days.to_vec(),
+            last_follow_up_days: last_follow_up(outcomes),
+            precision,
+            intervals: vec![],
+        })
+    }
+
+    /// A flag where some of the times lie past the training patients' follow-up.
+    pub(crate) fn past_follow_up(&self, times_days: &[f64]) -> Option<String> {
+        let last = self.last_follow_up_days?;
+        let past = times_days.iter().any(|&time| time > last);
+        past.then(|| format!("past_follow_up:{last} days"))
     }
 
     /// Describes one patient of whom nothing but the risk is known, at the given times. Only at the
@@ -90,6 +106,11 @@ impl RiskScale {
             label: None,
         }
     }
+}
+
+/// When the last patient's follow-up ended; `None` without patients.
+pub(crate) fn last_follow_up(outcomes: &[Survival]) -> Option<f64> {
+    outcomes.iter().map(|outcome| outcome.time_days).max_by(f64::total_cmp)
 }
 
 /// Up to three times near the quartiles of the observed event times, rounded as people count: to

@@ -118,6 +118,7 @@ impl Model {
                 .collect();
             prediction.flags = self.reference.flags(&blocks, place);
             prediction.flags.extend(self.insufficient(&prediction.missing_modalities, read.len()));
+            prediction.flags.extend(self.scale.past_follow_up(times_days));
             prediction.class_probabilities = outputs.probabilities.row(place).to_vec();
             if let Some((hazards, intervals)) = self.own_hazards(&outputs, place) {
                 let survival = |&time: &f64| intervals.survival(hazards, time).0;
@@ -176,12 +177,15 @@ impl Model {
     /// A flag for a patient who lacks the modalities that carry most of the risk.
     fn insufficient(&self, missing: &[String], read: usize) -> Option<String> {
         const MOST: f64 = 0.5;
-        let share: f64 = match &self.predictor {
-            Predictor::Stack(stack) => {
-                let lacks = stack.shares.iter().filter(|share| missing.contains(&share.modality));
-                lacks.map(|share| share.share).sum()
-            }
-            Predictor::Network(_) | Predictor::Linear(_) => missing.len() as f64 / read as f64,
+        let shares = match &self.predictor {
+            Predictor::Stack(stack) => &stack.shares,
+            Predictor::Network(_) | Predictor::Linear(_) => &self.reference.shares,
+        };
+        let share: f64 = if shares.is_empty() {
+            missing.len() as f64 / read as f64
+        } else {
+            let lacks = shares.iter().filter(|share| missing.contains(&share.modality));
+            lacks.map(|share| share.share).sum()
         };
         (share > MOST).then(|| format!("insufficient:{:.0} %", 100.0 * share))
     }

@@ -21,8 +21,9 @@ pub struct Stack {
     pub shares: Vec<Share>,
     /// How the weights came to be, in one sentence.
     pub choice: String,
-    /// Harrell's C of the stack, each inner fold scored by weights chosen without it; the mean over
-    /// inner folds.
+    /// Harrell's C of the stack, each inner fold scored by weights that were fitted without it; the
+    /// mean over inner folds. Which modalities are left out, and whether one model is taken alone,
+    /// is chosen on all folds, which flatters it a little.
     pub c_index: Option<f64>,
     /// For each modality the same stack as if the modality had never been measured.
     pub without: Vec<Without>,
@@ -43,15 +44,15 @@ pub struct Member {
     pub c_index: Option<f64>,
 }
 
-/// One modality's part in a stack's risk.
+/// One modality's part in a model's risk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
     /// The modality.
     pub modality: String,
     /// The standard deviation, over the training patients, of what the log-risk changes by when the
-    /// modality is taken as never measured; as a share of the sum over modalities. 0 where no member
-    /// with a weight reads it.
+    /// modality is taken as never measured; as a share of the sum over modalities. 0 where a stack
+    /// has no member with a weight that reads it.
     pub share: f64,
 }
 
@@ -169,12 +170,12 @@ impl Model {
 /// How far the training patients' risk moves when each modality is taken as never measured, the way
 /// explanations hide it.
 pub(crate) fn shares(
-    stack: &Predictor,
+    predictor: &Predictor,
     (columns, prepared): (&Preprocessing, &Prepared),
 ) -> Vec<Share> {
-    let ready = Ready::new(stack);
+    let ready = Ready::new(predictor);
     let moved = |blocks: &[&Block]| -> Vec<Vec<f64>> {
-        let as_they_are = ready.outputs(stack, blocks).log_risks;
+        let as_they_are = ready.outputs(predictor, blocks).log_risks;
         let mut moved = vec![vec![]; as_they_are.len()];
         for hidden in blocks {
             let absent = Block {
@@ -188,7 +189,7 @@ pub(crate) fn shares(
                 .iter()
                 .map(|block| if is_hidden(block) { &absent } else { *block })
                 .collect();
-            let changed = ready.outputs(stack, &changed).log_risks;
+            let changed = ready.outputs(predictor, &changed).log_risks;
             for ((moved, before), after) in moved.iter_mut().zip(&as_they_are).zip(changed) {
                 moved.push(before - after);
             }

@@ -120,8 +120,13 @@ impl Classified {
 }
 
 /// The AUC of each class against the others of the first model less that of the second, on the
-/// patients whom both give probabilities, where both classes have two patients.
-pub(crate) fn class_differences(first: &Candidate, second: &Candidate) -> Vec<ClassDifference> {
+/// patients whom both give probabilities, where both classes have two patients. What is undefined is
+/// said.
+pub(crate) fn class_differences(
+    first: &Candidate,
+    second: &Candidate,
+    mut say: impl FnMut(&str, &Undefined),
+) -> Vec<ClassDifference> {
     let mut pairs = vec![];
     for (first, second) in first.scores.iter().zip(&second.scores) {
         let (Ok(first), Ok(second)) = (first, second) else { continue };
@@ -129,6 +134,9 @@ pub(crate) fn class_differences(first: &Candidate, second: &Candidate) -> Vec<Cl
             let both = first.predictions.iter().zip(&second.predictions);
             pairs.extend(both.map(|(a, b)| ((first, a), (second, b))));
         }
+    }
+    if pairs.is_empty() {
+        return vec![];
     }
     let difference = |class: String| {
         let of = |(scores, prediction): (&Scores, &Prediction)| {
@@ -143,7 +151,9 @@ pub(crate) fn class_differences(first: &Candidate, second: &Candidate) -> Vec<Cl
                 b.push(of(second));
             }
         }
-        let PairedDifference { difference, p } = auc_difference(&positive, &a, &b).ok()?;
+        let found = auc_difference(&positive, &a, &b);
+        let found = found.map_err(|reason| say(&format!("AUC of the class `{class}`"), &reason));
+        let PairedDifference { difference, p } = found.ok()?;
         Some(ClassDifference { class, difference: plain(difference), p })
     };
     all_classes(std::slice::from_ref(first)).into_iter().filter_map(difference).collect()

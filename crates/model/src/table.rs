@@ -115,8 +115,9 @@ impl<'a> Table<'a> {
         harrell_c(&at_risk_for_ever(&outcomes, EVENT), &incidence)
     }
 
-    /// Antolini's C up to the last horizon, the mean over the folds that have one.
-    pub(crate) fn c_index_antolini(&self) -> Result<Estimated, Undefined> {
+    /// Antolini's C up to the last horizon, the mean over the folds that have one, with a sentence
+    /// where some have none.
+    pub(crate) fn c_index_antolini(&self) -> Result<(Estimated, Option<String>), Undefined> {
         let times = brier_times(self.setting.horizons_days);
         let last = times.last().copied().unwrap_or_default();
         let until_last = |one: Survival| {
@@ -127,8 +128,12 @@ impl<'a> Table<'a> {
             let outcomes: Vec<Survival> = outcomes.into_iter().map(until_last).collect();
             antolini_c_interval(&outcomes, &self.survival.select(Axis(0), rows), &times)
         });
+        let folds = found.len();
         let defined: Vec<Estimated> = found.into_iter().flatten().collect();
-        Estimated::mean(&defined)
+        let shortfall = (defined.len() < folds).then(|| {
+            format!("the mean over {} of {folds} folds, where it is defined", defined.len())
+        });
+        Ok((Estimated::mean(&defined)?, shortfall))
     }
 
     /// What is known of each patient at a time.

@@ -606,6 +606,7 @@ fn a_large_table_is_read_as_a_small_one_is() {
         factors: &factors,
         digest: std::cell::OnceCell::new(),
         outcomes: vec![],
+        causes: vec![],
         classes: vec![],
     };
     let device = tch::Device::Cpu;
@@ -619,6 +620,86 @@ fn a_large_table_is_read_as_a_small_one_is() {
         assert_eq!(held.present, asked.present);
         assert_eq!(held.blocks, asked.blocks);
         assert!(held.blocks.iter().any(|block| block.abs().max().double_value(&[]) > 0.5));
+    }
+}
+
+#[test]
+fn a_stack_has_as_many_networks_a_fold_as_there_are_seeds() {
+    let cohort = small().cohort;
+    let rows = all_rows(&cohort);
+    let networks = |seeds: usize| -> Vec<(u64, usize)> {
+        let mut config = quick_config();
+        config.stack.seeds = seeds;
+        let model = train_on(&cohort, &rows, &config);
+        let Predictor::Stack(stack) = model.predictor() else { panic!("no stack") };
+        let network = stack.members.iter().find(|one| one.model.name() == "network").unwrap();
+        // Out of fold a mean of networks still tells patients apart.
+        assert!(network.c_index.is_some_and(|c| c > 0.4 && c < 1.0), "{:?}", network.c_index);
+        let members = &network.model.training().members;
+        members.iter().map(|one| (one.seed, one.validation_patients)).collect()
+    };
+    let (one, two) = (networks(1), networks(2));
+    assert_eq!((one.len(), two.len()), (3, 6));
+    assert_eq!(one, two[..3]);
+    // The second of each fold watches the same patients and starts from another seed.
+    for fold in 0..3 {
+        assert_eq!(two[fold].1, two[fold + 3].1);
+        assert_ne!(two[fold].0, two[fold + 3].0);
+    }
+}
+
+#[test]
+fn horizons_past_follow_up_are_said_and_flagged() {
+    let cohort = small().cohort;
+    let rows = all_rows(&cohort);
+    let last = cohort.survival.iter().flatten().map(|one| one.time_days).fold(0.0, f64::max);
+    for model in [ModelKind::RidgeCox, ModelKind::Stack] {
+        let mut config = TrainConfig { model, ..quick_config() };
+        config.horizons_days = Some(vec![365.0, 90_000.0]);
+        let model = train_on(&cohort, &rows, &config);
+        let said = |note: &String| {
+            note.contains(&format!("beyond day {last}")) && note.contains("day 90000")
+        };
+        assert!(model.training().notes.iter().any(said), "{:?}", model.training().notes);
+        let flag = format!("past_follow_up:{last} days");
+        for (times, flagged) in [([365.0, 90_000.0], true), ([365.0, last], false)] {
+            for prediction in model.score_at(&cohort, &rows, &times).unwrap() {
+                assert_eq!(prediction.flags.contains(&flag), flagged, "{:?}", prediction.flags);
+            }
+        }
+    }
+    let model = train_on(&cohort, &rows, &quick_config());
+    assert!(!model.training().notes.iter().any(|note| note.contains("past follow-up")));
+}
+
+/// Whatever the model, a patient is flagged who lacks what carries most of its risk, and nobody else.
+#[test]
+fn lacking_what_carries_most_of_the_risk_is_flagged() {
+    let cohort = small().cohort;
+    let rows = all_rows(&cohort);
+    let linear = TrainConfig { model: ModelKind::RidgeCox, ..quick_config() };
+    for mut config in [quick_config(), network_config(), linear] {
+        // Of two modalities one carries more than half.
+        config.modalities = Some(["clinical", "genomics"].map(str::to_owned).into());
+        let model = train_on(&cohort, &rows, &config);
+        let shares = match model.predictor() {
+            Predictor::Stack(stack) => stack.shares.clone(),
+            Predictor::Network(_) | Predictor::Linear(_) => model.reference.shares.clone(),
+        };
+        assert!((shares.iter().map(|one| one.share).sum::<f64>() - 1.0).abs() < 1e-9);
+        let heavy = shares.iter().find(|one| one.share > 0.5).expect("one modality carries most");
+        for share in &shares {
+            let mut lacking = cohort.clone();
+            for column in &mut lacking.columns {
+                if column.modality == share.modality {
+                    column.values = rows.iter().map(|_| None::<f64>).collect();
+                }
+            }
+            let expected = format!("insufficient:{:.0} %", 100.0 * share.share);
+            let prediction = &model.score(&lacking, &rows).unwrap()[0];
+            let flagged = prediction.flags.contains(&expected);
+            assert_eq!(flagged, share.modality == heavy.modality, "{:?}", prediction.flags);
+        }
     }
 }
 

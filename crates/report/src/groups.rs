@@ -83,11 +83,11 @@ impl RiskGroup {
 /// What was observed of a patient, where events of these names compete with the one that is predicted.
 #[must_use]
 pub fn observed_outcome(prediction: &Prediction, competing: &[&str]) -> Option<CompetingOutcome> {
-    let Survival { time_days, event, .. } = prediction.observed?;
+    let Survival { time_days, event, entry_days } = prediction.observed?;
     let is_it = |name: &&str| prediction.competing.as_deref() == Some(*name);
     let other = competing.iter().position(is_it).and_then(|place| u32::try_from(place).ok());
     let cause = if event { Some(EVENT) } else { other.map(|place| EVENT + 1 + place) };
-    Some(CompetingOutcome::until(time_days, cause))
+    Some(CompetingOutcome { time_days, cause, entry_days })
 }
 
 fn is_other(outcome: &CompetingOutcome) -> bool {

@@ -3,6 +3,9 @@
 use super::counts::counts;
 use crate::{Survival, Undefined, survival::from_the_index_date};
 
+/// What late entries do not allow.
+const WEIGHING: &str = "weighing by censoring";
+
 /// The distribution of censoring, for inverse probability of censoring weights.
 ///
 /// Where events and censorings fall on one time, events come first. The curve is taken at a time
@@ -19,7 +22,7 @@ impl Censoring {
     /// # Errors
     /// When some patients entered late: who left before anybody would have entered is not known.
     pub fn fit(train: &[Survival]) -> Result<Self, Undefined> {
-        from_the_index_date("weighing by censoring", train)?;
+        from_the_index_date(WEIGHING, train.iter().map(|outcome| outcome.entry_days))?;
         let mut uncensored = 1.0;
         let steps = counts(train)
             .map(|now| {
@@ -38,7 +41,7 @@ impl Censoring {
     /// # Errors
     /// When some of either entered late.
     pub(crate) fn of_both(train: &[Survival], weighed: &[Survival]) -> Result<Self, Undefined> {
-        from_the_index_date("weighing by censoring", weighed)?;
+        from_the_index_date(WEIGHING, weighed.iter().map(|outcome| outcome.entry_days))?;
         Self::fit(train)
     }
 

@@ -7,6 +7,7 @@ mod competing;
 mod elastic_net;
 mod evaluation;
 mod incidence_interval;
+mod late_entries;
 mod r_oracles;
 mod read;
 mod statistics;

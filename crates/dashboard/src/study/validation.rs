@@ -102,7 +102,7 @@ fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
 /// (1 - specificity, sensitivity) from (0, 0) to (1, 1); `None` without a case or a control.
 fn roc_points(rows: &[(f64, Survival)], days: f64) -> Option<Vec<(f64, f64)>> {
     let outcomes: Vec<Survival> = rows.iter().map(|row| row.1).collect();
-    let censoring = Censoring::fit(&outcomes);
+    let censoring = Censoring::fit(&outcomes).ok()?;
     let mut weighted: Vec<(f64, f64, f64)> = Vec::new();
     for &(risk, outcome) in rows {
         if outcome.event && outcome.time_days <= days {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use oncoweave_core::{
-    Estimate,
+    Bounds, Estimate,
     preprocess::ModalityColumns,
     small_cells::{LEAST_SHOWN, shown},
 };
@@ -235,7 +235,13 @@ fn evaluation(page: &mut Page, judged: &Judged) {
     page.table(
         &["Model", "Harrell's C (95 % interval)", "Uno's C", "Integrated Brier score"],
         evaluation.models.iter().map(|model| {
-            let brier = model.ibs.map_or(NONE.to_owned(), |brier| format!("{brier:.3}"));
+            let brier = match (model.ibs, model.ibs_interval) {
+                (Some(value), Some(Bounds { low, high })) => {
+                    with_interval(Some(Estimate { value, low, high }))
+                }
+                (Some(value), None) => format!("{value:.3}"),
+                (None, _) => NONE.to_owned(),
+            };
             let (harrell, uno) = (with_interval(model.c_index), with_interval(model.c_index_uno));
             vec![escaped(&model.name), harrell, uno, brier]
         }),

@@ -109,15 +109,18 @@ pub(crate) fn probabilities(model: &Model) -> String {
 /// Whether a prediction has an interval.
 pub(crate) fn interval(model: &Model) -> &'static str {
     if model.gives_intervals() {
-        "with a 95 % interval"
+        "with a 95 % interval, that of all patients at this risk"
     } else {
         "without an interval, as the version of Oncoweave that trained it kept nothing to make one of"
     }
 }
 
 /// The limits of every model, and of this one, one sentence each.
-pub(crate) fn limits() -> [&'static str; 4] {
+pub(crate) fn limits() -> [&'static str; 5] {
     [
+        "A prediction's interval says how well survival at its risk is known. It leaves out how far \
+         a patient's own risk is from that: in simulated cohorts the 95 % intervals held a patient's \
+         own survival in 6 or 7 of 10.",
         "Trained on one cohort; it need not hold for patients of other hospitals, times or \
          treatments. Judge it by `oncoweave evaluate` on patients from elsewhere.",
         "Figures on validation parts chose when to stop and what to weigh, so they flatter the \

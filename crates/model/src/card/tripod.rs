@@ -138,8 +138,9 @@ fn methods(item: &str, model: &Model) -> Option<String> {
         "12d" => "The card gives figures by site, where the table has sites.".to_owned(),
         "12e" => {
             "Harrell's and Uno's C, AUC(t), integrated Brier score, observed against predicted \
-                  survival and calibration slope, with 95 % bootstrap intervals over patients; \
-                  models are compared on the same resampled patients."
+                  survival and calibration slope, with 95 % intervals: by bootstrap over \
+                  patients, those of Antolini's C, of AUC without censoring and of calibration by \
+                  their standard errors; models are compared on the same resampled patients."
                 .to_owned()
         }
         "12f" | "24" => "The model was not updated after evaluation.".to_owned(),

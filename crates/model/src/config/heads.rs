@@ -11,6 +11,8 @@ pub struct HeadsConfig {
     pub survival: SurvivalHead,
     /// Discrete time: intervals at most.
     pub intervals: usize,
+    /// Discrete time beside competing events: whether one network gives the hazards of all events.
+    pub competing: CompetingHead,
     /// Cox in batches: whom a patient is compared with.
     pub risk_set: RiskSet,
     /// The weight of patients with an event in the likelihood.
@@ -32,6 +34,17 @@ pub enum SurvivalHead {
     Cox,
     /// A hazard in each interval; survival comes from the hazards.
     DiscreteTime,
+}
+
+/// Which networks give the hazards of competing events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CompetingHead {
+    /// Each event has a network of its own, for which the other events are censored.
+    #[default]
+    Separate,
+    /// One network gives a hazard of each event in each interval, fitted to all of them.
+    Joint,
 }
 
 /// Whom a patient is compared with by the Cox loss when the training part is cut into batches.
@@ -74,6 +87,7 @@ impl Default for HeadsConfig {
         Self {
             survival: SurvivalHead::Cox,
             intervals: 10,
+            competing: CompetingHead::Separate,
             risk_set: RiskSet::Training,
             event_weight: 1.0,
             subtype: SubtypeHead::Auto,

@@ -7,7 +7,7 @@ use std::{fmt::Display, path::Path};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Error;
-pub use heads::{ClassWeight, HeadsConfig, RiskSet, SubtypeHead, SurvivalHead};
+pub use heads::{ClassWeight, CompetingHead, HeadsConfig, RiskSet, SubtypeHead, SurvivalHead};
 pub use network::{Missing, NetworkConfig, Norm};
 pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 
@@ -20,8 +20,10 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `modalities` | all of the cohort | which modalities the fusion model reads | names of the cohort |
 /// | `horizons_days` | three times near the quartiles of event times | times that survival is reported at | rising, above 0 |
 /// | `stack.folds` | 5 | folds inside the training part whose out-of-fold risks decide the weights, and networks in each ensemble of a stack; fewer where there are few events | 3 .. 20 |
+/// | `stack.seeds` | 1 | networks for each inner fold, from seeds of their own | 1 .. 20 |
 /// | `stack.lasso` | 0.5 | penalty on the weights, in standard errors of a weight that means nothing: the higher, the more models have weight 0 | 0 .. 1000 |
 /// | `stack.ridge` | 3 | penalty on the squares of the weights, as a share of what the events say: the higher, the more evenly models share the weight | 0 .. 1000 |
+/// | `stack.harm` | 1.5 | the stack gives way to itself without a modality, or to one model, that does better out of fold by so many standard errors; below 0 a modality must prove its worth by as many | -10 .. 10 |
 /// | `stack.by_site` | false | the inner folds keep each site whole, so that weights are chosen for patients of sites that were not seen; `cv --by-site` always has it | |
 /// | `stack.elastic_net` | false | whether elastic-net Cox on all modalities, and alone on each, is among the models that are weighted; never above 32 million numbers | |
 /// | `elastic_net.l1_ratio` | 0.9 | share of the lasso in the penalty of elastic-net Cox: 1 keeps one of several columns that say the same, less of it lets them share a coefficient | 0.1 .. 1 |
@@ -42,6 +44,7 @@ pub use training::{DeviceChoice, Schedule, StopOn, TrainingConfig};
 /// | `network.attention_layers` | 2 | attention: its layers | 1 .. 64 |
 /// | `heads.survival` | `"cox"` | `"cox"`: a log-risk with Efron's partial likelihood; `"discrete_time"`: a hazard for each interval, whose S(t) is the network's own and whose risk is the log of the cumulative hazard at the last cut point | |
 /// | `heads.intervals` | 10 | discrete time: intervals, cut at quantiles of the training part's event times | 1 .. 1000 |
+/// | `heads.competing` | `"separate"` | discrete time beside competing events: `"separate"`: each event has a network of its own, for which the others are censored; `"joint"`: one network gives the hazards of all events, which takes `model = "network"` | |
 /// | `heads.risk_set` | `"training"` | Cox in batches: a patient is compared with the whole training part, the others' risks as they were last seen; `"batch"`: with the batch alone | |
 /// | `heads.event_weight` | 1 | weight of patients with an event in the likelihood; with discrete time it raises the hazards, so that S(t) is too low above 1 | above 0 .. 1000 |
 /// | `heads.class_weight` | `"none"` | weight of the classes in their loss: `"none"`, `"balanced"`: by the inverse of their frequency | |
@@ -113,12 +116,17 @@ pub enum ModelKind {
 pub struct StackConfig {
     /// Folds inside the training part.
     pub folds: usize,
+    /// Networks for each of them.
+    pub seeds: usize,
     /// The lasso penalty in standard errors of a weight when no member says anything: members that
     /// add less than chance would have weight 0.
     pub lasso: f64,
     /// The ridge penalty as a share of what the events say of a weight: members that are alike
     /// share the weight.
     pub ridge: f64,
+    /// How much better a model, or the stack without a modality, must do out of fold to take the
+    /// stack's place, in standard errors of the difference in C.
+    pub harm: f64,
     /// Whether elastic-net Cox is among the members.
     pub elastic_net: bool,
     /// Whether the inner folds keep each site whole.
@@ -152,7 +160,15 @@ impl Default for TrainConfig {
 
 impl Default for StackConfig {
     fn default() -> Self {
-        Self { folds: 5, lasso: 0.5, ridge: 3.0, elastic_net: false, by_site: false }
+        Self {
+            folds: 5,
+            seeds: 1,
+            lasso: 0.5,
+            ridge: 3.0,
+            harm: 1.5,
+            elastic_net: false,
+            by_site: false,
+        }
     }
 }
 
@@ -181,11 +197,15 @@ impl TrainConfig {
         check("seed", "at most 2^63 - 1", self.seed, self.seed <= i64::MAX.unsigned_abs())?;
         let folds = self.stack.folds;
         check("stack.folds", "3 to 20", folds, (3..=20).contains(&folds))?;
+        let seeds = self.stack.seeds;
+        check("stack.seeds", "1 to 20", seeds, (1..=20).contains(&seeds))?;
         for (setting, value) in
             [("stack.lasso", self.stack.lasso), ("stack.ridge", self.stack.ridge)]
         {
             check(setting, "0 to 1000", value, (0.0..=1000.0).contains(&value))?;
         }
+        let harm = self.stack.harm;
+        check("stack.harm", "-10 to 10", harm, (-10.0..=10.0).contains(&harm))?;
         let l1_ratio = self.elastic_net.l1_ratio;
         let good = (0.1..=1.0).contains(&l1_ratio);
         check("elastic_net.l1_ratio", "0.1 to 1; ridge Cox is 0", l1_ratio, good)?;
@@ -194,6 +214,12 @@ impl TrainConfig {
         let expected = "1 with `network.norm = \"batch\"`, which looks at a whole batch at once";
         check("training.shards", expected, self.training.shards, whole)?;
         self.heads.validate()?;
+        let joint = self.heads.competing == CompetingHead::Joint;
+        let hazards = self.model == ModelKind::Network
+            && self.heads.survival == SurvivalHead::DiscreteTime;
+        let expected = "\"separate\" but with `model = \"network\"` and `heads.survival = \
+            \"discrete_time\"`, where a network gives hazards itself";
+        check("heads.competing", expected, "joint", !joint || hazards)?;
         self.training.validate()?;
         self.validate_lists()
     }
@@ -266,8 +292,10 @@ mod tests {
     fn a_value_out_of_range_is_named() {
         for (text, setting) in [
             ("[stack]\nfolds = 2", "stack.folds"),
+            ("[stack]\nseeds = 0", "stack.seeds"),
             ("[stack]\nlasso = -1", "stack.lasso"),
             ("[stack]\nridge = nan", "stack.ridge"),
+            ("[stack]\nharm = 11", "stack.harm"),
             ("[elastic_net]\nl1_ratio = 0", "elastic_net.l1_ratio"),
             ("[network]\nwidth = 0", "network.width"),
             ("[network]\nfused_width = 0", "network.fused_width"),
@@ -283,6 +311,8 @@ mod tests {
             ("[network]\nattention_layers = 0", "network.attention_layers"),
             ("[heads]\nintervals = 0", "heads.intervals"),
             ("[heads]\nevent_weight = 0", "heads.event_weight"),
+            ("[heads]\nsurvival = 'discrete_time'\ncompeting = 'joint'", "heads.competing"),
+            ("model = 'network'\n[heads]\ncompeting = 'joint'", "heads.competing"),
             ("[training]\nwarmup_epochs = 1000001", "training.warmup_epochs"),
             ("[training]\nlowest_rate = 1.5", "training.lowest_rate"),
             ("[training]\nplateau_epochs = 0", "training.plateau_epochs"),

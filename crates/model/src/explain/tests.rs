@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    Dataset, ModelKind, Predictor, SurvivalHead, TrainConfig,
+    CompetingHead, Dataset, HeadsConfig, ModelKind, Predictor, SurvivalHead, TrainConfig,
     testing::{Shape, simulate},
     train,
 };
@@ -16,14 +16,18 @@ fn trained(kind: ModelKind) -> (Model, Cohort) {
     trained_on(simulate(Shape::SMALL).cohort, kind, SurvivalHead::Cox)
 }
 
-fn trained_on(cohort: Cohort, kind: ModelKind, head: SurvivalHead) -> (Model, Cohort) {
+fn trained_on(cohort: Cohort, kind: ModelKind, survival: SurvivalHead) -> (Model, Cohort) {
+    trained_with(cohort, kind, HeadsConfig { survival, ..HeadsConfig::default() })
+}
+
+fn trained_with(cohort: Cohort, kind: ModelKind, heads: HeadsConfig) -> (Model, Cohort) {
     let mut config = TrainConfig { model: kind, ..TrainConfig::default() };
     config.training.epochs = 60;
     config.training.ensemble = 2;
     config.network.width = 8;
     config.network.fused_width = 8;
-    config.heads.survival = head;
-    if head == SurvivalHead::DiscreteTime {
+    config.heads = heads;
+    if config.heads.survival == SurvivalHead::DiscreteTime {
         // So many epochs at the default's rate leave all patients nearly alike.
         config.training.learning_rate = 0.003;
     }
@@ -64,6 +68,12 @@ fn attributions_sum_to_the_prediction() {
     models.push(trained_on(simulate(Shape::SMALL).cohort, ModelKind::Network, discrete));
     models.push(trained_on(competed(), ModelKind::RidgeCox, SurvivalHead::Cox));
     models.push(trained_on(competed(), ModelKind::Network, discrete));
+    let joint = HeadsConfig {
+        survival: discrete,
+        competing: CompetingHead::Joint,
+        ..HeadsConfig::default()
+    };
+    models.push(trained_with(competed(), ModelKind::Network, joint));
     for (number, (model, cohort)) in models.into_iter().enumerate() {
         let rows: Vec<usize> = (90..120).collect();
         let predictions = model.score(&cohort, &rows).unwrap();

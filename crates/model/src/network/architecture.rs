@@ -48,6 +48,13 @@ pub struct Architecture {
     /// Discrete-time hazards: the ends of the intervals, in days, rising; empty for a Cox head.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cut_points_days: Vec<f64>,
+    /// Hazards of several events: the names of those that compete with the event; empty where the
+    /// network knows of one event alone.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub competing: Vec<String>,
+    /// Whose hazards are read of those: 0 is the event, then come the competing ones.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub event: usize,
     /// One for each modality.
     pub inputs: Vec<InputLayer>,
 }
@@ -173,13 +180,21 @@ impl Architecture {
             attention_heads: only(ArchitectureKind::Attention, network.attention_heads),
             attention_layers: only(ArchitectureKind::Attention, network.attention_layers),
             cut_points_days,
+            competing: vec![],
+            event: 0,
             inputs: inputs.iter().map(input).collect(),
         }
     }
 
-    /// The outputs that survival comes from: the log-risk, or a logit for each interval.
+    /// The outputs that survival comes from: the log-risk, or for each event a logit for each
+    /// interval.
     pub(crate) fn survival_outputs(&self) -> usize {
-        self.cut_points_days.len().max(1)
+        self.cut_points_days.len().max(1) * self.events()
+    }
+
+    /// The events whose hazards it gives.
+    pub(crate) fn events(&self) -> usize {
+        1 + self.competing.len()
     }
 
     /// The number of outputs: those of survival and the logits of the classes.
@@ -240,6 +255,16 @@ impl Architecture {
             weights.insert(name, values);
         }
         weights
+    }
+
+    /// Says what is wrong with the events, if anything.
+    pub(crate) fn wrong_events(&self) -> Option<String> {
+        let (event, events) = (self.event, self.events());
+        if events > 1 && self.cut_points_days.is_empty() {
+            return Some("hazards of several events take `cut_points_days`, got none".to_owned());
+        }
+        let expected = format!("`event` must be below {events}, the number of events, got {event}");
+        (event >= events).then_some(expected)
     }
 
     /// Says what is wrong with weights for this architecture, if anything.

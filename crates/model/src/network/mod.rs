@@ -75,6 +75,8 @@ pub(crate) struct Outputs {
     pub(crate) log_risk: Tensor,
     /// The logit of the hazard in each interval, (batch, intervals); none for a Cox head.
     pub(crate) hazards: Option<Tensor>,
+    /// The logits of all events' hazards, (batch, events, intervals); none for a Cox head.
+    pub(crate) all_hazards: Option<Tensor>,
     /// One logit a class, (batch, classes).
     pub(crate) logits: Tensor,
 }
@@ -148,7 +150,7 @@ impl Network {
 
     /// The columns of [`Self::raw`].
     pub(crate) fn raw_outputs(&self) -> i64 {
-        to_i64(self.architecture.survival_outputs() + self.architecture.classes.len())
+        to_i64(self.architecture.outputs())
     }
 
     /// Reads what the last layer gave, (batch, outputs).
@@ -156,10 +158,14 @@ impl Network {
         let survival = to_i64(self.architecture.survival_outputs());
         let logits = output.narrow(1, survival, to_i64(self.architecture.classes.len()));
         if self.architecture.cut_points_days.is_empty() {
-            return Outputs { log_risk: output.select(1, 0), hazards: None, logits };
+            let log_risk = output.select(1, 0);
+            return Outputs { log_risk, hazards: None, all_hazards: None, logits };
         }
-        let hazards = output.narrow(1, 0, survival);
-        Outputs { log_risk: hazards::log_risk(&hazards), hazards: Some(hazards), logits }
+        let intervals = to_i64(self.architecture.cut_points_days.len());
+        let all = output.narrow(1, 0, survival).reshape([-1, survival / intervals, intervals]);
+        let hazards = hazards::of_event(&all, to_i64(self.architecture.event));
+        let log_risk = hazards::log_risk(&hazards);
+        Outputs { log_risk, hazards: Some(hazards), all_hazards: Some(all), logits }
     }
 
     fn member(&self, layers: &Layers, blocks: &[Tensor], present: &Tensor) -> Tensor {

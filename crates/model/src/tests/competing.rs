@@ -1,11 +1,15 @@
 //! Competing events, on a simulated cohort whose hazards are known.
 
-use oncoweave_core::{Cohort, Incidence, Prediction, Survival};
+use oncoweave_core::{
+    Cohort, Incidence, Prediction, Survival,
+    competing_risks::{CompetingOutcome, CumulativeIncidence, EVENT},
+};
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
-use super::{all_rows, dataset, network_config, quick_config, saved, train_on};
+use super::{all_rows, dataset, network_config, quick_config, saved, small, train_on};
 use crate::{
-    Folds, Model, ModelKind, SurvivalHead, TrainConfig, cross_validate, evaluate,
+    CompetingHead, Folds, Model, ModelKind, Predictor, SurvivalHead, TrainConfig, cross_validate,
+    evaluate,
     testing::{Shape, simulate},
 };
 
@@ -49,6 +53,14 @@ impl Competed {
 
 fn ridge_config() -> TrainConfig {
     TrainConfig { model: ModelKind::RidgeCox, ..quick_config() }
+}
+
+/// One network for both events.
+fn joint_config() -> TrainConfig {
+    let mut config = network_config();
+    config.heads.survival = SurvivalHead::DiscreteTime;
+    config.heads.competing = CompetingHead::Joint;
+    config
 }
 
 /// How far single incidences may be from the truth by sampling alone, on average: a patient's
@@ -135,7 +147,8 @@ fn every_kind_of_model_gives_incidences_and_keeps_them_in_its_folder() {
     let mut discrete = network_config();
     discrete.heads.survival = SurvivalHead::DiscreteTime;
     let elastic = TrainConfig { model: ModelKind::ElasticNetCox, ..quick_config() };
-    for config in [quick_config(), network_config(), discrete, ridge_config(), elastic] {
+    let networks = [network_config(), discrete, joint_config()];
+    for config in networks.into_iter().chain([quick_config(), ridge_config(), elastic]) {
         let model = train_on(&cohort, &all_rows(&cohort), &config);
         assert_eq!(model.competing_events(), ["other death"]);
         check_incidence(&model, &cohort);
@@ -157,7 +170,7 @@ fn a_folder_without_steps_gives_incidences_without_intervals_and_the_card_says_s
     discrete.heads.survival = SurvivalHead::DiscreteTime;
     for config in [ridge_config(), discrete] {
         let model = train_on(&cohort, &rows, &config);
-        let given = "each with a 95 % interval, from";
+        let given = "each with a 95 % interval, that of all patients";
         assert!(model.card().markdown.contains(given));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
@@ -204,6 +217,105 @@ fn evaluation_judges_incidence_and_says_what_competes() {
     assert!(predictions.iter().all(|one| one.incidence.len() == 2));
     assert!(predictions.iter().all(|one| one.incidence_low.len() == 2));
     assert!(predictions.iter().any(|one| one.competing.is_some()));
+}
+
+fn network_of(model: &Model) -> &crate::NetworkPredictor {
+    let Predictor::Network(network) = model.predictor() else { panic!("no network") };
+    network
+}
+
+/// Aalen and Johansen's estimate knows no columns: it is what the network's incidences have to be on
+/// average over the patients that it was fitted to, whose mean a logit fits exactly at the optimum.
+#[test]
+fn one_network_gives_the_incidences_of_all_events() {
+    let competed = competed(900, 1.0 / 700.0);
+    let cohort = &competed.cohort;
+    let (train_rows, test_rows): (Vec<usize>, Vec<usize>) = ((0..600).collect(), (600..900).collect());
+    let mut config = joint_config();
+    config.training.learning_rate = 0.01;
+    config.training.epochs = 100;
+    config.heads.intervals = 5;
+    let model = train_on(cohort, &train_rows, &config);
+    let [rival] = model.competing() else { panic!("one event competes") };
+    let (own, other) = (network_of(&model), network_of(&rival.model));
+    assert_eq!(own.architecture.competing, ["other death"]);
+    assert_eq!([own.architecture.event, other.architecture.event], [0, 1]);
+    assert_eq!(own.weights, other.weights);
+    assert_eq!(model.training().members.len(), rival.model.training().members.len());
+
+    let outcomes: Vec<CompetingOutcome> =
+        train_rows.iter().filter_map(|&row| cohort.outcomes()[row]).collect();
+    let ends = &own.architecture.cut_points_days;
+    let days = [ends[1], ends[3]];
+    let incidence = model.incidence_at(cohort, &train_rows, &days).unwrap();
+    for event in 0..2 {
+        let cause = EVENT + u32::try_from(event).unwrap();
+        let observed = CumulativeIncidence::fit(&outcomes, cause).unwrap();
+        for (place, &day) in days.iter().enumerate() {
+            let own = (0..train_rows.len()).map(|row| incidence[[row, event, place]].0);
+            let mean = own.sum::<f64>() / train_rows.len() as f64;
+            let expected = observed.incidence_at(day);
+            assert!((mean - expected).abs() < 0.03, "event {event}, day {day}: {mean}, {expected}");
+        }
+    }
+
+    // It tells patients apart about as well as a network for each event does.
+    let apart = |config: &TrainConfig| {
+        let model = train_on(cohort, &train_rows, config);
+        let found = model.incidence_at(cohort, &test_rows, &days[1..]).unwrap();
+        let truth = test_rows.iter().map(|&row| competed.truth(row, days[1]));
+        let errors = truth.zip(found.outer_iter()).map(|(truth, own)| (own[[0, 0]].0 - truth).abs());
+        errors.sum::<f64>() / test_rows.len() as f64
+    };
+    let separate = TrainConfig {
+        heads: crate::HeadsConfig { competing: CompetingHead::Separate, ..config.heads.clone() },
+        ..config.clone()
+    };
+    let (joint, separate) = (apart(&config), apart(&separate));
+    assert!(joint < 1.2 * separate, "{joint} and {separate}");
+}
+
+#[test]
+fn one_network_for_all_events_is_judged_in_folds_and_its_folder_is_checked() {
+    let cohort = competed(150, 1.0 / 900.0).cohort;
+    let config = joint_config();
+    let folds = Folds::stratified(&cohort, 3, 1).unwrap();
+    let (evaluation, predictions) =
+        cross_validate(&dataset(&cohort), &config, &folds, &|_| {}).unwrap();
+    assert!(evaluation.models.iter().all(|model| model.c_index_competing.is_some()));
+    assert!(predictions.iter().all(|one| one.incidence.len() == 2));
+
+    let model = train_on(&cohort, &all_rows(&cohort), &config);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    model.save(&path).unwrap();
+    let file = path.join("competing/0/model.toml");
+    let text = fs_err::read_to_string(&file).unwrap();
+    assert!(text.contains("event = 1\n"), "{text}");
+    fs_err::write(&file, text.replace("event = 1\n", "event = 2\n")).unwrap();
+    let error = Model::load(&path).unwrap_err().to_string();
+    assert!(error.contains("`event` must be below 2"), "{error}");
+}
+
+#[test]
+fn without_enough_competing_events_the_network_is_that_of_the_event() {
+    let mut cohort = small().cohort;
+    let rows = all_rows(&cohort);
+    for rare in [0, 4] {
+        let mut left = rare;
+        cohort.competing = vec![None; cohort.len()];
+        for (row, competing) in cohort.competing.iter_mut().enumerate() {
+            if left > 0 && !cohort.survival[row].is_some_and(|one| one.event) {
+                *competing = Some("other death".to_owned());
+                left -= 1;
+            }
+        }
+        let model = train_on(&cohort, &rows, &joint_config());
+        assert!(network_of(&model).architecture.competing.is_empty());
+        let said = |note: &String| note.contains("too few competing events");
+        assert!(model.training().notes.iter().any(said), "{:?}", model.training().notes);
+        assert_eq!(model.competing().len(), usize::from(rare > 0));
+    }
 }
 
 #[test]
