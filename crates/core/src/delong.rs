@@ -3,8 +3,13 @@
 
 use crate::Undefined;
 use crate::inference::{Estimated, PairedDifference};
+use crate::kaplan_meier::Z_95;
 
 /// The AUC of one score with its standard error.
+///
+/// Where every case is above every control, or below, nothing varies, however few patients say so.
+/// The bound is then that of Clopper and Pearson (Biometrika 1934;26:404) for as many disjoint pairs of
+/// a case and a control as there are, all in the same order.
 ///
 /// # Errors
 /// When a class has fewer than two patients, or a score is not a number.
@@ -13,8 +18,19 @@ use crate::inference::{Estimated, PairedDifference};
 /// When there are not as many scores as classes.
 pub fn auc_interval(positive: &[bool], scores: &[f64]) -> Result<Estimated, Undefined> {
     let placements = placements(positive, scores)?;
-    Ok(Estimated::of(placements.auc, placements.variance()))
+    let separated = placements.auc <= 0.0 || placements.auc >= 1.0;
+    let variance = if separated {
+        let pairs = placements.positive.len().min(placements.negative.len());
+        let bound = TAIL.powf(1.0 / pairs as f64);
+        ((1.0 - bound) / Z_95).powi(2)
+    } else {
+        placements.variance()
+    };
+    Ok(Estimated::of(placements.auc, variance))
 }
+
+/// What an interval of 95 % leaves out on either side.
+const TAIL: f64 = 0.025;
 
 /// The AUC of one score less that of another on the same patients.
 ///
@@ -112,6 +128,20 @@ mod tests {
         let found = auc_interval(&positive, &scores).unwrap();
         assert!((found.value - auc(&positive, &scores).unwrap()).abs() < 1e-15);
         assert!(found.low < found.value && found.value < found.high);
+    }
+
+    #[test]
+    fn few_patients_in_order_do_not_make_sure() {
+        // Three pairs in order: p³ = 0.025 at the bound.
+        let positive = [true, true, true, false, false, false, false];
+        let scores = [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0];
+        let found = auc_interval(&positive, &scores).unwrap();
+        assert!((found.value - 1.0).abs() < 1e-15 && (found.low.powi(3) - 0.025).abs() < 1e-12);
+        let reversed = auc_interval(&positive, &scores.map(|score| -score)).unwrap();
+        assert!((reversed.high - (1.0 - found.low)).abs() < 1e-12, "{reversed:?}");
+        // The same score for all says nothing of the patients and is sure to be one half.
+        let same = auc_interval(&positive, &[1.0; 7]).unwrap();
+        assert!((same.low - 0.5).abs() < 1e-15 && (same.high - 0.5).abs() < 1e-15);
     }
 
     #[test]

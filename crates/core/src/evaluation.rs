@@ -323,7 +323,8 @@ pub struct Prediction {
     pub missing_modalities: Vec<String>,
     /// Why to doubt this prediction: `outside_range:<column or modality>` lies beyond what training
     /// has seen, `unusual:<modality>` lies far from it as a whole, `insufficient:<share>` lacks
-    /// modalities that carry so much of the model's risk.
+    /// modalities that carry so much of the model's risk, `past_follow_up:<days> days` tells of later
+    /// times than anybody was followed in training.
     pub flags: Vec<String>,
     /// What was observed, where known.
     pub observed: Option<Survival>,
