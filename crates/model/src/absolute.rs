@@ -67,7 +67,7 @@ pub(crate) fn absolute(
         let found = calibration_slope(&own, &log_log(&survival));
         found.map(plain).map_err(|reason| say("calibration slope", &reason)).ok()
     });
-    let calibration = (!at.is_empty()).then_some(Calibration { slope, at });
+    let calibration = (slope.is_some() || !at.is_empty()).then_some(Calibration { slope, at });
     let ratio = hazard_ratio(&own, &table.high_risk);
     let ratio = ratio.map_err(|reason| say("hazard ratio of its risk groups", &reason)).ok();
     (calibration, decisions, ratio)

@@ -132,7 +132,8 @@ fn auc_differences(
             |rows| a.auc(&statuses, rows, time_days),
             |rows| b.auc(&statuses, rows, time_days),
         );
-        let found = found.map_err(|reason| say(&format!("AUC at day {time_days}"), &reason)).ok()?;
+        let found =
+            found.map_err(|reason| say(&format!("AUC at day {time_days}"), &reason)).ok()?;
         let difference = Estimate { value: found.delta, low: found.low, high: found.high };
         Some(AucDifference { time_days, difference, p: found.p })
     };

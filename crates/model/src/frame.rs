@@ -45,6 +45,13 @@ impl Frame<'_> {
             let note = format!("{unknown} patients without follow-up were scored but not judged");
             self.notes.push(note);
         }
+        let late = known().filter(|outcome| outcome.entry_days.is_some()).count();
+        if late > 0 {
+            self.notes.push(format!(
+                "{late} patients came under observation after the index date: pairs, risk sets and \
+                 curves hold them from then on"
+            ));
+        }
         self.notes.push(method_note(setting));
         self.notes.push(OTHER_INTERVALS.to_owned());
         if setting.parts.len() > 1 {

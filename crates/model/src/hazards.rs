@@ -123,7 +123,8 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// An event counts in its interval and as survival before. A censored patient has survived
-    /// every interval whose middle was reached. The causes are those of the first `events` events.
+    /// every interval whose middle was reached, and who entered late is seen in those whose middle
+    /// came after. The causes are those of the first `events` events.
     pub(crate) fn new(
         outcomes: &[CompetingOutcome],
         (intervals, events): (Intervals, usize),
@@ -149,7 +150,9 @@ impl Observed {
                 if let Some(cause) = dies {
                     event[(cause - EVENT) as usize * ends.len() + place] = 1.0;
                 }
-                let seen = if dies.is_some() || survives { 1.0 } else { 0.0 };
+                let entered =
+                    outcome.entry_days.is_none_or(|entry| entry < f64::midpoint(start, end));
+                let seen = if entered && (dies.is_some() || survives) { 1.0 } else { 0.0 };
                 weight.push(if outcome.cause.is_some() { seen * event_weight } else { seen });
                 start = end;
             }
@@ -188,9 +191,8 @@ mod tests {
     use super::*;
 
     fn outcomes(rows: &[(f64, bool)]) -> Vec<CompetingOutcome> {
-        let outcome = |&(time_days, event): &(f64, bool)| CompetingOutcome {
-            time_days,
-            cause: event.then_some(EVENT),
+        let outcome = |&(time_days, event): &(f64, bool)| {
+            CompetingOutcome::until(time_days, event.then_some(EVENT))
         };
         rows.iter().map(outcome).collect()
     }
@@ -231,6 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn who_entered_late_is_seen_from_the_middle_of_an_interval_on() {
+        let ln2 = std::f64::consts::LN_2;
+        for (name, (time_days, event), entry, seen) in [
+            ("before the middle of the second", (25.0, true), 14.0, 2.0),
+            ("past the middle of the second", (25.0, true), 15.0, 1.0),
+            ("past the middle of the event's own", (28.0, true), 27.0, 0.0),
+            ("and censored after all", (40.0, false), 9.0, 2.0),
+        ] {
+            let cause = event.then_some(EVENT);
+            let outcome = CompetingOutcome { time_days, cause, entry_days: Some(entry) };
+            let observed = Observed::new(&[outcome], (Intervals(&[10.0, 20.0, 30.0]), 1), 1.0);
+            let loss = observed.loss(&Tensor::zeros([1, 1, 3], tch::kind::FLOAT_CPU));
+            assert!((loss.double_value(&[]) - seen * ln2).abs() < 1e-6, "{name}");
+        }
+    }
+
+    #[test]
     fn an_events_weight_multiplies_its_patients_share() {
         let both = outcomes(&[(5.0, true), (15.0, false)]);
         let logits = Tensor::from_slice(&[0.3_f32, -0.2, 1.0, 0.5]).reshape([2, 1, 2]);
@@ -260,7 +279,7 @@ mod tests {
         // With one event alone the first row is left out: it has the other.
         for (events, first) in [(2, 0), (1, 1)] {
             let rows = &rows[first..];
-            let ending = |&((time_days, cause), _): &_| CompetingOutcome { time_days, cause };
+            let ending = |&((time_days, cause), _): &_| CompetingOutcome::until(time_days, cause);
             let endings: Vec<CompetingOutcome> = rows.iter().map(ending).collect();
             let ends = Intervals(&[10.0, 20.0, 30.0]);
             let own = logits.slice(0, to_i64(first), None, 1).narrow(1, 0, to_i64(events));

@@ -69,9 +69,9 @@ mod worth;
 pub use card::{AgeDescription, CohortDescription, CountLevel, CountTable, ModelCard, Shown};
 pub use competing::{Competed, Competing, compete};
 pub use config::{
-    ClassWeight, CompetingHead, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind, NetworkConfig,
-    Norm, RiskSet, Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead, TrainConfig,
-    TrainingConfig,
+    ClassWeight, CompetingHead, DeviceChoice, ElasticNetConfig, HeadsConfig, Missing, ModelKind,
+    NetworkConfig, Norm, RiskSet, Schedule, StackConfig, StopOn, SubtypeHead, SurvivalHead,
+    TrainConfig, TrainingConfig,
 };
 pub use cross_validate::{CvProgress, cross_validate};
 pub use device::LOCAL_RANK;

@@ -20,8 +20,48 @@ pub(crate) struct RiskSets {
     offset: Option<Tensor>,
     /// The mean of the events' offsets.
     event_offset: f64,
+    late: Option<LateEntries>,
     tie_groups: i64,
     has_ties: bool,
+}
+
+/// Who comes only after events of a batch.
+struct LateEntries {
+    /// The places of those who enter late, the latest first, (entries,).
+    place: Tensor,
+    /// For each event: how many of them had not entered by then, (events,).
+    to_come: Tensor,
+}
+
+/// The largest share of a risk set's sum that those who have not entered may have; float32 tells no
+/// more from all.
+const MOST_TO_COME: f64 = 1.0 - 1e-6;
+
+impl LateEntries {
+    /// `order` has the rows by falling time, `event_days` the time of each event.
+    fn new(outcomes: &[Survival], order: &[usize], event_days: &[f64]) -> Option<Self> {
+        let late = order.iter().enumerate();
+        let late = late.filter_map(|(place, &row)| Some((outcomes[row].entry_days?, place)));
+        let mut late: Vec<(f64, usize)> = late.collect();
+        late.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let to_come = |&time: &f64| to_i64(late.partition_point(|(entry, _)| *entry >= time));
+        let to_come: Vec<i64> = event_days.iter().map(to_come).collect();
+        let place: Vec<i64> = late.iter().map(|(_, place)| to_i64(*place)).collect();
+        (!place.is_empty()).then(|| Self {
+            place: Tensor::from_slice(&place),
+            to_come: Tensor::from_slice(&to_come),
+        })
+    }
+
+    /// What is added to the log of each event's sum over all with a time as long or longer, `at_risk`,
+    /// so that those who come later are out of it, (events,).
+    fn taken_out(&self, sorted: &Tensor, at_risk: &Tensor) -> Tensor {
+        let sums = sorted.index_select(0, &self.place).logcumsumexp(0); // (entries,)
+        let none = Tensor::full([1], f64::NEG_INFINITY, (sums.kind(), sums.device()));
+        let to_come = Tensor::cat(&[none, sums], 0).index_select(0, &self.to_come); // (events,)
+        let share = (to_come - at_risk).exp().clamp_max(MOST_TO_COME);
+        (-share).log1p()
+    }
 }
 
 impl RiskSets {
@@ -32,6 +72,7 @@ impl RiskSets {
         order.sort_by(|&a, &b| outcomes[b].time_days.total_cmp(&outcomes[a].time_days));
         let (mut event, mut last_at_risk, mut tie_group) = (vec![], vec![], vec![]);
         let mut left: Vec<f64> = vec![];
+        let mut event_days: Vec<f64> = vec![];
         let mut groups = 0;
         let same_time = |a: &usize, b: &usize| {
             outcomes[*a].time_days.total_cmp(&outcomes[*b].time_days).is_eq()
@@ -46,6 +87,7 @@ impl RiskSets {
                 last_at_risk.push(to_i64(end - 1));
                 tie_group.push(groups);
                 left.push(rank as f64 / events.len() as f64);
+                event_days.push(outcomes[order[place]].time_days);
             }
             groups += i64::from(!events.is_empty());
             start = end;
@@ -53,6 +95,7 @@ impl RiskSets {
         let log_weight = event_weight.ln();
         let weighs = |&row: &usize| if outcomes[row].event { log_weight } else { 0.0 };
         let offset: Vec<f64> = order.iter().map(weighs).collect();
+        let late = LateEntries::new(outcomes, &order, &event_days);
         let order: Vec<i64> = order.into_iter().map(to_i64).collect();
         (!event.is_empty()).then(|| Self {
             order: Tensor::from_slice(&order),
@@ -64,6 +107,7 @@ impl RiskSets {
             tie_groups: groups,
             offset: offset.iter().any(|&one| one != 0.0).then(|| Tensor::from_slice(&offset)),
             event_offset: log_weight,
+            late,
         })
     }
 
@@ -75,6 +119,10 @@ impl RiskSets {
             tie_group: self.tie_group.to_device(device),
             left: self.left.to_device(device),
             offset: self.offset.map(|offset| offset.to_device(device)),
+            late: self.late.map(|late| LateEntries {
+                place: late.place.to_device(device),
+                to_come: late.to_come.to_device(device),
+            }),
             ..self
         }
     }
@@ -87,7 +135,10 @@ impl RiskSets {
             sorted = offset.to_kind(log_risk.kind()) + sorted;
         }
         // The log of the sum of exp over everyone with a time as long or longer, without overflow.
-        let at_risk = sorted.logcumsumexp(0).index_select(0, &self.last_at_risk); // (events,)
+        let mut at_risk = sorted.logcumsumexp(0).index_select(0, &self.last_at_risk); // (events,)
+        if let Some(late) = &self.late {
+            at_risk = &at_risk + late.taken_out(&sorted, &at_risk);
+        }
         let relative = sorted.index_select(0, &self.event) - at_risk; // (events,), never above 0
         if !self.has_ties {
             return self.event_offset() - relative.mean(relative.kind());
@@ -137,6 +188,15 @@ mod tests {
         text.iter().map(|&(time_days, event)| Survival::until(time_days, event)).collect()
     }
 
+    /// Every other patient enters at a share of the way.
+    fn late(text: &[(f64, bool)], share: f64) -> Vec<Survival> {
+        let enter = |(row, one): (usize, Survival)| {
+            let late = row % 2 == 1 && one.time_days > 0.0;
+            if late { one.entered(share * one.time_days).unwrap() } else { one }
+        };
+        outcomes(text).into_iter().enumerate().map(enter).collect()
+    }
+
     fn cases() -> Vec<(&'static str, Vec<Survival>, Vec<f64>)> {
         let tied = [(3.0, true), (3.0, true), (3.0, true), (5.0, false), (1.0, true), (3.0, false)];
         vec![
@@ -146,6 +206,12 @@ mod tests {
                 vec![0.3, -1.0, 2.0, 0.1],
             ),
             ("tied events", outcomes(&tied), vec![0.2, -0.4, 1.5, 0.0, -2.0, 0.7]),
+            ("late entries", late(&tied, 0.4), vec![0.2, -0.4, 1.5, 0.0, -2.0, 0.7]),
+            (
+                "entries at times of events",
+                late(&[(6.0, true), (6.0, true), (3.0, true), (12.0, false), (9.0, true)], 0.5),
+                vec![0.3, -1.0, 2.0, 0.1, 0.8],
+            ),
             (
                 "everyone dies at once",
                 outcomes(&[(7.0, true), (7.0, true), (7.0, true)]),

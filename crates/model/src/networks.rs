@@ -15,7 +15,8 @@ use oncoweave_core::{
 };
 
 use crate::{
-    Architecture, EpochReport, Error, MemberRecord, Model, NetworkPredictor, Predictor, SurvivalHead,
+    Architecture, EpochReport, Error, MemberRecord, Model, NetworkPredictor, Predictor,
+    SurvivalHead,
     ensemble::unite,
     fit::{Job, fit},
     hazards::cut_points,
@@ -240,6 +241,7 @@ impl Plan<'_> {
         let ending = |(&row, outcome): (&usize, &Survival)| CompetingOutcome {
             time_days: outcome.time_days,
             cause: if outcome.event { Some(EVENT) } else { competing(row) },
+            entry_days: outcome.entry_days,
         };
         self.rows.iter().zip(&self.outcomes).map(ending).collect()
     }

@@ -9,8 +9,8 @@ use oncoweave_core::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CompetingHead, Dataset, EpochReport, Error, MemberRecord, Model, ModelKind, Predictor, Reference, RiskScale,
-    StackConfig, TrainConfig, TrainingRecord,
+    CompetingHead, Dataset, EpochReport, Error, MemberRecord, Model, ModelKind, Predictor,
+    Reference, RiskScale, StackConfig, TrainConfig, TrainingRecord,
     competing::frequent_events,
     fit::hex,
     model::FUSION,
@@ -72,10 +72,10 @@ impl<'a> Plan<'a> {
         let cohort = data.cohort;
         let modalities = choose_modalities(cohort, config)?;
         let follow_up = |row: usize| {
-            let Survival { time_days, event, .. } = cohort.survival[row]?;
+            let outcome = cohort.survival[row]?;
             let is_this =
                 |name| cohort.competing.get(row).is_some_and(|own| own.as_deref() == Some(name));
-            Some(Survival::until(time_days, competing.map_or(event, is_this)))
+            Some(Survival { event: competing.map_or(outcome.event, is_this), ..outcome })
         };
         let with_outcome: Vec<(usize, Survival)> =
             rows.iter().filter_map(|&row| Some((row, follow_up(row)?))).collect();
@@ -85,6 +85,13 @@ impl<'a> Plan<'a> {
         let without = rows.len() - rows_used.len();
         if without > 0 {
             notes.push(format!("{without} patients without follow-up were not trained on"));
+        }
+        let late = outcomes.iter().filter(|outcome| outcome.entry_days.is_some()).count();
+        if late > 0 && competing.is_none() {
+            notes.push(format!(
+                "{late} patients came under observation after the index date and are at risk from \
+                 then on"
+            ));
         }
         let classes = choose_classes(cohort, &rows_used, config, &mut notes)?;
         let horizons_days =

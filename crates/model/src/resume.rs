@@ -166,6 +166,7 @@ fn fingerprint(job: &Job, data: &Data) -> String {
     for (outcome, class) in data.causes.iter().zip(&data.classes) {
         hash.update(outcome.time_days.to_le_bytes());
         hash.update(outcome.cause.unwrap_or(0).to_le_bytes());
+        hash.update(outcome.entry_days.unwrap_or(f64::NEG_INFINITY).to_le_bytes());
         hash.update(class.to_le_bytes());
     }
     hex(&hash.finalize())

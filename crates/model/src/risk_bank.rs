@@ -15,6 +15,11 @@ pub(crate) struct RiskBank {
     groups: Vec<(usize, usize)>,
     /// The group of each place, (patients,).
     group: Vec<usize>,
+    /// The late entries, from the latest: the first group in which the patient is not at risk any
+    /// more, and the patient's place.
+    entries: Vec<(usize, usize)>,
+    /// The same group for each place; the number of groups without a late entry, (patients,).
+    first_without: Vec<usize>,
     /// Whether the patient at each place had the event, (patients,).
     event: Vec<bool>,
     /// What is added to the log-risk at each place: the log of the patient's weight.
@@ -57,6 +62,19 @@ impl RiskBank {
         for (at, &row) in order.iter().enumerate() {
             place[row] = at;
         }
+        let mut entries: Vec<(usize, usize)> = vec![];
+        let mut first_without = vec![groups.len(); order.len()];
+        let times: Vec<f64> = groups
+            .iter()
+            .map(|&(end, _): &(usize, usize)| outcomes[order[end - 1]].time_days)
+            .collect();
+        for (row, outcome) in outcomes.iter().enumerate() {
+            let Some(entry) = outcome.entry_days else { continue };
+            let first = times.partition_point(|&time| time > entry);
+            first_without[place[row]] = first;
+            entries.push((first, place[row]));
+        }
+        entries.sort_unstable();
         let events = event.iter().filter(|&&event| event).count();
         let log_weight = event_weight.ln();
         let offset: Vec<f64> =
@@ -65,6 +83,8 @@ impl RiskBank {
             place,
             groups,
             group,
+            entries,
+            first_without,
             event,
             log_risks: offset.clone(),
             offset,
@@ -117,8 +137,12 @@ impl RiskBank {
         let (mut at_risk, mut start) = (0.0, 0);
         let mut logs = ProductLog::default();
         let mut own = 0.0;
+        let mut entries = self.entries.iter().peekable();
         for (index, &(end, events)) in self.groups.iter().enumerate() {
             let mut tied = 0.0;
+            while let Some(&(_, place)) = entries.next_if(|(first, _)| *first <= index) {
+                at_risk -= self.relative[place];
+            }
             for place in start..end {
                 at_risk += self.relative[place];
                 if self.event[place] {
@@ -135,7 +159,8 @@ impl RiskBank {
             }
             start = end;
         }
-        // Everyone with a longer time is in the risk sets of all shorter ones.
+        // Everyone with a longer time is in the risk sets of all shorter ones, but for those before
+        // an entry.
         for index in (1..count).rev() {
             inverse[index - 1] += inverse[index];
         }
@@ -143,7 +168,8 @@ impl RiskBank {
         let gradient = |&row: &usize| {
             let place = self.place[row];
             let (group, event) = (self.group[place], self.event[place]);
-            let seen = inverse[group] - if event { reduced[group] } else { 0.0 };
+            let before = inverse.get(self.first_without[place]).copied().unwrap_or(0.0);
+            let seen = inverse[group] - before - if event { reduced[group] } else { 0.0 };
             (self.relative[place] * seen - f64::from(u8::from(event))) / events
         };
         Slope {

@@ -272,7 +272,8 @@ impl Problem<'_> {
 
     /// Whether the C of some log-risks lies below a member's by more than chance.
     fn is_worse(&self, log_risks: &[f64], member: usize) -> bool {
-        self.gain(&self.x.column(member).to_vec(), log_risks).is_some_and(|gain| gain > self.config.harm)
+        self.gain(&self.x.column(member).to_vec(), log_risks)
+            .is_some_and(|gain| gain > self.config.harm)
     }
 
     /// The C of some log-risks less that of others, in standard errors of the difference.
@@ -416,8 +417,7 @@ mod tests {
         const DRAWS: u32 = 60;
         let modalities = ["first", "second", "noise"].map(str::to_owned);
         let mut random = ChaCha8Rng::seed_from_u64(3);
-        let mut draws =
-            Draws { without_noise: 0.0, with_second: 0.0, noise_share: 0.0, gain: 0.0 };
+        let mut draws = Draws { without_noise: 0.0, with_second: 0.0, noise_share: 0.0, gain: 0.0 };
         for _ in 0..DRAWS {
             let mut normal = || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
             let patients = 200;

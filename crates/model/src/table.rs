@@ -120,13 +120,12 @@ impl<'a> Table<'a> {
     pub(crate) fn c_index_antolini(&self) -> Result<(Estimated, Option<String>), Undefined> {
         let times = brier_times(self.setting.horizons_days);
         let last = times.last().copied().unwrap_or_default();
-        let until_last = |one: Survival| {
-            if one.time_days > last { Survival::until(last, false) } else { one }
-        };
         let found = self.in_folds(|rows| {
             let (outcomes, _) = self.own(rows);
-            let outcomes: Vec<Survival> = outcomes.into_iter().map(until_last).collect();
-            antolini_c_interval(&outcomes, &self.survival.select(Axis(0), rows), &times)
+            let ended = rows.iter().zip(outcomes);
+            let ended = ended.filter_map(|(&row, outcome)| Some((row, outcome.ended(last)?)));
+            let (rows, outcomes): (Vec<usize>, Vec<Survival>) = ended.unzip();
+            antolini_c_interval(&outcomes, &self.survival.select(Axis(0), &rows), &times)
         });
         let folds = found.len();
         let defined: Vec<Estimated> = found.into_iter().flatten().collect();

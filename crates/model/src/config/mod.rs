@@ -215,8 +215,8 @@ impl TrainConfig {
         check("training.shards", expected, self.training.shards, whole)?;
         self.heads.validate()?;
         let joint = self.heads.competing == CompetingHead::Joint;
-        let hazards = self.model == ModelKind::Network
-            && self.heads.survival == SurvivalHead::DiscreteTime;
+        let hazards =
+            self.model == ModelKind::Network && self.heads.survival == SurvivalHead::DiscreteTime;
         let expected = "\"separate\" but with `model = \"network\"` and `heads.survival = \
             \"discrete_time\"`, where a network gives hazards itself";
         check("heads.competing", expected, "joint", !joint || hazards)?;

@@ -230,7 +230,8 @@ fn network_of(model: &Model) -> &crate::NetworkPredictor {
 fn one_network_gives_the_incidences_of_all_events() {
     let competed = competed(900, 1.0 / 700.0);
     let cohort = &competed.cohort;
-    let (train_rows, test_rows): (Vec<usize>, Vec<usize>) = ((0..600).collect(), (600..900).collect());
+    let (train_rows, test_rows): (Vec<usize>, Vec<usize>) =
+        ((0..600).collect(), (600..900).collect());
     let mut config = joint_config();
     config.training.learning_rate = 0.01;
     config.training.epochs = 100;
@@ -264,7 +265,8 @@ fn one_network_gives_the_incidences_of_all_events() {
         let model = train_on(cohort, &train_rows, config);
         let found = model.incidence_at(cohort, &test_rows, &days[1..]).unwrap();
         let truth = test_rows.iter().map(|&row| competed.truth(row, days[1]));
-        let errors = truth.zip(found.outer_iter()).map(|(truth, own)| (own[[0, 0]].0 - truth).abs());
+        let errors =
+            truth.zip(found.outer_iter()).map(|(truth, own)| (own[[0, 0]].0 - truth).abs());
         errors.sum::<f64>() / test_rows.len() as f64
     };
     let separate = TrainConfig {
