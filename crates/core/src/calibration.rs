@@ -200,7 +200,7 @@ pub fn observed_over_expected(
     if predicted <= 0.0 {
         return Err(Undefined::NoCase { time_days });
     }
-    let observed = 1.0 - KaplanMeier::fit(outcomes).survival_at(time_days);
+    let observed = 1.0 - KaplanMeier::fit(outcomes).survival_at(time_days).0;
     Ok(observed * outcomes.len() as f64 / predicted)
 }
 

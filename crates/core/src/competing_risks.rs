@@ -61,6 +61,8 @@ pub struct IncidenceStep {
     pub events: usize,
     /// Events of other causes at this time.
     pub competing: usize,
+    /// Patients censored at this time.
+    pub censored: usize,
     /// The probability of an event of this cause by this time.
     pub incidence: f64,
     /// Its variance by the delta method. Braun and Yuan, Stat Med 2007;26:1170.
@@ -103,6 +105,7 @@ impl CumulativeIncidence {
                     at_risk,
                     events,
                     competing: all - events,
+                    censored: now.len() - all,
                     incidence,
                     variance,
                     low,
@@ -116,9 +119,9 @@ impl CumulativeIncidence {
     /// The probability of an event of this cause by a time; after the last follow-up it stays as
     /// it was.
     #[must_use]
-    pub fn incidence_at(&self, time_days: f64) -> f64 {
+    pub fn incidence_at(&self, time_days: f64) -> Incidence {
         let passed = self.steps.partition_point(|step| step.time_days <= time_days);
-        passed.checked_sub(1).map_or(0.0, |last| self.steps[last].incidence)
+        Incidence(passed.checked_sub(1).map_or(0.0, |last| self.steps[last].incidence))
     }
 }
 
@@ -321,8 +324,8 @@ mod tests {
         for time in [0.5, 1.0, 2.0, 3.0, 6.0] {
             let any: Vec<_> =
                 all.iter().map(|one| Survival::until(one.time_days, one.cause.is_some())).collect();
-            let sum = first.incidence_at(time) + second.incidence_at(time);
-            assert!((sum + KaplanMeier::fit(&any).survival_at(time) - 1.0).abs() < 1e-15);
+            let sum = first.incidence_at(time).0 + second.incidence_at(time).0;
+            assert!((sum + KaplanMeier::fit(&any).survival_at(time).0 - 1.0).abs() < 1e-15);
         }
         assert!(second.steps[0].incidence == 0.0 && second.steps[0].variance == 0.0);
         let absent = CumulativeIncidence::fit(&all, 7).unwrap();

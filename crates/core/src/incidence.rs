@@ -166,7 +166,7 @@ pub fn observed_over_expected_incidence(
     if predicted <= 0.0 {
         return Err(Undefined::NoCase { time_days });
     }
-    let observed = CumulativeIncidence::fit(outcomes, EVENT)?.incidence_at(time_days);
+    let observed = CumulativeIncidence::fit(outcomes, EVENT)?.incidence_at(time_days).0;
     Ok(observed * outcomes.len() as f64 / predicted)
 }
 

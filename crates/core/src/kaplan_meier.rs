@@ -1,6 +1,6 @@
 //! Kaplan-Meier curves: of survival for people, of censoring for weights.
 
-use crate::{Survival, Undefined};
+use crate::{Survival, SurvivalProbability, Undefined};
 
 mod censoring;
 mod counts;
@@ -97,11 +97,17 @@ impl KaplanMeier {
         Self { steps, entries: entries(outcomes) }
     }
 
+    /// A curve of other steps that these patients gave, such as what a cumulative incidence leaves.
+    #[must_use]
+    pub fn of_steps(steps: Vec<Step>, outcomes: &[Survival]) -> Self {
+        Self { steps, entries: entries(outcomes) }
+    }
+
     /// The probability of surviving past a time; after the last follow-up it stays as it was.
     #[must_use]
-    pub fn survival_at(&self, time_days: f64) -> f64 {
+    pub fn survival_at(&self, time_days: f64) -> SurvivalProbability {
         let passed = self.steps.partition_point(|step| step.time_days <= time_days);
-        passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival)
+        SurvivalProbability(passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival))
     }
 
     /// The number of patients under observation just before each of the given times.
@@ -231,7 +237,7 @@ mod tests {
     fn no_patient_gives_no_step() {
         let curve = KaplanMeier::fit(&[]);
         assert!(curve.steps.is_empty());
-        assert_eq!(curve.survival_at(10.0), 1.0);
+        assert_eq!(curve.survival_at(10.0).0, 1.0);
         assert_eq!(curve.at_risk(&[0.0]), [0]);
         assert_eq!(curve.median(), Median::default());
         assert_eq!(curve.last_days(), None);
@@ -248,7 +254,7 @@ mod tests {
             .collect();
         assert_eq!(steps, [(1.0, 4, 1, 0, 0.75), (2.0, 3, 1, 1, 0.5), (4.0, 1, 1, 0, 0.0)]);
         for (time, survival) in [(0.0, 1.0), (1.0, 0.75), (1.9, 0.75), (2.0, 0.5), (9.0, 0.0)] {
-            assert_eq!(curve.survival_at(time), survival, "day {time}");
+            assert_eq!(curve.survival_at(time).0, survival, "day {time}");
         }
         assert_eq!(curve.median_days(), Some(2.0));
     }
@@ -346,7 +352,7 @@ mod tests {
         let at_risk: Vec<_> = curve.steps.iter().map(|step| step.at_risk).collect();
         assert_eq!(at_risk, [2, 2, 1]);
         assert_eq!(curve.at_risk(&[0.0, 1.0, 2.0, 3.0, 4.0, 6.0]), [0, 1, 2, 2, 2, 0]);
-        assert_eq!(curve.survival_at(2.0), 0.5);
+        assert_eq!(curve.survival_at(2.0).0, 0.5);
         // With everybody there from the beginning it is the usual curve.
         let early: Vec<_> =
             all.iter().map(|one| Survival { entry_days: Some(-1.0), ..*one }).collect();

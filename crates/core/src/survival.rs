@@ -124,6 +124,22 @@ pub struct Risk(pub f64);
 /// brier_at(&outcomes, &outcomes, &[CumulativeHazard(0.3), CumulativeHazard(0.1)], 1.0);
 /// ```
 ///
+/// nor, of one patient, a probability for a hazard, of which one less the other is made:
+///
+/// ```compile_fail,E0308
+/// use ndarray::array;
+/// use oncoweave_core::{SurvivalProbability, competing_risks::incidence_of_hazards};
+/// incidence_of_hazards(&array![[SurvivalProbability(0.9), SurvivalProbability(0.3)]]);
+/// ```
+///
+/// nor an observed incidence for survival, the other way round:
+///
+/// ```compile_fail,E0308
+/// use oncoweave_core::{SurvivalProbability, competing_risks::{CompetingOutcome, CumulativeIncidence}};
+/// let curve = CumulativeIncidence::fit(&[CompetingOutcome::until(1.0, Some(1))], 1).unwrap();
+/// let _alive: SurvivalProbability = curve.incidence_at(1.0);
+/// ```
+///
 /// What is right compiles:
 ///
 /// ```

@@ -36,6 +36,9 @@ pub(crate) fn cut_points(outcomes: &[CompetingOutcome], intervals: usize) -> Vec
 /// The least log of a rise of a cumulative hazard that is told from none.
 const LEAST_LOG_HAZARD: f64 = -60.0;
 
+/// The least hazard whose logarithm float32 holds well.
+const LEAST_HAZARD: f64 = 1e-30;
+
 /// The logits of one event's hazards, (batch, intervals), of those of all events together, (batch,
 /// events, intervals).
 ///
@@ -119,12 +122,16 @@ pub(crate) struct Observed {
     pub(crate) event: Tensor,
     /// The weight of what is seen: 0 where nothing is, (patients, intervals).
     pub(crate) weight: Tensor,
+    /// The share of the interval that a patient is at risk in, 1 but where one enters late; none
+    /// where nobody does, (patients, intervals).
+    pub(crate) span: Option<Tensor>,
 }
 
 impl Observed {
     /// An event counts in its interval and as survival before. A censored patient has survived
-    /// every interval whose middle was reached, and who entered late is seen in those whose middle
-    /// came after. The causes are those of the first `events` events.
+    /// every interval whose middle was reached. Of the interval that a patient enters in only the
+    /// share after the entry counts, in which the hazard is as in the rest. The causes are those of
+    /// the first `events` events.
     pub(crate) fn new(
         outcomes: &[CompetingOutcome],
         (intervals, events): (Intervals, usize),
@@ -132,7 +139,7 @@ impl Observed {
     ) -> Self {
         let ends = intervals.0;
         let mut event = vec![0_f32; outcomes.len() * events * ends.len()];
-        let mut weight: Vec<f32> = vec![];
+        let (mut weight, mut span): (Vec<f32>, Vec<f32>) = (vec![], vec![]);
         #[expect(clippy::cast_possible_truncation, reason = "tensors are float32")]
         let event_weight = event_weight as f32;
         for (outcome, event) in outcomes.iter().zip(event.chunks_mut(events * ends.len())) {
@@ -150,10 +157,13 @@ impl Observed {
                 if let Some(cause) = dies {
                     event[(cause - EVENT) as usize * ends.len() + place] = 1.0;
                 }
-                let entered =
-                    outcome.entry_days.is_none_or(|entry| entry < f64::midpoint(start, end));
-                let seen = if entered && (dies.is_some() || survives) { 1.0 } else { 0.0 };
-                weight.push(if outcome.cause.is_some() { seen * event_weight } else { seen });
+                let own = share_at_risk(outcome, start, end);
+                let survives = survives || own.is_some_and(|share| share < 1.0);
+                let seen = own.is_some() && (dies.is_some() || survives);
+                let full = if outcome.cause.is_some() { event_weight } else { 1.0 };
+                weight.push(if seen { full } else { 0.0 });
+                #[expect(clippy::cast_possible_truncation, reason = "tensors are float32")]
+                span.push(own.unwrap_or(1.0) as f32);
                 start = end;
             }
         }
@@ -161,11 +171,19 @@ impl Observed {
         Self {
             event: Tensor::from_slice(&event).reshape([patients, to_i64(events), intervals]),
             weight: Tensor::from_slice(&weight).reshape([patients, intervals]),
+            span: outcomes
+                .iter()
+                .any(|outcome| outcome.entry_days.is_some())
+                .then(|| Tensor::from_slice(&span).reshape([patients, intervals])),
         }
     }
 
     pub(crate) fn to_device(&self, device: Device) -> Self {
-        Self { event: self.event.to_device(device), weight: self.weight.to_device(device) }
+        Self {
+            event: self.event.to_device(device),
+            weight: self.weight.to_device(device),
+            span: self.span.as_ref().map(|span| span.to_device(device)),
+        }
     }
 
     /// Rows of it.
@@ -173,6 +191,7 @@ impl Observed {
         Self {
             event: self.event.index_select(0, index),
             weight: self.weight.index_select(0, index),
+            span: self.span.as_ref().map(|span| span.index_select(0, index)),
         }
     }
 
@@ -182,8 +201,28 @@ impl Observed {
         let events = [1_i64].as_slice();
         let any = logits.logsumexp(events, false).softplus(); // (patients, intervals)
         let own = (&self.event * logits).sum_dim_intlist(events, false, Kind::Float);
-        (&self.weight * (any - own)).sum(Kind::Float) / logits.size()[0] as f64
+        let lost = match &self.span {
+            None => any - own,
+            Some(span) => {
+                let died = self.event.sum_dim_intlist(events, false, Kind::Float);
+                let at_risk = &any * span;
+                // The log of 1 - exp(-hazard): the event came within so much of the interval.
+                let ended = |hazard: &Tensor| (-(-hazard.clamp_min(LEAST_HAZARD)).expm1()).log();
+                let of_event = &any - own + ended(&any) - ended(&at_risk);
+                at_risk.where_self(&died.eq(0.0), &of_event)
+            }
+        };
+        (&self.weight * lost).sum(Kind::Float) / logits.size()[0] as f64
     }
+}
+
+/// The share of an interval that a patient is at risk in: all of it but where the patient enters
+/// late in it; `None` before the entry.
+fn share_at_risk(outcome: &CompetingOutcome, start: f64, end: f64) -> Option<f64> {
+    let Some(entry) = outcome.entry_days.filter(|entry| *entry > start) else { return Some(1.0) };
+    // Who has the event has it at some time after the entry; who is censored is at risk until then.
+    let last = if outcome.cause.is_some() { end } else { outcome.time_days.min(end) };
+    (entry < last).then(|| (last - entry) / (end - start))
 }
 
 #[cfg(test)]
@@ -232,20 +271,23 @@ mod tests {
         }
     }
 
+    /// By hand: the logit 0 has the cumulative hazard ln 2, of which the share after the entry counts.
     #[test]
-    fn who_entered_late_is_seen_from_the_middle_of_an_interval_on() {
+    fn of_the_interval_of_the_entry_the_rest_counts() {
         let ln2 = std::f64::consts::LN_2;
-        for (name, (time_days, event), entry, seen) in [
-            ("before the middle of the second", (25.0, true), 14.0, 2.0),
-            ("past the middle of the second", (25.0, true), 15.0, 1.0),
-            ("past the middle of the event's own", (28.0, true), 27.0, 0.0),
-            ("and censored after all", (40.0, false), 9.0, 2.0),
+        let died_within = |share: f64| -(1.0 - (-share * ln2).exp()).ln();
+        for (name, (time_days, event), entry, expected) in [
+            ("and an event later", (25.0, true), 14.0, 0.6 * ln2 + ln2),
+            ("at the start of one", (25.0, true), 10.0, 2.0 * ln2),
+            ("and the event in the same", (28.0, true), 27.0, died_within(0.3)),
+            ("and censored after all", (40.0, false), 9.0, 2.1 * ln2),
+            ("and censored in the same", (18.0, false), 16.0, 0.2 * ln2),
         ] {
             let cause = event.then_some(EVENT);
             let outcome = CompetingOutcome { time_days, cause, entry_days: Some(entry) };
             let observed = Observed::new(&[outcome], (Intervals(&[10.0, 20.0, 30.0]), 1), 1.0);
             let loss = observed.loss(&Tensor::zeros([1, 1, 3], tch::kind::FLOAT_CPU));
-            assert!((loss.double_value(&[]) - seen * ln2).abs() < 1e-6, "{name}");
+            assert!((loss.double_value(&[]) - expected).abs() < 1e-6, "{name}");
         }
     }
 

@@ -272,7 +272,8 @@ mod tests {
     #[test]
     fn says_what_lies_outside() {
         let training = block(&[spread(101, 1), spread(101, 37)]);
-        let reference = Reference { modalities: vec![ModalityReference::fit(&training)] };
+        let modalities = vec![ModalityReference::fit(&training)];
+        let reference = Reference { modalities, shares: vec![] };
         let new = block(&[vec![0.1, 4.0, 0.1], vec![0.2, 0.3, -1.1]]);
         let flags = |row| reference.flags(&[&new], row);
         assert!(flags(0).is_empty());
@@ -283,7 +284,8 @@ mod tests {
     #[test]
     fn background_rows_have_the_columns_quantiles_and_are_always_the_same() {
         let training = block(&[spread(101, 1), spread(101, 37)]);
-        let reference = Reference { modalities: vec![ModalityReference::fit(&training)] };
+        let modalities = vec![ModalityReference::fit(&training)];
+        let reference = Reference { modalities, shares: vec![] };
         let background = reference.background(&[&training]).remove(0);
         assert_eq!(background, reference.background(&[&training])[0]);
         for (values, column) in

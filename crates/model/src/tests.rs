@@ -4,6 +4,7 @@ mod card;
 mod competing;
 mod elastic_net;
 mod figures;
+mod late;
 mod networks;
 
 use std::{
@@ -692,7 +693,7 @@ fn lacking_what_carries_most_of_the_risk_is_flagged() {
             let mut lacking = cohort.clone();
             for column in &mut lacking.columns {
                 if column.modality == share.modality {
-                    column.values = rows.iter().map(|_| None::<f64>).collect();
+                    column.values = rows.iter().map(|_| None::<f32>).collect();
                 }
             }
             let expected = format!("insufficient:{:.0} %", 100.0 * share.share);

@@ -99,23 +99,22 @@ fn is_other(outcome: &CompetingOutcome) -> bool {
 /// more events than happen.
 #[must_use]
 pub fn without_the_event(outcomes: &[CompetingOutcome]) -> KaplanMeier {
-    let alone = || KaplanMeier::fit(&cause_specific(outcomes, EVENT));
+    let own = cause_specific(outcomes, EVENT);
+    let alone = || KaplanMeier::fit(&own);
     if !outcomes.iter().any(is_other) {
         return alone();
     }
     let Ok(incidence) = CumulativeIncidence::fit(outcomes, EVENT) else { return alone() };
-    let steps = &incidence.steps;
-    let left = steps.iter().skip(1).map(|step| step.at_risk).chain([0]);
-    let step = |(step, left): (&IncidenceStep, usize)| Step {
+    let step = |step: &IncidenceStep| Step {
         time_days: step.time_days,
         at_risk: step.at_risk,
         events: step.events,
-        censored: step.at_risk - step.events - step.competing - left,
+        censored: step.censored,
         survival: 1.0 - step.incidence,
         low: 1.0 - step.high,
         high: 1.0 - step.low,
     };
-    KaplanMeier { steps: steps.iter().zip(left).map(step).collect() }
+    KaplanMeier::of_steps(incidence.steps.iter().map(step).collect(), &own)
 }
 
 /// The last follow-up of any group in days.

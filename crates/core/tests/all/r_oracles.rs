@@ -6,7 +6,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use oncoweave_core::brier::brier_at;
+use ndarray::Array2;
+use oncoweave_core::brier::{brier_at, integrated_brier};
 use oncoweave_core::concordance::{harrell_c, uno_c};
 use oncoweave_core::cox::{Ties, partial_log_likelihood};
 use oncoweave_core::kaplan_meier::{Censoring, KaplanMeier};
@@ -14,7 +15,7 @@ use oncoweave_core::roc::auc_at;
 use oncoweave_core::{Risk, Survival, SurvivalProbability};
 use serde_json::Value;
 
-use crate::read::{close, numbers, risks};
+use crate::read::{close, near, numbers, risks};
 
 /// Half of the last decimal, and a little for rounded inputs.
 const ROUNDED: f64 = 6e-5;
@@ -177,6 +178,47 @@ fn brier_scores_agree_with_surv_metrics() {
             // SurvMetrics learns censoring from the patients that it judges.
             let found = brier_at(&test, &test, &at_time, time_days).unwrap();
             close(found, &case["brier_score_survMetrics"][index], 4e-4);
+        }
+    }
+}
+
+/// `SurvMetrics` integrates by left Riemann sums, we by trapezoids: both of the same scores.
+#[test]
+fn integrated_brier_scores_depart_from_surv_metrics_by_the_rule_alone() {
+    for case in cases("benchmark_brier_score.json") {
+        let (test, times) = (outcomes(&case, "test_"), numbers(&case["times"]));
+        let rows = case["estimate"].as_array().unwrap();
+        let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
+        let survival = Array2::from_shape_fn((rows.len(), times.len()), |(patient, time)| {
+            SurvivalProbability(rows[patient][time])
+        });
+        let scores: Vec<f64> = times
+            .iter()
+            .enumerate()
+            .map(|(place, &day)| {
+                brier_at(&test, &test, &survival.column(place).to_vec(), day).unwrap()
+            })
+            .collect();
+        let over = |of: fn(f64, f64) -> f64| {
+            let parts = times.windows(2).zip(scores.windows(2));
+            let sum: f64 = parts.map(|(t, s)| (t[1] - t[0]) * of(s[0], s[1])).sum();
+            sum / (times[times.len() - 1] - times[0])
+        };
+        close(over(|left, _| left), &case["ibrier_score_survMetrics"][0], 4e-4);
+        let found = integrated_brier(&test, &test, &survival, &times).unwrap();
+        near(found, over(f64::midpoint), 1e-12);
+    }
+}
+
+/// timeROC learns censoring from the patients that it judges. Its times are rounded to a tenth of a
+/// day; none is that of an event.
+#[test]
+fn auc_agrees_with_time_roc() {
+    for case in cases("benchmark_auc.json") {
+        let (test, risks) = (outcomes(&case, "test_"), risks(&case["estimate"]));
+        for (index, time_days) in numbers(&case["times_se"]).into_iter().enumerate() {
+            let found = auc_at(&test, &test, &risks, time_days).unwrap();
+            close(found, &case["auc_cd_Uno_timeROC"][index], 6e-4);
         }
     }
 }
