@@ -36,6 +36,7 @@ impl ClinicalSettings {
         let keys = [
             ("time", outcome.time.as_ref()),
             ("event", outcome.event.as_ref()),
+            ("entry", outcome.entry.as_ref()),
             ("label", outcome.label.as_ref()),
         ];
         self.check_features("[outcome]", &keys)
@@ -78,17 +79,14 @@ impl OutcomeSettings {
     /// Finds settings that contradict themselves.
     ///
     /// # Errors
-    /// When nothing is named, `time` comes without `event` or the reverse, `event_values`,
-    /// `censored_values` or a list of `competing` is empty, or two of them share a value.
+    /// When nothing is named, `time` comes without `event` or the reverse, `entry` or `competing`
+    /// without both, `event_values`, `censored_values` or a list of `competing` is empty, or two of
+    /// them share a value.
     pub fn check(&self) -> Result<(), Error> {
         let events = ("event_values", self.event_values.as_slice());
         let censored = ("censored_values", self.censored_values.as_slice());
         let checked = match (&self.time, &self.event, &self.label) {
-            (None, None, Some(_)) if self.competing.is_empty() => Ok(()),
-            (None, None, Some(_)) => {
-                Err("`competing` needs `time` and `event`, found neither; name the columns"
-                    .to_owned())
-            }
+            (None, None, Some(_)) => self.check_label_alone(),
             (Some(_), Some(_), _) => self.check_values(events, censored),
             (None, None, None) => {
                 Err("expected `time` and `event`, or `label`, found neither; name the columns"
@@ -97,6 +95,18 @@ impl OutcomeSettings {
             _ => Err("expected `time` and `event` together, found one alone; name both".to_owned()),
         };
         checked.map_err(|fault| Error::Settings(format!("[outcome]: {fault}")))
+    }
+
+    /// Without follow-up nothing can be said of it.
+    fn check_label_alone(&self) -> Result<(), String> {
+        let of_follow_up =
+            [("competing", !self.competing.is_empty()), ("entry", self.entry.is_some())];
+        match of_follow_up.iter().find(|(_, given)| *given) {
+            Some((key, _)) => {
+                Err(format!("`{key}` needs `time` and `event`, found neither; name the columns"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_values(
@@ -171,7 +181,8 @@ mod tests {
     #[test]
     fn a_column_with_another_task_is_no_feature() {
         let outcome: OutcomeSettings = toml::from_str(
-            "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\nlabel = 'l'",
+            "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\nlabel = 'l'\n\
+             entry = 'begin'",
         )
         .unwrap();
         for (column, expected) in [
@@ -180,6 +191,7 @@ mod tests {
             ("part", "`fold` of [clinical]"),
             ("t", "`time` of [outcome]"),
             ("e", "`event` of [outcome]"),
+            ("begin", "`entry` of [outcome]"),
             ("l", "`label` of [outcome]"),
         ] {
             let text = format!(
@@ -222,6 +234,8 @@ mod tests {
                 "only one thing",
             ),
             ("label = 'l'\ncompeting = { other = [2] }", "`competing` needs `time` and `event`"),
+            ("label = 'l'\nentry = 'begin'", "`entry` needs `time` and `event`"),
+            ("time = 't'\nentry = 'begin'", "found one alone"),
             (
                 "time = 't'\nevent = 'e'\nevent_values = [1]\ncensored_values = [0]\n\
                  competing = { other = [2], third = ['2'] }",

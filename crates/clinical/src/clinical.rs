@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use oncoweave_core::{FeatureRow, FeatureTable, PatientId, Survival};
 
 use crate::{
-    ClinicalSettings, Error, OutcomeSettings, RejectedRow, cell,
+    ClinicalSettings, Error, OutcomeSettings, RejectedRow, TimeUnit, cell,
     column::{self, ClinicalColumn},
     source::{self, Source},
 };
@@ -112,7 +112,8 @@ fn named_columns<'a>(
     settings: &'a ClinicalSettings,
     outcome: Option<&'a OutcomeSettings>,
 ) -> Vec<&'a str> {
-    let of_outcome = outcome.map(|outcome| [&outcome.time, &outcome.event, &outcome.label]);
+    let of_outcome =
+        outcome.map(|outcome| [&outcome.time, &outcome.event, &outcome.entry, &outcome.label]);
     let optional = [&settings.index_date, &settings.site, &settings.fold];
     let optional = optional.into_iter().chain(of_outcome.into_iter().flatten());
     let mut names = vec![settings.patient_id.as_str()];
@@ -247,20 +248,13 @@ impl Reader<'_> {
     fn survival(&self, row: usize, faults: &mut Vec<String>) -> Option<(Survival, Option<String>)> {
         let outcome = self.outcome?;
         let (time, event) = (outcome.time.as_ref()?, outcome.event.as_ref()?);
-        let unit = format!("{:?}", outcome.time_unit).to_lowercase();
+        let unit = outcome.time_unit;
         let time_days = match self.known(time, row) {
-            None => Err(format!("expected a number of {unit}, found a missing cell; fill it in")),
-            Some(text) => match cell::number(text) {
-                Some(number) if number * outcome.time_unit.days() > LONGEST_DAYS => Err(format!(
-                    "expected a number of {unit} of at most 100 years, found a longer time; \
-                     is `time_unit` right?"
-                )),
-                Some(number) if number >= 0.0 => Ok(number * outcome.time_unit.days()),
-                _ => Err(format!(
-                    "expected a number of {unit}, zero or more, found {}; correct the cell",
-                    cell::kind(text)
-                )),
-            },
+            None => Err(format!(
+                "expected a number of {}, found a missing cell; fill it in",
+                unit_name(unit)
+            )),
+            Some(text) => days(text, unit, false),
         };
         let observed = match self.known(event, row) {
             // A value may be declared although it is a word for "missing" elsewhere.
@@ -273,10 +267,54 @@ impl Reader<'_> {
         let mut keep = |column: &str, fault| faults.push(format!("column `{column}`: {fault}"));
         let time_days = time_days.map_err(|fault| keep(time, fault)).ok();
         let observed = observed.map_err(|fault| keep(event, fault)).ok();
+        let mut entry_days = None;
+        if let Some(entry) = &outcome.entry
+            && let Some(text) = self.known(entry, row)
+        {
+            let found = days(text, unit, true).and_then(|days| before_the_end(days, time_days));
+            entry_days = found.map_err(|fault| keep(entry, fault)).ok();
+        }
         let (time_days, (event, competing)) = (time_days?, observed?);
         let survival = Survival::new(time_days, event)
-            .expect("the time was found to be finite and not negative");
+            .expect("the time was found to be finite and not negative")
+            .entered_late(entry_days)
+            .expect("the entry was found to be finite and before the end");
         Some((survival, competing))
+    }
+}
+
+/// A time of a cell that is not missing; `signed` where it may lie before the index date.
+fn days(text: &str, unit: TimeUnit, signed: bool) -> Result<f64, String> {
+    let name = unit_name(unit);
+    match cell::number(text) {
+        Some(number) if number * unit.days() > LONGEST_DAYS => Err(format!(
+            "expected a number of {name} of at most 100 years, found a longer time; \
+             is `time_unit` right?"
+        )),
+        Some(number) if signed || number >= 0.0 => Ok(number * unit.days()),
+        _ => Err(format!(
+            "expected a number of {name}{}, found {}; correct the cell",
+            if signed { "" } else { ", zero or more" },
+            cell::kind(text)
+        )),
+    }
+}
+
+fn unit_name(unit: TimeUnit) -> String {
+    format!("{unit:?}").to_lowercase()
+}
+
+/// The begin of observation, from the index date on, where it lies before the end of follow-up as
+/// far as that is known.
+fn before_the_end(entry_days: f64, time_days: Option<f64>) -> Result<f64, String> {
+    match time_days {
+        Some(end) if entry_days > 0.0 && entry_days >= end => Err(format!(
+            "the begin of observation must lie before the end of follow-up, found {}; correct the \
+             cell or the time",
+            if entry_days > end { "a later time" } else { "the same time" }
+        )),
+        // A large negative number of years may be no finite number of days.
+        _ => Ok(entry_days.max(0.0)),
     }
 }
 
@@ -430,6 +468,70 @@ mod tests {
         assert_eq!(found, [(true, None), (false, other), (false, other), (false, None)]);
         let reason = &table.rejected[0].reason;
         assert!(reason.contains("expected `dead` or `alive`, `dead, other`, `3`"), "{reason}");
+    }
+
+    /// Rows of id, months, status and begin of observation in months.
+    fn read_entries(rows: &str) -> ClinicalTable {
+        let settings = "table = 't.csv'\npatient_id = 'id'";
+        let outcome = "time = 'months'\ntime_unit = 'months'\nevent = 'status'\n\
+                       event_values = ['dead']\ncensored_values = ['alive']\nentry = 'begin'";
+        let text = format!("id,months,status,begin\n{rows}");
+        read_with(&text, settings, Some(outcome)).unwrap()
+    }
+
+    #[test]
+    fn observation_may_begin_after_the_index_date() {
+        let table = read_entries(
+            "A,10,dead,4\nB,10,alive,\nC,10,alive,NA\nD,10,alive,0\nE,10,dead,-1e308\n\
+             F,0,dead,-0.5\nG,10,alive,9.99\n",
+        );
+        assert_eq!(table.rejected, []);
+        let entries: Vec<Option<f64>> =
+            table.patients.iter().map(|one| one.survival.unwrap().entry_days).collect();
+        assert_eq!(entries, [Some(121.75), None, None, None, None, None, Some(9.99 * 30.4375)]);
+        let first = Survival::until(304.375, true).entered(121.75);
+        assert_eq!(table.patients[0].survival, first.ok());
+    }
+
+    #[test]
+    fn a_begin_of_observation_at_fault_sets_its_row_aside_and_no_other() {
+        let end = "the begin of observation must lie before the end of follow-up";
+        for (row, expected) in [
+            ("B,5,dead,5", format!("{end}, found the same time; correct the cell or the time")),
+            ("B,5,dead,7", format!("{end}, found a later time; correct the cell or the time")),
+            (
+                "B,5,dead,soon",
+                "expected a number of months, found text that is no number; correct the cell"
+                    .to_owned(),
+            ),
+            (
+                "B,5,dead,2020-01-31",
+                "expected a number of months, found what looks like a date; correct the cell"
+                    .to_owned(),
+            ),
+            (
+                "B,5,dead,inf",
+                "expected a number of months, found a value that is not finite; correct the cell"
+                    .to_owned(),
+            ),
+            (
+                "B,5,dead,1300",
+                "expected a number of months of at most 100 years, found a longer time; \
+                 is `time_unit` right?"
+                    .to_owned(),
+            ),
+        ] {
+            let table = read_entries(&format!("A,1,dead,\n{row}\nC,1,alive,0.5\n"));
+            let ids: Vec<&str> = table.patients.iter().map(|one| one.patient_id.as_str()).collect();
+            assert_eq!(ids, ["A", "C"], "{row}");
+            let expected = format!("column `begin`: {expected}");
+            assert_eq!(table.rejected[0].reason.split_once("t.csv:3: ").unwrap().1, expected);
+        }
+        // Of two faults both are told, and a time that is not known is no fault of the entry.
+        let table = read_entries("A,1,dead,\nB,-1,gone,7\n");
+        let reason = &table.rejected[0].reason;
+        assert!(reason.contains("column `months`") && reason.contains("column `status`"));
+        assert!(!reason.contains("column `begin`"), "{reason}");
     }
 
     #[test]

@@ -79,6 +79,11 @@ pub struct OutcomeSettings {
     /// The unit of that column.
     #[serde(default)]
     pub time_unit: TimeUnit,
+    /// The column with the time, in that unit, at which observation began where that was after the
+    /// index date: who had the event before would not be in the table. An empty cell, zero or less
+    /// is observed from the index date on.
+    #[serde(default)]
+    pub entry: Option<String>,
     /// The column that says whether the event was observed.
     #[serde(default)]
     pub event: Option<String>,

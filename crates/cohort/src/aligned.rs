@@ -1,6 +1,8 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use arrow::array::{Float32Array, Float64Array, StringArray, UInt8Array, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, Float32Array, Float64Array, StringArray, UInt8Array, UInt32Array,
+};
 use oncoweave_core::{Cohort, CohortColumn, Exclusion, Extraction, FeatureInfo, Survival};
 
 use crate::{
@@ -18,16 +20,26 @@ const EXCLUSIONS: &str = "oncoweave.exclusions";
 const EXTRACTION: &str = "oncoweave.extraction";
 
 /// The columns of an aligned table that are no features.
-const FRAME: [&str; 8] =
-    ["patient_id", "site", "index_date", "time_days", "event", "competing", "label", "fold"];
+const FRAME: [&str; 9] = [
+    "patient_id",
+    "site",
+    "index_date",
+    "time_days",
+    "event",
+    "competing",
+    "entry_days",
+    "label",
+    "fold",
+];
 
 /// Numbers of features that are decoded at once.
 const VALUES_AT_ONCE: usize = 1 << 23;
 
 /// Writes the aligned table: `patient_id`, `site`, `index_date`, `time_days`, `event` (1 is
 /// observed), `competing` (the competing event that ended follow-up; only in a cohort that has
-/// any), `label`, `fold`, then `<modality>.<feature>` as float32, where null is missing. The
-/// metadata hold the cohort's id and the feature dictionary.
+/// any), `entry_days` (where observation began after the index date; only in a cohort in which it
+/// did for anybody), `label`, `fold`, then `<modality>.<feature>` as float32, where null is missing.
+/// The metadata hold the cohort's id and the feature dictionary.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -69,13 +81,14 @@ pub fn write_aligned(
 ///
 /// # Errors
 /// When a column has the wrong type, a patient stands there twice, a follow-up time is negative or
-/// lacks its event, or a column is neither one of the frame nor `<modality>.<feature>`.
+/// lacks its event, observation does not begin before it ends, or a column is neither one of the
+/// frame nor `<modality>.<feature>`.
 pub fn read_cohort(path: &Path) -> Result<Cohort, Error> {
     read_table(path, &mut Err)
 }
 
 /// Reads an aligned table whose outcomes are not needed: what is wrong with `time_days`, `event`,
-/// `label` or `fold` leaves them unknown, and is returned as sentences.
+/// `entry_days`, `label` or `fold` leaves them unknown, and is returned as sentences.
 ///
 /// # Errors
 /// As [`read_cohort`], for every other column.
@@ -194,7 +207,7 @@ fn frame(cohort: &Cohort) -> Vec<NamedArray> {
     let sites: StringArray = cohort.sites.iter().map(Option::as_deref).collect();
     let labels: StringArray = cohort.labels.iter().map(Option::as_deref).collect();
     let folds: UInt32Array = cohort.folds.iter().copied().collect();
-    let [patient_id, site, index_date, time_days, event, competing, label, fold] =
+    let [patient_id, site, index_date, time_days, event, competing, entry_days, label, fold] =
         FRAME.map(str::to_owned);
     let mut columns: Vec<NamedArray> = vec![
         (patient_id, patient_array(cohort.patients.iter())),
@@ -207,8 +220,15 @@ fn frame(cohort: &Cohort) -> Vec<NamedArray> {
         let names: StringArray = cohort.competing.iter().map(Option::as_deref).collect();
         columns.push((competing, Arc::new(names)));
     }
+    columns.extend(entry_column(survival.iter().copied()).map(|entries| (entry_days, entries)));
     columns.extend([(label, Arc::new(labels) as _), (fold, Arc::new(folds) as _)]);
     columns
+}
+
+/// When each patient came under observation; `None` where nobody came late.
+pub(crate) fn entry_column(survival: impl Iterator<Item = Option<Survival>>) -> Option<ArrayRef> {
+    let entries: Float64Array = survival.map(|one| one?.entry_days).collect();
+    (entries.null_count() < entries.len()).then(|| Arc::new(entries) as _)
 }
 
 fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> {
@@ -216,11 +236,11 @@ fn read_frame(columns: &Columns, on_bad: OnBadOutcome) -> Result<Cohort, Error> 
     let names: Vec<String> = patients.iter().map(ToString::to_string).collect();
     columns.unique("patients", &names)?;
     let mut survival = vec![None; patients.len()];
-    match columns.numbers("time_days").and_then(|times| Ok((times, columns.flags("event")?))) {
+    match read_times(columns) {
         Err(error) => on_bad(error)?,
-        Ok((times, events)) => {
-            for (row, pair) in times.into_iter().zip(events).enumerate() {
-                match read_survival(pair) {
+        Ok(times) => {
+            for (row, times) in times.into_iter().enumerate() {
+                match read_survival(times) {
                     Ok(outcome) => survival[row] = outcome,
                     Err(problem) => {
                         let problem = format!("patient `{}`: {problem}", names[row]);
@@ -271,11 +291,30 @@ fn read_competing(
     Ok(if names.iter().any(Option::is_some) { names } else { vec![] })
 }
 
-fn read_survival(pair: (Option<f64>, Option<bool>)) -> Result<Option<Survival>, String> {
-    match pair {
+/// What a row says of follow-up.
+struct Times {
+    time_days: Option<f64>,
+    event: Option<bool>,
+    entry_days: Option<f64>,
+}
+
+fn read_times(columns: &Columns) -> Result<Vec<Times>, Error> {
+    let times = columns.numbers("time_days")?.into_iter();
+    let rows = times.zip(columns.flags("event")?).zip(columns.numbers("entry_days")?);
+    let row = |((time_days, event), entry_days)| Times { time_days, event, entry_days };
+    Ok(rows.map(row).collect())
+}
+
+fn read_survival(row: Times) -> Result<Option<Survival>, String> {
+    match (row.time_days, row.event) {
+        (None, None) if row.entry_days.is_some() => {
+            Err("`entry_days` has a value, but `time_days` has none".to_owned())
+        }
         (None, None) => Ok(None),
         (Some(time_days), Some(event)) => {
-            Survival::new(time_days, event).map(Some).map_err(|error| error.to_string())
+            let survival = Survival::new(time_days, event).map_err(|error| error.to_string())?;
+            let entered = survival.entered_late(row.entry_days);
+            entered.map(Some).map_err(|error| format!("`entry_days`: {error}"))
         }
         (Some(_), None) => Err("`time_days` has a value, but `event` has none".to_owned()),
         (None, Some(_)) => Err("`event` has a value, but `time_days` has none".to_owned()),
@@ -286,7 +325,7 @@ fn read_survival(pair: (Option<f64>, Option<bool>)) -> Result<Option<Survival>, 
 mod tests {
     use arrow::{
         array::{
-            ArrayRef, BooleanArray, DictionaryArray, Int64Array, LargeStringArray, StringViewArray,
+            BooleanArray, DictionaryArray, Int64Array, LargeStringArray, StringViewArray,
             TimestampNanosecondArray,
         },
         datatypes::Int32Type,
@@ -350,6 +389,65 @@ mod tests {
             assert!(message.contains("row 1: `competing` names an event"), "{message}");
             let (read, problems) = read_cohort_to_predict(&path).unwrap();
             assert!(read.competing.is_empty() && problems.len() == 1, "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn late_entries_come_back_in_a_column_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cohort.parquet");
+        let names = || Table::open(&path, Kind::Cohort).unwrap().names;
+        write_cohort(&path, "demo", &cohort()).unwrap();
+        let without = names();
+        let late = Survival::until(30.5, false).entered(12.25).ok();
+        let competing = vec![Some("other death".to_owned()), None];
+        let cohort = Cohort { survival: vec![late, None], competing, ..cohort() };
+        write_cohort(&path, "demo", &cohort).unwrap();
+        assert_eq!(read_cohort(&path).unwrap(), cohort);
+        let mut with = names();
+        assert_eq!(with[5..7], ["competing", "entry_days"]);
+        with.drain(5..7);
+        assert_eq!(with, without);
+    }
+
+    #[test]
+    fn observation_that_does_not_begin_before_it_ends_is_a_problem_of_its_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let two = |a: Option<f64>, b: Option<f64>| numbers(&[a, b]);
+        let end = "`entry_days`: observation must begin on a finite day before follow-up ends";
+        for (case, time, entry, expected) in [
+            ("none", Some(9.0), None, Ok(None)),
+            ("not a number", Some(9.0), Some(f64::NAN), Ok(None)),
+            ("late", Some(9.0), Some(8.5), Ok(Some(8.5))),
+            ("on the index date", Some(0.0), Some(0.0), Ok(None)),
+            ("before the index date", Some(9.0), Some(-3.0), Ok(None)),
+            ("at the end", Some(9.0), Some(9.0), Err(end)),
+            ("after the end", Some(9.0), Some(9.5), Err(end)),
+            ("infinite", Some(9.0), Some(f64::INFINITY), Err(end)),
+            ("never before", Some(9.0), Some(f64::NEG_INFINITY), Err(end)),
+            ("no time", None, Some(3.0), Err("`entry_days` has a value, but `time_days` has none")),
+        ] {
+            let columns = [
+                ("patient_id", texts(&[Some("P1"), Some("P2")])),
+                ("time_days", two(Some(5.0), time)),
+                ("event", two(Some(1.0), time.and(Some(0.0)))),
+                ("entry_days", two(None, entry)),
+            ];
+            let path = write_foreign(folder.path(), &[], &columns);
+            let (cohort, problems) = read_cohort_to_predict(&path).expect(case);
+            assert_eq!(cohort.survival[0], Some(Survival::until(5.0, true)), "{case}");
+            match expected {
+                Ok(entry) => {
+                    assert_eq!(cohort.survival[1].unwrap().entry_days, entry, "{case}");
+                    assert_eq!(read_cohort(&path).expect(case), cohort, "{case}");
+                }
+                Err(expected) => {
+                    assert!(cohort.survival[1].is_none() && problems.len() == 1, "{case}");
+                    let message = read_cohort(&path).expect_err(case).to_string();
+                    let expected = format!("foreign.parquet: row 2: patient `P2`: {expected}");
+                    assert!(message.contains(&expected), "{case}: {message}");
+                }
+            }
         }
     }
 

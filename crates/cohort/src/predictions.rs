@@ -5,6 +5,7 @@ use oncoweave_core::{Prediction, Risk, Survival};
 
 use crate::{
     Error,
+    aligned::entry_column,
     columns::Columns,
     features::patient_array,
     parquet_file::{Kind, NamedArray, read_parquet, write_parquet},
@@ -24,6 +25,7 @@ pub struct PredictionLayout {
 
 /// Writes predictions, one row a patient and model: `patient_id`, `model`, `fold`, `risk` (higher
 /// is worse), `high_risk`, `missing_modalities` and `flags` (joined by `;`), `time_days`, `event`,
+/// `entry_days` (where observation began after the index date; only where it did for anybody),
 /// `label`, then for each horizon `survival_<days>d` with the bounds of its 95 % interval
 /// `low_survival_<days>d` and `high_survival_<days>d`, and `probability_<class>` for each class,
 /// which are null in the rows of a model that gives none. With competing events also `competing`,
@@ -50,7 +52,7 @@ pub fn write_predictions(
     let high: BooleanArray = predictions.iter().map(|row| Some(row.high_risk)).collect();
     let folds: UInt32Array = predictions.iter().map(|row| row.fold).collect();
     let times: Float64Array = observed.clone().map(|one| one.map(|one| one.time_days)).collect();
-    let events: UInt8Array = observed.map(|one| one.map(|one| one.event.into())).collect();
+    let events: UInt8Array = observed.clone().map(|one| one.map(|one| one.event.into())).collect();
     let mut columns: Vec<NamedArray> = vec![
         ("patient_id".to_owned(), patient_array(predictions.iter().map(|row| &row.patient_id))),
         ("model".to_owned(), Arc::new(StringArray::from_iter_values(models))),
@@ -61,8 +63,9 @@ pub fn write_predictions(
         ("flags".to_owned(), Arc::new(StringArray::from_iter_values(flags))),
         ("time_days".to_owned(), Arc::new(times)),
         ("event".to_owned(), Arc::new(events)),
-        ("label".to_owned(), Arc::new(labels)),
     ];
+    columns.extend(entry_column(observed).map(|entries| ("entry_days".to_owned(), entries)));
+    columns.push(("label".to_owned(), Arc::new(labels)));
     let survival = layout.horizons_days.iter().map(|days| format!("survival_{days}d"));
     let survival = survival.collect::<Vec<_>>();
     columns.extend(list_columns(&survival, predictions.iter().map(|row| &row.survival)));
@@ -126,11 +129,10 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
     let (risks, high) = (columns.numbers("risk")?, columns.flags("high_risk")?);
     let (folds, missing) = (columns.counts("fold")?, columns.texts("missing_modalities")?);
     let flags = columns.texts("flags")?;
-    let (times, events) = (columns.numbers("time_days")?, columns.flags("event")?);
+    let observed = read_observed(&columns)?;
     let lacks = |row: usize, name: &str| columns.at_row(row, &format!("`{name}` has no value"));
     let mut predictions = Vec::with_capacity(columns.rows());
     for (row, patient_id) in columns.patients()?.into_iter().enumerate() {
-        let observed = times[row].zip(events[row]).map(|(time, event)| Survival::new(time, event));
         predictions.push(Prediction {
             patient_id,
             model: models[row].clone().ok_or_else(|| lacks(row, "model"))?,
@@ -146,12 +148,26 @@ pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, PredictionLayou
             class_probabilities: std::mem::take(&mut probabilities[row]),
             missing_modalities: split(missing[row].as_deref()),
             flags: split(flags[row].as_deref()),
-            observed: observed.transpose().map_err(|e| columns.at_row(row, &e.to_string()))?,
+            observed: observed[row],
             competing: competing[row].clone(),
             label: labels[row].clone(),
         });
     }
     Ok((predictions, layout))
+}
+
+/// What was observed of each row's patient, where known.
+fn read_observed(columns: &Columns) -> Result<Vec<Option<Survival>>, Error> {
+    let (times, events) = (columns.numbers("time_days")?, columns.flags("event")?);
+    let entries = columns.numbers("entry_days")?;
+    let outcome = |row: usize| {
+        let Some((time, event)) = times[row].zip(events[row]) else { return Ok(None) };
+        let survival =
+            Survival::new(time, event).map_err(|e| columns.at_row(row, &e.to_string()))?;
+        let entered = survival.entered_late(entries[row]);
+        entered.map(Some).map_err(|e| columns.at_row(row, &format!("`entry_days`: {e}")))
+    };
+    (0..columns.rows()).map(outcome).collect()
 }
 
 /// Cumulative incidences, their lower and their upper bounds, of one list for each event.
@@ -308,17 +324,41 @@ mod tests {
         vec![fusion, ridge]
     }
 
+    fn layout() -> PredictionLayout {
+        PredictionLayout {
+            horizons_days: vec![365.0, 1826.25],
+            classes: vec!["a".to_owned(), "b".to_owned()],
+            competing: vec!["other death".to_owned()],
+        }
+    }
+
     #[test]
     fn predictions_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("predictions.parquet");
-        let layout = PredictionLayout {
-            horizons_days: vec![365.0, 1826.25],
-            classes: vec!["a".to_owned(), "b".to_owned()],
-            competing: vec!["other death".to_owned()],
+        write_predictions(&path, &predictions(), &layout()).unwrap();
+        assert_eq!(read_predictions(&path).unwrap(), (predictions(), layout()));
+    }
+
+    #[test]
+    fn late_entries_have_a_column_only_where_there_are_any() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("predictions.parquet");
+        let names = |rows: &[Prediction]| {
+            write_predictions(&path, rows, &layout()).unwrap();
+            read_parquet(&path, Kind::Predictions).unwrap().names
         };
-        write_predictions(&path, &predictions(), &layout).unwrap();
-        assert_eq!(read_predictions(&path).unwrap(), (predictions(), layout));
+        let without = names(&predictions());
+        let first = "patient_id model fold risk high_risk missing_modalities flags time_days event \
+                     label survival_365d";
+        assert_eq!(without[..11].join(" "), first);
+        let mut rows = predictions();
+        rows[0].observed = Survival::until(12.0, false).entered(3.5).ok();
+        rows[1].observed = Some(Survival::until(4.0, true));
+        let mut with = names(&rows);
+        assert_eq!(read_predictions(&path).unwrap(), (rows, layout()));
+        assert_eq!(with.remove(9), "entry_days");
+        assert_eq!(with, without);
     }
 
     /// Files of older versions have no bounds of incidences.
@@ -367,6 +407,7 @@ mod tests {
         };
         let risk = || ("risk", numbers(&[Some(1.0)]));
         let one = || numbers(&[Some(0.5)]);
+        let one_event = || numbers(&[Some(1.0)]);
         for (case, more, expected) in [
             ("no risk", vec![], "no column `risk`"),
             ("an empty risk", vec![("risk", numbers(&[None]))], "row 1: `risk` has no value"),
@@ -375,6 +416,11 @@ mod tests {
                 "half a list",
                 vec![risk(), ("survival_1d", one()), ("survival_2d", numbers(&[None]))],
                 "row 1: only 1 of `survival_1d`, `survival_2d` have a value",
+            ),
+            (
+                "an entry at the end",
+                vec![risk(), ("time_days", one()), ("event", one_event()), ("entry_days", one())],
+                "row 1: `entry_days`: observation must begin",
             ),
         ] {
             let columns = [base(), more].concat();

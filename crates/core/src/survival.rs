@@ -55,6 +55,19 @@ impl Survival {
         }
     }
 
+    /// The same follow-up where observation began at a time that tables have: one that is missing, or
+    /// not after the index date, is no late entry.
+    ///
+    /// # Errors
+    /// As [`entered`](Self::entered).
+    pub fn entered_late(self, entry_days: Option<f64>) -> Result<Self, InvalidEntry> {
+        match entry_days {
+            None => Ok(self),
+            Some(days) if days.is_finite() && days <= 0.0 => Ok(self),
+            Some(days) => self.entered(days),
+        }
+    }
+
     /// The same follow-up where it ends at a time at the latest; `None` of who had not entered by
     /// then.
     #[must_use]
@@ -213,6 +226,11 @@ mod tests {
         assert_eq!(exit.entered(4.0).unwrap().ended(4.0), None);
         for entry_days in [5.0, 6.0, f64::NAN, f64::NEG_INFINITY] {
             assert!(exit.entered(entry_days).is_err());
+            assert!(exit.entered_late(Some(entry_days)).is_err());
         }
+        for none_late in [None, Some(0.0), Some(-3.5)] {
+            assert_eq!(exit.entered_late(none_late), Ok(exit));
+        }
+        assert_eq!(exit.entered_late(Some(4.0)), exit.entered(4.0));
     }
 }

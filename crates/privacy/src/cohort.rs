@@ -192,9 +192,13 @@ fn clinical_plan(manifest: &Manifest, profile: &Profile) -> TablePlan {
     }
     if let Some(outcome) = &manifest.outcome {
         add(text_of(outcome, "time"), Use::Measure(Vec::new()));
+        add(text_of(outcome, "entry"), Use::Measure(Vec::new()));
         add(text_of(outcome, "label"), Use::Category);
         let mut levels = texts(outcome.get("event_values"));
         levels.extend(texts(outcome.get("censored_values")));
+        let competing = outcome.get("competing").and_then(Value::as_table);
+        levels
+            .extend(competing.into_iter().flat_map(Table::values).flat_map(|one| texts(Some(one))));
         add(text_of(outcome, "event"), Use::Levels(lower(levels)));
     }
     add(text_of(settings, "index_date"), Use::Role(Role::Date));
@@ -475,5 +479,26 @@ fn move_paths(value: Option<&mut Value>, moved: &dyn Fn(&str) -> Option<Value>) 
             }
         }
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_manifest_says_of_the_outcome_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cohort.toml");
+        let text = "schema = 1\nid = 'demo'\n[clinical]\ntable = 'c.csv'\npatient_id = 'id'\n\
+                    [outcome]\ntime = 't'\nevent = 'e'\nentry = 'begin'\nevent_values = ['Dead']\n\
+                    censored_values = ['alive']\n\
+                    competing = { other = ['dead, other', 3], third = ['lost'] }\n";
+        fs_err::write(&path, text).unwrap();
+        let plan = clinical_plan(&Manifest::read(&path).unwrap(), &Profile::default());
+        let numbers = Use::Measure(Vec::new());
+        assert_eq!((&plan.columns["t"], &plan.columns["begin"]), (&numbers, &numbers));
+        let words = ["dead", "alive", "dead, other", "3", "lost"].map(str::to_owned);
+        assert_eq!(plan.columns["e"], Use::Levels(BTreeSet::from(words)));
     }
 }

@@ -10,17 +10,23 @@ pub(crate) const LONGEST_FAILURE: usize = 1024;
 const DATA: [&str; 5] = ["patient `", "patients `", " in more than one row: ", " got ", " found "];
 
 /// What may be wrong behind that place, and how to say it without data.
-const KNOWN: [(&str, &str); 4] = [
+const KNOWN: [(&str, &str); 6] = [
     ("in more than one row", "`patient_id` has an id in more than one row"),
     (
         "follow-up must be a finite number of days, zero or more",
         "`time_days` must be a finite number of days, zero or more",
     ),
+    (
+        "observation must begin on a finite day before follow-up ends",
+        "`entry_days` must be a finite number of days below `time_days`",
+    ),
     (NO_EVENT, NO_EVENT),
     (NO_TIME, NO_TIME),
+    (NO_FOLLOW_UP, NO_FOLLOW_UP),
 ];
 const NO_EVENT: &str = "`time_days` has a value, but `event` has none";
 const NO_TIME: &str = "`event` has a value, but `time_days` has none";
+const NO_FOLLOW_UP: &str = "`entry_days` has a value, but `time_days` has none";
 
 /// Why a job failed, with its causes in one sentence, without ids or values of patients.
 pub(crate) fn failure(error: &Error) -> String {
@@ -111,6 +117,17 @@ mod tests {
                 "row 3: patient `Smith`John 1950`x`: follow-up must be a finite number of days, zero \
                  or more, got -12345.5",
                 "row 3: `time_days` must be a finite number of days, zero or more",
+                true,
+            ),
+            (
+                "row 3: patient `P-7`: `entry_days`: observation must begin on a finite day before \
+                 follow-up ends: it begins on day 812.5 and ends on day 40",
+                "row 3: `entry_days` must be a finite number of days below `time_days`",
+                true,
+            ),
+            (
+                "row 3: patient `P-7`: `entry_days` has a value, but `time_days` has none",
+                "row 3: `entry_days` has a value, but `time_days` has none",
                 true,
             ),
             (

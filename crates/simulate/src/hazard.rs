@@ -26,6 +26,9 @@ pub(crate) const SCALE_DAYS: f64 = 1100.0;
 /// The mean time to another death at log-hazard 0, in days.
 pub(crate) const OTHER_DEATH_DAYS: f64 = 2500.0;
 
+/// Who comes under observation late does so on one of so many days after diagnosis.
+pub(crate) const LATEST_ENTRY_DAYS: u32 = 730;
+
 /// The true log-hazard of another death.
 pub(crate) fn other_death(clinical: &Clinical) -> f64 {
     0.8 * (f64::from(clinical.age_years) - AGE_MEAN) / AGE_SD + 0.5 * (clinical.ecog as f64 - 0.75)

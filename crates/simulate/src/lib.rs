@@ -35,7 +35,9 @@ use examination::{Place, Written, write_patient};
 pub use genes::Driver;
 pub use hazard::LogHazard;
 use tables::Row;
-pub use truth::{Clinical, Genome, Measured, Patient, Subtype, Tumor, compete, draw_patient};
+pub use truth::{
+    Clinical, Genome, Measured, Patient, Subtype, Tumor, compete, draw_patient, enter_late,
+};
 
 /// Stands in the folder until the cohort is whole, and shows that its files are ours to replace.
 const UNFINISHED: &str = ".simulate-unfinished";
@@ -51,11 +53,13 @@ pub struct SimulateSettings {
     pub mess: bool,
     /// Whether patients can die of something else first, as `other death`.
     pub competing: bool,
+    /// Whether half of the patients come under observation after the index date.
+    pub late_entry: bool,
 }
 
 impl Default for SimulateSettings {
     fn default() -> Self {
-        Self { patients: 60, seed: 7, mess: true, competing: false }
+        Self { patients: 60, seed: 7, mess: true, competing: false, late_entry: false }
     }
 }
 
@@ -101,10 +105,7 @@ pub fn simulate(
     prepare(out)?;
     let patients: Vec<Patient> = (0..settings.patients)
         .into_par_iter()
-        .map(|index| {
-            let patient = draw_patient(settings.seed, index);
-            if settings.competing { compete(patient, settings.seed, index) } else { patient }
-        })
+        .map(|index| draw_as_asked(settings, index))
         .collect();
     let plan = if settings.mess {
         mess::plan(settings.seed, &patients)
@@ -132,13 +133,24 @@ pub fn simulate(
         .enumerate()
         .map(|(index, ((patient, &mess), written))| Row { index, patient, mess, written })
         .collect();
-    tables::write_clinical(&out.join("clinical.csv"), settings.seed, &rows)?;
+    tables::write_clinical(&out.join("clinical.csv"), settings, &rows)?;
     tables::write_files(&out.join("files.csv"), &rows)?;
     tables::write_oracle(&out.join("oracle.csv"), &rows, settings.competing)?;
     tables::write_mess(&out.join("mess.csv"), &rows)?;
     fs_err::write(out.join("README.md"), documents::readme(settings, &rows))?;
     finish(out, &documents::manifest(settings))?;
     Ok(summary(out, &rows))
+}
+
+fn draw_as_asked(settings: &SimulateSettings, index: usize) -> Patient {
+    let mut patient = draw_patient(settings.seed, index);
+    if settings.competing {
+        patient = compete(patient, settings.seed, index);
+    }
+    if settings.late_entry {
+        patient = enter_late(patient, settings.seed, index);
+    }
+    patient
 }
 
 /// Makes the folders, after clearing what an interrupted simulation left.

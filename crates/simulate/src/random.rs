@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Mess = 8,
     Dates = 9,
     OtherDeath = 10,
+    LateEntry = 11,
 }
 
 /// The stream of one patient for one purpose; it does not depend on threads or other patients.

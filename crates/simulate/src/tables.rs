@@ -5,6 +5,7 @@ use std::path::Path;
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
+use crate::SimulateSettings;
 use crate::error::Error;
 use crate::examination::{Written, draws_contours};
 use crate::mess::Mess;
@@ -40,8 +41,15 @@ fn write_table(
     Ok(())
 }
 
-pub(crate) fn write_clinical(path: &Path, seed: u64, rows: &[Row]) -> Result<(), Error> {
-    let header = [
+/// The column of the day on which observation began; empty where that was the day of diagnosis.
+pub(crate) const ENTRY: &str = "first_seen";
+
+pub(crate) fn write_clinical(
+    path: &Path,
+    settings: &SimulateSettings,
+    rows: &[Row],
+) -> Result<(), Error> {
+    let mut header = vec![
         "patient_id",
         "hospital",
         "diagnosis_date",
@@ -56,8 +64,15 @@ pub(crate) fn write_clinical(path: &Path, seed: u64, rows: &[Row]) -> Result<(),
         "vital_status",
         "subtype",
     ];
+    if settings.late_entry {
+        header.push(ENTRY);
+    }
     let lines = rows.iter().flat_map(|row| {
-        let line = clinical_line(seed, row);
+        let mut line = clinical_line(settings.seed, row);
+        if settings.late_entry {
+            let entry_days = row.patient.survival.entry_days;
+            line.push(entry_days.map_or(String::new(), |days| format!("{days:.0}")));
+        }
         if row.mess == Some(Mess::DuplicateRow) {
             // The copy disagrees in one cell, so nobody can say which of the two is right.
             let mut copy = line.clone();

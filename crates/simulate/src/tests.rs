@@ -44,7 +44,7 @@ fn table(path: &Path) -> Vec<HashMap<String, String>> {
 
 #[test]
 fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
-    let settings = SimulateSettings { patients: 32, seed: SEED, mess: true, competing: false };
+    let settings = SimulateSettings { patients: 32, seed: SEED, ..SimulateSettings::default() };
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let one = pool(1).install(|| tree(write(settings).path()));
     let three = pool(3).install(|| tree(write(settings).path()));
@@ -61,6 +61,9 @@ fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
         .collect();
     let expected = ["README.md", "clinical.csv", "cohort.toml", "oracle.csv"].map(Path::new);
     assert_eq!(changed, expected, "another death changes no file of a patient");
+    let late = SimulateSettings { late_entry: true, ..settings };
+    let one_late = pool(1).install(|| tree(write(late).path()));
+    assert!(one_late == pool(3).install(|| tree(write(late).path())), "late entries differ");
     let other = tree(write(SimulateSettings { seed: 12, ..settings }).path());
     assert_ne!(one[Path::new("oracle.csv")], other[Path::new("oracle.csv")]);
 }
@@ -68,7 +71,7 @@ fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn the_summary_counts_what_lies_there() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = SimulateSettings { patients: 30, seed: SEED, mess: true, competing: false };
+    let settings = SimulateSettings { patients: 30, seed: SEED, ..SimulateSettings::default() };
     let seen = std::sync::Mutex::new(Vec::new());
     let simulated =
         simulate(folder.path(), &settings, &|done| seen.lock().unwrap().push(done)).unwrap();
@@ -94,8 +97,12 @@ fn the_summary_counts_what_lies_there() {
 
 #[test]
 fn without_mess_every_named_file_is_there() {
-    let folder =
-        write(SimulateSettings { patients: 30, seed: SEED, mess: false, competing: false });
+    let folder = write(SimulateSettings {
+        patients: 30,
+        seed: SEED,
+        mess: false,
+        ..SimulateSettings::default()
+    });
     assert!(table(&folder.path().join("mess.csv")).is_empty());
     let clinical = table(&folder.path().join("clinical.csv"));
     let ids: Vec<&String> = clinical.iter().map(|row| &row["patient_id"]).collect();
@@ -109,8 +116,41 @@ fn without_mess_every_named_file_is_there() {
 }
 
 #[test]
+fn late_entries_stand_in_the_table_and_the_manifest_names_them() {
+    let without = SimulateSettings {
+        patients: 24,
+        seed: SEED,
+        mess: false,
+        competing: true,
+        late_entry: false,
+    };
+    for late_entry in [false, true] {
+        let folder = write(SimulateSettings { late_entry, ..without });
+        let at = |name: &str| folder.path().join(name);
+        let manifest: toml::Table =
+            fs_err::read_to_string(at("cohort.toml")).unwrap().parse().unwrap();
+        let entry = manifest["outcome"].get("entry").map(|name| name.as_str().unwrap());
+        assert_eq!(entry, late_entry.then_some("first_seen"));
+        assert!(manifest["outcome"].get("competing").is_some());
+        let readme = fs_err::read_to_string(at("README.md")).unwrap();
+        assert_eq!(readme.contains("came under observation late"), late_entry);
+        let clinical = table(&at("clinical.csv"));
+        assert_eq!(clinical.len(), 24);
+        let number = |row: &HashMap<String, String>, name: &str| row.get(name)?.parse::<u32>().ok();
+        let late = clinical.iter().filter_map(|row| {
+            Some((number(row, "first_seen")?, number(row, "follow_up").expect("every row has it")))
+        });
+        let late: Vec<(u32, u32)> = late.collect();
+        assert!(late.iter().all(|(entry, end)| (1..*end).contains(entry)), "{late:?}");
+        let expected = if late_entry { 6..=18 } else { 0..=0 };
+        assert!(expected.contains(&late.len()), "{late:?}");
+    }
+}
+
+#[test]
 fn a_folder_in_use_is_refused_and_an_unfinished_one_begun_anew() {
-    let settings = SimulateSettings { patients: 2, seed: SEED, mess: false, competing: false };
+    let settings =
+        SimulateSettings { patients: 2, seed: SEED, mess: false, ..SimulateSettings::default() };
     let folder = write(settings);
     let before = tree(folder.path());
     let refused = simulate(folder.path(), &settings, &|_| {}).unwrap_err();
@@ -128,7 +168,12 @@ fn a_folder_in_use_is_refused_and_an_unfinished_one_begun_anew() {
 
 #[test]
 fn noodles_reads_the_variants_and_finds_them_through_the_index() {
-    let folder = write(SimulateSettings { patients: 4, seed: SEED, mess: false, competing: false });
+    let folder = write(SimulateSettings {
+        patients: 4,
+        seed: SEED,
+        mess: false,
+        ..SimulateSettings::default()
+    });
     let path = folder.path().join("genomics/SIM-0001.vcf.gz");
     let mut reader = vcf::io::indexed_reader::Builder::default().build_from_path(path).unwrap();
     let header = reader.read_header().unwrap();
@@ -148,7 +193,8 @@ fn noodles_reads_the_variants_and_finds_them_through_the_index() {
 
 #[test]
 fn dicom_rs_reads_a_series_whose_tumor_is_the_truth() {
-    let settings = SimulateSettings { patients: 12, seed: SEED, mess: false, competing: false };
+    let settings =
+        SimulateSettings { patients: 12, seed: SEED, mess: false, ..SimulateSettings::default() };
     let folder = write(settings);
     let mut kinds = Vec::new();
     for index in 0..12 {
@@ -183,8 +229,12 @@ fn dicom_rs_reads_a_series_whose_tumor_is_the_truth() {
 
 #[test]
 fn nifti_rs_reads_a_mask_of_the_true_volume() {
-    let folder =
-        write(SimulateSettings { patients: 12, seed: SEED, mess: false, competing: false });
+    let folder = write(SimulateSettings {
+        patients: 12,
+        seed: SEED,
+        mess: false,
+        ..SimulateSettings::default()
+    });
     let mut images = 0;
     for patient in (0..12).map(|index| draw_patient(SEED, index)).filter(|p| p.measured.mr) {
         let path = folder.path().join(format!("mr/{}_mask.nii.gz", patient.id));

@@ -20,7 +20,7 @@ pub struct Patient {
     pub clinical: Clinical,
     /// The true risk; higher is worse.
     pub log_hazard: LogHazard,
-    /// The observed follow-up.
+    /// The observed follow-up; see [`enter_late`].
     pub survival: Survival,
     /// The true log-hazard of another death, and whether that ended follow-up; see [`compete`].
     pub other_death: Option<OtherDeath>,
@@ -141,14 +141,17 @@ pub struct Measured {
 /// Draws the patient number `index` (from 0) of a seed; a pure function.
 #[must_use]
 pub fn draw_patient(seed: u64, index: usize) -> Patient {
-    let mut random = random::stream(seed, index, Purpose::Truth);
-    let genome = draw_genome(&mut random);
-    let tumor = draw_tumor(&mut random, &genome);
-    let clinical = draw_clinical(&mut random, &tumor);
+    draw(&mut random::stream(seed, index, Purpose::Truth), index)
+}
+
+fn draw(random: &mut ChaCha12Rng, index: usize) -> Patient {
+    let genome = draw_genome(random);
+    let tumor = draw_tumor(random, &genome);
+    let clinical = draw_clinical(random, &tumor);
     let log_hazard = LogHazard::of(&genome, &tumor, &clinical);
-    let survival = draw_survival(&mut random, log_hazard.total());
-    let subtype = draw_subtype(&mut random, &genome, &tumor);
-    let measured = draw_measured(&mut random);
+    let survival = draw_survival(random, log_hazard.total());
+    let subtype = draw_subtype(random, &genome, &tumor);
+    let measured = draw_measured(random);
     let id = format!("SIM-{:04}", index + 1);
     let other_death = None;
     Patient { id, genome, tumor, clinical, log_hazard, survival, other_death, subtype, measured }
@@ -158,7 +161,32 @@ pub fn draw_patient(seed: u64, index: usize) -> Patient {
 /// rising with age and performance status alone. All else stays as it was drawn.
 #[must_use]
 pub fn compete(patient: Patient, seed: u64, index: usize) -> Patient {
-    let mut random = random::stream(seed, index, Purpose::OtherDeath);
+    draw_other_death(&mut random::stream(seed, index, Purpose::OtherDeath), patient)
+}
+
+/// Lets every other patient, by lot, come under observation late: on a day that is drawn evenly from
+/// the first two years. Whose follow-up ends by then was never seen: somebody else is drawn in that
+/// place, with another death where it competes, until one is.
+#[must_use]
+pub fn enter_late(mut patient: Patient, seed: u64, index: usize) -> Patient {
+    let mut random = random::stream(seed, index, Purpose::LateEntry);
+    if random.random_bool(0.5) {
+        return patient;
+    }
+    loop {
+        let entry_days = random.random_range(1..=hazard::LATEST_ENTRY_DAYS);
+        if let Ok(survival) = patient.survival.entered(f64::from(entry_days)) {
+            return Patient { survival, ..patient };
+        }
+        let other = draw(&mut random, index);
+        patient = match patient.other_death {
+            Some(_) => draw_other_death(&mut random, other),
+            None => other,
+        };
+    }
+}
+
+fn draw_other_death(random: &mut ChaCha12Rng, patient: Patient) -> Patient {
     let log_hazard = hazard::other_death(&patient.clinical);
     let exponential = -(1.0 - random.random::<f64>()).ln();
     let death = (hazard::OTHER_DEATH_DAYS * exponential * (-log_hazard).exp()).ceil().max(1.0);
@@ -254,6 +282,7 @@ fn draw_measured(random: &mut ChaCha12Rng) -> Measured {
 mod tests {
     use oncoweave_core::Risk;
     use oncoweave_core::concordance::harrell_c;
+    use oncoweave_core::kaplan_meier::KaplanMeier;
 
     use super::*;
 
@@ -344,6 +373,55 @@ mod tests {
             competed.iter().map(|patient| Risk(patient.other_death.unwrap().log_hazard)).collect();
         let c_index = harrell_c(&outcomes, &risks).unwrap();
         assert!((0.68..=0.78).contains(&c_index), "{c_index}");
+    }
+
+    #[test]
+    fn who_comes_late_was_there_to_be_seen() {
+        let drawn = patients(2000);
+        let competed = |index: usize| compete(drawn[index].clone(), 7, index);
+        for competing in [false, true] {
+            let before = |index| if competing { competed(index) } else { drawn[index].clone() };
+            let late: Vec<Patient> =
+                (0..2000).map(|index| enter_late(before(index), 7, index)).collect();
+            let is_late = |patient: &Patient| patient.survival.entry_days.is_some();
+            let share = share(&late, is_late);
+            assert!((0.47..=0.53).contains(&share), "{share}");
+            let mut replaced = 0;
+            for (index, after) in late.iter().enumerate() {
+                assert_eq!(after, &enter_late(before(index), 7, index));
+                assert_eq!(after.other_death.is_some(), competing);
+                let Some(entry) = after.survival.entry_days else {
+                    assert_eq!(after, &before(index));
+                    continue;
+                };
+                assert!((1.0..=730.0).contains(&entry) && entry < after.survival.time_days);
+                let back = Patient {
+                    survival: Survival { entry_days: None, ..after.survival },
+                    ..after.clone()
+                };
+                replaced += usize::from(back != before(index));
+                assert_eq!(back.id, before(index).id);
+            }
+            assert!(replaced > 200, "{replaced} others were drawn");
+        }
+    }
+
+    #[test]
+    fn only_a_curve_that_knows_of_late_entries_is_the_truth() {
+        let patients = patients(4000);
+        let late: Vec<Survival> =
+            (0..4000).map(|index| enter_late(patients[index].clone(), 7, index).survival).collect();
+        let naive: Vec<Survival> =
+            late.iter().map(|one| Survival { entry_days: None, ..*one }).collect();
+        let (honest, naive) = (KaplanMeier::fit(&late), KaplanMeier::fit(&naive));
+        for days in [365.0_f64, 730.0, 1095.0] {
+            let hazard = (days / hazard::SCALE_DAYS).powf(hazard::SHAPE);
+            let survival = |one: &Patient| (-hazard * one.log_hazard.total().exp()).exp();
+            let truth = patients.iter().map(survival).sum::<f64>() / 4000.0;
+            let (honest, naive) = (honest.survival_at(days), naive.survival_at(days));
+            assert!((honest - truth).abs() < 0.03, "day {days}: {honest}, true is {truth}");
+            assert!(naive > honest + 0.05, "day {days}: {naive} without entries, {honest} with");
+        }
     }
 
     const NOTHING: Measured = Measured { genome: false, ct: false, follow_up_ct: false, mr: false };

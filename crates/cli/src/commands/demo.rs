@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         seed: args.seed,
         no_mess: false,
         competing: false,
+        late_entry: false,
     })?;
     step("extract: raw files to features")?;
     extract::run(&extract::Args {

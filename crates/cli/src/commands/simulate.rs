@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Let another death compete: `competing` of `[outcome]`
     #[arg(long)]
     pub(crate) competing: bool,
+    /// Let half of the patients come under observation late: `entry` of `[outcome]`
+    #[arg(long)]
+    pub(crate) late_entry: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -31,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         seed: args.seed,
         mess: !args.no_mess,
         competing: args.competing,
+        late_entry: args.late_entry,
     };
     let bar = progress("simulating patients", args.patients);
     let simulated = simulate(&args.out, &settings, &|done| bar.set_position(done as u64))

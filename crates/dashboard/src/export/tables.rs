@@ -34,7 +34,7 @@ fn provenance(study: &Study) -> [String; 3] {
 }
 
 /// One row a patient: the risk at each horizon with its interval, empty where the model does not
-/// apply, and what was observed.
+/// apply, and what was observed; since when, where observation began after the index date for any.
 pub(crate) fn predictions_csv(study: &Study, places: &[usize]) -> String {
     let horizons = &study.evaluation.horizons_days;
     let mut header: Vec<String> =
@@ -43,10 +43,19 @@ pub(crate) fn predictions_csv(study: &Study, places: &[usize]) -> String {
         header.extend(["risk", "low_risk", "high_risk"].map(|word| format!("{word}_{days}d")));
     }
     let last = ["missing_modalities", "flags", "observed_days", "observed_event", "class"];
-    header.extend(last.iter().chain(&PROVENANCE).map(|&name| name.to_owned()));
+    header.extend(last.map(str::to_owned));
+    let entry_days = |place: usize| study.patients[place].observed?.entry_days;
+    let any_late = places.iter().any(|&place| entry_days(place).is_some());
+    if any_late {
+        header.push("observed_from_days".to_owned());
+    }
+    header.extend(PROVENANCE.map(str::to_owned));
     let provenance = provenance(study);
     let rows = places.iter().map(|&place| {
         let mut row = prediction_row(&study.patients[place], horizons.len());
+        if any_late {
+            row.push(entry_days(place).map_or(String::new(), |days| days.to_string()));
+        }
         row.extend(provenance.clone());
         row
     });

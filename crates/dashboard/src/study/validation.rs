@@ -99,7 +99,8 @@ fn auc_curves(study: &Study, protected: Option<Protected>) -> Option<Section> {
     })
 }
 
-/// (1 - specificity, sensitivity) from (0, 0) to (1, 1); `None` without a case or a control.
+/// (1 - specificity, sensitivity) from (0, 0) to (1, 1); `None` without a case or a control, and
+/// where some patients came under observation late, so that there are no such weights.
 fn roc_points(rows: &[(f64, Survival)], days: f64) -> Option<Vec<(f64, f64)>> {
     let outcomes: Vec<Survival> = rows.iter().map(|row| row.1).collect();
     let censoring = Censoring::fit(&outcomes).ok()?;
@@ -252,5 +253,7 @@ mod tests {
             assert!((found.0 - expected.0).abs() < 1e-12 && (found.1 - expected.1).abs() < 1e-12);
         }
         assert!(roc_points(&rows, 0.5).is_none());
+        let late = rows.map(|(risk, outcome)| (risk, outcome.entered(0.5).unwrap()));
+        assert!(roc_points(&late, 5.0).is_none());
     }
 }

@@ -250,7 +250,8 @@ fn patient_row(study: &Study, place: usize, horizon: usize) -> PatientRow {
                 None if observed.event => "event",
                 None => "followed",
             };
-            format!("{what}, {:.0} days", observed.time_days)
+            let since = observed.entry_days.map(|days| format!(" (seen from day {days:.0} on)"));
+            format!("{what}, {:.0} days{}", observed.time_days, since.unwrap_or_default())
         }),
         label: patient.label.clone().unwrap_or_default(),
         notes: notes.join("; "),

@@ -304,6 +304,8 @@ pub(super) fn facts(study: &Study, place: usize) -> Vec<(&'static str, String)> 
         }
     });
     let mut facts = vec![("Observed", observed)];
+    let entry_days = patient.observed.and_then(|observed| observed.entry_days);
+    facts.extend(entry_days.map(|days| ("Under observation", format!("from day {days:.0} on"))));
     facts.extend(patient.label.clone().map(|label| ("Class", label)));
     facts.extend(patient.fold.map(|fold| ("Held out in fold", fold.to_string())));
     if let Some((data, row)) = study.row(place) {

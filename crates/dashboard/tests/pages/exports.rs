@@ -55,6 +55,38 @@ fn tables_hold_the_page_s_patients_and_no_formula() {
 }
 
 #[test]
+fn late_entries_are_shown_where_there_are_any() {
+    let (evaluation, mut predictions) = study(60);
+    for any_late in [false, true] {
+        let observed = &mut predictions[4].observed;
+        if any_late {
+            *observed = observed.map(|one| one.entered(12.5).unwrap());
+        }
+        let site = Site::new(&evaluation, &predictions);
+        let manager = site.account(&site.admin(), "manager", &["data-manager"]);
+        let table = manager.get("/studies/study/predictions.csv").body;
+        let mut reader = csv::Reader::from_reader(table.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let place = header.iter().position(|name| name == "observed_from_days");
+        assert_eq!(place.is_some(), any_late);
+        let entries = reader.records().map(Result::unwrap).filter_map(|row| {
+            let entry = row[place?].to_owned();
+            (!entry.is_empty()).then(|| (row[0].to_owned(), entry))
+        });
+        let entries: Vec<(String, String)> = entries.collect();
+        let expected = any_late.then(|| ("P00004".to_owned(), "12.5".to_owned()));
+        assert_eq!(entries, Vec::from_iter(expected));
+        let json = manager.get("/api/v1/studies/study/patients/P00004").body;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["patient"]["observed"]["entry_days"].as_f64(), any_late.then_some(12.5));
+        let page = manager.get("/studies/study/patients/P00004").body;
+        assert_eq!(page.contains("from day 12 on"), any_late);
+        let cohort = manager.get("/studies/study").body;
+        assert_eq!(cohort.contains("seen from day 12 on"), any_late);
+    }
+}
+
+#[test]
 fn fhir_probabilities_are_percentages_in_place_of_a_range() {
     let (evaluation, predictions) = study(60);
     let site = Site::new(&evaluation, &predictions);
