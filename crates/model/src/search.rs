@@ -1,5 +1,6 @@
 //! A search over settings: random, or by successive halving, judged inside the training part alone.
 
+mod judged;
 mod space;
 mod trials;
 
@@ -30,7 +31,7 @@ use trials::Trials;
 /// | `rungs` | 3 | halving: how often epochs grow, the last time to `training.epochs` | 1 .. 10 |
 /// | `folds` | 3 | inner folds of the training part; a trial's figure is the mean over them of Harrell's C on the fold left out | 2 .. 20 |
 /// | `seed` | 7 | start of the random numbers that draw settings and folds | |
-/// | `settings` | | for each setting by its full name what to draw it from: `{ min, max }`, with `scale = "log"` and `integer = true` where wanted, or `{ values = [..] }` | at least one |
+/// | `settings` | | for each setting by its full name what to draw it from: `{ min, max }`, with `scale = "log"` and `integer = true` where wanted, or `{ values = [..] }`. Settings that no trial's C depends on are refused: those of `[stack]` and `[elastic_net]`, `model`, `horizons_days`, `training.epochs`, and threads, shards and device; so are those that matter only with another value of a setting that is not searched, such as `network.rank` | at least one |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
@@ -98,7 +99,7 @@ impl SearchConfig {
     /// Checks every value against its range.
     ///
     /// # Errors
-    /// For the first value that is out of its range.
+    /// For the first value that is out of its range, and for a setting that no trial's C depends on.
     pub fn validate(&self) -> Result<(), Error> {
         let check = |setting, expected, found: String, good: bool| {
             if good { Ok(()) } else { Err(Error::Setting { setting, expected, found }) }
@@ -113,6 +114,7 @@ impl SearchConfig {
         check("folds", "2 to 20", self.folds.to_string(), folds)?;
         let none = "none".to_owned();
         check("settings", "at least one setting", none, !self.settings.is_empty())?;
+        judged::check_names(self)?;
         for (name, values) in &self.settings {
             let expected =
                 "a list of values, or `min` below `max`, with `min` above 0 on a log scale";
@@ -142,8 +144,9 @@ impl SearchConfig {
 /// settings to `best.toml` at last. A search that finds its own trials there goes on after them.
 ///
 /// # Errors
-/// When a setting is unknown or out of its range, the training part cannot be split, the folder
-/// belongs to another search, a file cannot be written, or no trial could be judged.
+/// When a setting is unknown, out of its range or without effect on any trial, the training part
+/// cannot be split, the folder belongs to another search, a file cannot be written, or no trial
+/// could be judged.
 ///
 /// # Panics
 /// When a row does not exist.
@@ -155,6 +158,7 @@ pub fn search(
     on_trial: &mut dyn FnMut(&TrialRecord),
 ) -> Result<SearchResult, Error> {
     config.validate()?;
+    judged::check_conditions(base, config)?;
     let configs = (0..config.trials)
         .map(|trial| space::draw(base, config, trial))
         .collect::<Result<Vec<_>, Error>>()?;
