@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use oncoweave_core::{
     Cohort,
@@ -41,8 +41,9 @@ impl Folds {
     }
 
     /// Folds of whole sites. Without a number each site is a fold of its own, so that every model is
-    /// judged on a site that it has never seen; with one, sites are put together, the largest first
-    /// and each into the fold with the fewest patients. A patient without a site has no fold.
+    /// judged on a site that it has never seen; with one, sites are put together so that folds are
+    /// alike in events, and then in patients: the site with the most events first, each into the fold
+    /// with the fewest events so far. A patient without a site has no fold.
     ///
     /// # Errors
     /// When there are fewer sites than folds, or than two.
@@ -62,13 +63,13 @@ impl Folds {
             let design = format!("one site left out at a time, {count} sites");
             return Ok(Self::of_sites(cohort, &fold_of, design));
         }
-        sites.sort_by_key(|&(_, patients)| std::cmp::Reverse(patients));
+        sites.sort_by_key(|&(_, size)| Reverse(size));
         let design = format!("{count}-fold cross-validation over whole sites");
-        Ok(Self::of_sites(cohort, &deal(&sites, count), design))
+        Ok(Self::of_sites(cohort, &deal_sites(&sites, count), design))
     }
 
-    /// Other folds of whole sites: these come in an order by the seed, each into the fold with the
-    /// fewest patients, so that folds differ more in size than those of [`Self::by_site`].
+    /// Other folds of whole sites: these come in an order by the seed, so that folds differ more in
+    /// events than those of [`Self::by_site`].
     ///
     /// # Errors
     /// When there are not more sites than folds, so that no others can be made, or fewer than two
@@ -86,7 +87,7 @@ impl Folds {
         sites.shuffle(&mut ChaCha12Rng::seed_from_u64(seed));
         let design =
             format!("{folds}-fold cross-validation over whole sites, dealt by seed {seed}");
-        Ok(Self::of_sites(cohort, &deal(&sites, folds), design))
+        Ok(Self::of_sites(cohort, &deal_sites(&sites, folds), design))
     }
 
     fn of_sites(cohort: &Cohort, fold_of: &BTreeMap<&str, u32>, design: String) -> Self {
@@ -125,27 +126,45 @@ impl Folds {
     }
 }
 
-/// Each site with its number of patients, in the order of names.
-fn sites(cohort: &Cohort) -> Vec<(&str, usize)> {
-    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-    for site in cohort.sites.iter().flatten() {
-        *sizes.entry(site).or_default() += 1;
+/// How many there are of patients who stay together. The one with more events is the greater, of
+/// equals the one with more patients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Size {
+    pub(crate) events: usize,
+    pub(crate) patients: usize,
+}
+
+/// Deals groups of patients who stay together into folds, one after the other: each into the fold
+/// that has the fewest events so far, of equals into the one with the fewest patients. A group
+/// without an event, which would not fill that fold, goes to the fewest patients. Gives the fold of
+/// each group.
+pub(crate) fn deal(groups: &[Size], folds: usize) -> Vec<u32> {
+    let mut sums = vec![Size::default(); folds];
+    let mut one = |group: &Size| {
+        let fullness = |sum: &Size| Size { events: sum.events * group.events.min(1), ..*sum };
+        let emptiest = (0..).zip(&mut sums).min_by_key(|(_, sum)| fullness(sum));
+        let (fold, sum) = emptiest.expect("there are two folds at least");
+        *sum = Size { events: sum.events + group.events, patients: sum.patients + group.patients };
+        fold
+    };
+    groups.iter().map(&mut one).collect()
+}
+
+/// Each site with its size, in the order of names.
+fn sites(cohort: &Cohort) -> Vec<(&str, Size)> {
+    let mut sizes: BTreeMap<&str, Size> = BTreeMap::new();
+    for (site, outcome) in cohort.sites.iter().zip(&cohort.survival) {
+        let Some(site) = site else { continue };
+        let size = sizes.entry(site).or_default();
+        size.patients += 1;
+        size.events += usize::from(outcome.is_some_and(|outcome| outcome.event));
     }
     sizes.into_iter().collect()
 }
 
-/// Each site into the fold with the fewest patients so far.
-fn deal<'a>(sites: &[(&'a str, usize)], folds: usize) -> BTreeMap<&'a str, u32> {
-    let mut patients_in = vec![0; folds];
-    let mut fold_of = BTreeMap::new();
-    for &(site, patients) in sites {
-        // There are two folds at least.
-        if let Some((fold, sum)) = (0..).zip(&mut patients_in).min_by_key(|(_, sum)| **sum) {
-            *sum += patients;
-            fold_of.insert(site, fold);
-        }
-    }
-    fold_of
+fn deal_sites<'a>(sites: &[(&'a str, Size)], folds: usize) -> BTreeMap<&'a str, u32> {
+    let (names, sizes): (Vec<&str>, Vec<Size>) = sites.iter().copied().unzip();
+    names.into_iter().zip(deal(&sizes, folds)).collect()
 }
 
 #[cfg(test)]
@@ -170,12 +189,83 @@ mod tests {
         assert_eq!(folds.design, "one site left out at a time, 2 sites");
     }
 
+    /// The cohort of sites of so many patients, the first of whom have the event.
+    fn with_events(sites: &[(&str, usize, usize)]) -> Cohort {
+        let patients: Vec<(&str, usize)> =
+            sites.iter().map(|&(site, patients, _)| (site, patients)).collect();
+        let mut cohort = cohort(&patients);
+        let events = sites
+            .iter()
+            .flat_map(|&(_, patients, events)| (0..patients).map(move |patient| patient < events));
+        for (outcome, event) in cohort.survival.iter_mut().flatten().zip(events) {
+            outcome.event = event;
+        }
+        cohort
+    }
+
+    /// The fold of each site, and the events and patients of each fold.
+    fn dealt(sites: &[(&str, usize, usize)], folds: &Folds) -> (Vec<u32>, Vec<(usize, usize)>) {
+        let mut sums = vec![(0, 0); folds.numbers().len()];
+        let (mut first, mut of) = (0, vec![]);
+        for &(_, patients, events) in sites {
+            let fold = folds.of[first].unwrap();
+            let whole = &folds.of[first..first + patients];
+            assert!(whole.iter().all(|other| *other == Some(fold)), "{whole:?}");
+            let sum = &mut sums[fold as usize];
+            *sum = (sum.0 + events, sum.1 + patients);
+            of.push(fold);
+            first += patients;
+        }
+        (of, sums)
+    }
+
     #[test]
-    fn sites_are_grouped_by_size_and_never_split() {
-        let sites = [("a", 1), ("b", 5), ("c", 3), ("d", 3)];
-        let folds = Folds::by_site(&cohort(&sites), Some(2)).unwrap();
-        let of_site = |site: usize| folds.of[[0, 1, 6, 9][site]];
-        assert_eq!([0, 1, 2, 3].map(of_site), [Some(0), Some(0), Some(1), Some(1)]);
+    fn grouped_sites_are_whole_and_folds_are_alike_in_events_then_in_patients() {
+        for (case, sites, expected, sums) in [
+            (
+                "the largest site has the fewest events",
+                vec![("a", 9, 1), ("b", 6, 5), ("c", 4, 4), ("d", 3, 2)],
+                vec![0, 0, 1, 1],
+                vec![(6, 15), (6, 7)],
+            ),
+            (
+                "of equals in events the one with more patients is first",
+                vec![("a", 2, 2), ("b", 8, 2), ("c", 5, 2), ("d", 3, 2)],
+                vec![0, 0, 1, 1],
+                vec![(4, 10), (4, 8)],
+            ),
+            (
+                "sites without an event even the patients out",
+                vec![("a", 3, 2), ("b", 4, 3), ("c", 3, 0), ("d", 2, 0), ("e", 2, 0)],
+                vec![1, 0, 1, 0, 0],
+                vec![(3, 8), (2, 6)],
+            ),
+        ] {
+            let folds = Folds::by_site(&with_events(&sites), Some(2)).unwrap();
+            assert_eq!(dealt(&sites, &folds), (expected, sums), "{case}");
+        }
+    }
+
+    #[test]
+    fn other_deals_are_alike_in_events_too() {
+        // The large sites have few events.
+        let sites: Vec<(&str, usize, usize)> =
+            ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"]
+                .into_iter()
+                .zip(0..)
+                .map(|(name, place)| {
+                    (name, if place % 2 == 0 { 20 } else { 6 }, 1 + 4 * (place % 2))
+                })
+                .collect();
+        let cohort = with_events(&sites);
+        for seed in 1..20 {
+            let folds = Folds::by_site_again(&cohort, 3, seed).unwrap();
+            let (_, sums) = dealt(&sites, &folds);
+            // No fold is ahead of another by more than the site that was dealt last.
+            let events = sums.iter().map(|(events, _)| *events);
+            let (most, least) = (events.clone().max().unwrap(), events.min().unwrap());
+            assert!(most - least <= 5, "seed {seed}: {sums:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ use oncoweave_core::{
     split::{Stratum, stratified_folds},
 };
 
-use crate::{Error, SubtypeHead, TrainConfig};
+use crate::{
+    Error, SubtypeHead, TrainConfig,
+    folds::{Size, deal},
+};
 
 /// More classes than this are taken for free text by a subtype head that is `"auto"`.
 const MOST_CLASSES: usize = 20;
@@ -103,8 +106,7 @@ pub(crate) fn inner_folds(
 
 /// Folds of whole sites, as many as go up to a number, but three at least: each has a few events,
 /// and none more than half of them, so that there is something to fit to without it. The site with
-/// the most events is dealt first, each into the fold that has the fewest. Whoever has no site is
-/// dealt alone.
+/// the most events is dealt first, see [`deal`]. Whoever has no site is dealt alone.
 fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Option<Vec<u32>> {
     let (mut named, mut alone): (BTreeMap<&str, Vec<usize>>, _) = (BTreeMap::new(), vec![]);
     for (row, site) in sites.iter().enumerate() {
@@ -116,23 +118,24 @@ fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Op
     if named.len() < 3 {
         return None;
     }
-    let events = |rows: &[usize]| rows.iter().filter(|&&row| outcomes[row].event).count();
+    let size = |rows: &Vec<usize>| Size {
+        events: rows.iter().filter(|&&row| outcomes[row].event).count(),
+        patients: rows.len(),
+    };
     let mut groups: Vec<Vec<usize>> = named.into_values().chain(alone).collect();
-    groups.sort_by_key(|rows| Reverse((events(rows), rows.len())));
-    let total: usize = groups.iter().map(|rows| events(rows)).sum();
+    groups.sort_by_key(|rows| Reverse(size(rows)));
+    let sizes: Vec<Size> = groups.iter().map(size).collect();
+    let total: usize = sizes.iter().map(|size| size.events).sum();
     let deal = |folds: usize| {
-        // Events and patients of each fold so far.
-        let mut sums = vec![(0, 0); folds];
-        let mut fold_of = vec![0; sites.len()];
-        for rows in &groups {
-            let (fold, sum) = (0_u32..).zip(&mut sums).min_by_key(|(_, sum)| **sum)?;
-            *sum = (sum.0 + events(rows), sum.1 + rows.len());
+        let (mut events_in, mut fold_of) = (vec![0; folds], vec![0; sites.len()]);
+        for ((rows, size), fold) in groups.iter().zip(&sizes).zip(deal(&sizes, folds)) {
+            events_in[fold as usize] += size.events;
             for &row in rows {
                 fold_of[row] = fold;
             }
         }
-        let good = |&(events, _): &(usize, usize)| events >= EVENTS_IN_FOLD && 2 * events <= total;
-        sums.iter().all(good).then_some(fold_of)
+        let good = |&events: &usize| events >= EVENTS_IN_FOLD && 2 * events <= total;
+        events_in.iter().all(good).then_some(fold_of)
     };
     (3..=most).rev().find_map(deal)
 }
