@@ -9,8 +9,11 @@ use oncoweave_report::{figures, report_html};
 
 use crate::output;
 
+/// What the repeats of a cross-validation found.
+pub(crate) const REPEATS: &str = "repeats.csv";
+
 /// Writes `evaluation.json`, `predictions.parquet`, `report.html` and `figures/*.svg`, and gives the
-/// evaluation as it may be told. With a smallest count that is told, all but the predictions point at
+/// evaluation as it may be told. Repeats of an evaluation that was here before go. With a smallest count that is told, all but the predictions point at
 /// no patient.
 pub(crate) fn write(
     folder: &Path,
@@ -19,6 +22,10 @@ pub(crate) fn write(
     least_shown: Option<usize>,
 ) -> Result<Evaluation> {
     let protected = least_shown.map(|least| Protected { least });
+    let repeats = folder.join(REPEATS);
+    if repeats.exists() {
+        fs_err::remove_file(repeats)?;
+    }
     let pictures = folder.join("figures");
     if pictures.exists() {
         fs_err::remove_dir_all(&pictures)?;

@@ -49,7 +49,9 @@ fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@'])
 }
 
-fn guarded(text: &str) -> String {
+/// A text as it stands in a CSV: one that a spreadsheet would compute gets a `'` before it.
+#[must_use]
+pub fn guarded(text: &str) -> String {
     if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
 

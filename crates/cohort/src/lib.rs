@@ -38,7 +38,7 @@ pub use answers::{AnswerColumn, answers_parquet, read_answers};
 pub use assemble::{merge_tables, single_row};
 pub use atomic::{TEMPORARY_PREFIX, remove_leftovers, write_atomically};
 pub use error::Error;
-pub use exclusions::{read_exclusions, write_exclusions};
+pub use exclusions::{guarded, read_exclusions, write_exclusions};
 pub use explanations::{ExplanationNames, ExplanationRow, read_explanations, write_explanations};
 pub use features::{read_feature_table, write_feature_table};
 pub use files::{AbsentFile, SourceFile, SourceFiles, read_files, read_files_elsewhere};

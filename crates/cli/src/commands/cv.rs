@@ -1,7 +1,8 @@
 //! `oncoweave cv`: cross-validation of the fusion model beside its parts.
 
+mod repeats;
+
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,7 @@ use oncoweave_model::{CvProgress, Folds, TrainConfig, cross_validate};
 use crate::{
     Outcome, aligned::Aligned, evaluation_folder, input, output, progress::progress, replace,
 };
+use repeats::Repeats;
 
 /// Cross-validate the fusion model, always beside ridge Cox and each modality alone
 #[derive(clap::Args)]
@@ -35,8 +37,11 @@ pub(crate) struct Args {
     /// The inner folds of a stack keep sites whole then, too
     #[arg(long, conflicts_with = "splits")]
     pub(crate) by_site: bool,
-    /// Repeat with other stratified folds; the report is that of the first ones, repeats.csv has
-    /// all, and the notes say how far the figures move. With --by-site it takes --folds, for other
+    /// Repeat with other stratified folds; the report is that of the first ones, and its notes say
+    /// mean and standard deviation over all. repeats.csv has the columns `repeat`, `seed`, `figure`,
+    /// `name` and `value`: the `c_index` of each model, the `difference` of the first model's C to
+    /// it, and the `gain` in C and `share` of the risk by each modality. A filled column `fold` is
+    /// one set of folds, which --folds passes over. With --by-site it takes --folds, for other
     /// groups of sites: where one site is left out at a time there is nothing to repeat
     #[arg(long, default_value_t = 1, conflicts_with = "splits",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -66,21 +71,29 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (mut evaluation, predictions) =
         cross_validate(&aligned.dataset(), &config, &folds, &on_fit)
             .with_context(|| format!("could not cross-validate {}", args.data.display()))?;
-    let repeats = repeat(&others, &aligned, &config, (&mut evaluation, &on_fit))?;
+    let repeats = repeat(&others, &aligned, &config, (&evaluation, &on_fit))?;
     bar.finish_and_clear();
     let outcome = if without_fold.is_empty() { Outcome::Complete } else { Outcome::SetAside };
     evaluation.exclusions.extend(aligned.exclusions);
     evaluation.exclusions.extend(without_fold);
+    let of_repeats = repeats.as_ref().map_or_else(Vec::new, Repeats::notes);
+    evaluation.notes.extend_from_slice(&of_repeats);
     let evaluation =
         evaluation_folder::write(&args.out, evaluation, &predictions, args.small_cells)?;
-    evaluation_folder::notes(&evaluation);
-    if let Some(repeats) = repeats {
-        fs_err::write(args.out.join("repeats.csv"), repeats)?;
+    // What the summary says is not said twice.
+    for note in evaluation.notes.iter().filter(|note| !of_repeats.contains(note)) {
+        output::note(note);
+    }
+    if let Some(repeats) = &repeats {
+        evaluation_folder::write_text(&args.out.join(evaluation_folder::REPEATS), &repeats.csv()?)?;
     }
     if args.json {
         output::data(&serde_json::to_string_pretty(&evaluation)?)?;
     } else {
         output::data(&evaluation_folder::summary(&evaluation))?;
+        if let Some(repeats) = &repeats {
+            output::data(&repeats.summary())?;
+        }
         output::data(&format!("wrote {}", args.out.join("report.html").display()))?;
     }
     Ok(outcome)
@@ -106,47 +119,22 @@ fn other_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<Vec<(u64, Fold
     (1..args.repeats).map(|number| others(seed + number)).collect()
 }
 
-/// Cross-validates again with other folds, says in the evaluation's notes how far each model's C
-/// moves, and gives a CSV of all.
+/// Cross-validates again with other folds; `None` where there are none.
 fn repeat(
     others: &[(u64, Folds)],
     aligned: &Aligned,
     config: &TrainConfig,
-    (first, on_fit): (&mut Evaluation, &(dyn Fn(&CvProgress) + Sync)),
-) -> Result<Option<String>> {
+    (first, on_fit): (&Evaluation, &(dyn Fn(&CvProgress) + Sync)),
+) -> Result<Option<Repeats>> {
     if others.is_empty() {
         return Ok(None);
     }
-    let mut table = String::from("repeat,seed,model,c_index\n");
-    let mut by_model: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for number in 0..=others.len() {
-        let again;
-        let (seed, evaluation) = match number.checked_sub(1).map(|place| &others[place]) {
-            None => (config.seed, &*first),
-            Some((seed, folds)) => {
-                again = cross_validate(&aligned.dataset(), config, folds, on_fit)?.0;
-                (*seed, &again)
-            }
-        };
-        for model in &evaluation.models {
-            let Some(c_index) = &model.c_index else { continue };
-            by_model.entry(model.name.clone()).or_default().push(c_index.value);
-            let name = model.name.replace('"', "\"\"");
-            writeln!(table, "{number},{seed},\"{name}\",{}", c_index.value)?;
-        }
+    let mut repeats = Repeats::new(config.seed, first);
+    for (seed, folds) in others {
+        let (again, _) = cross_validate(&aligned.dataset(), config, folds, on_fit)?;
+        repeats.add(*seed, &again);
     }
-    for (name, values) in by_model {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let (low, high) = values
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &c| (low.min(c), high.max(c)));
-        first.notes.push(format!(
-            "`{name}`: over {} repeats with other folds the C is {mean:.3} on average, from \
-             {low:.3} to {high:.3}",
-            values.len()
-        ));
-    }
-    Ok(Some(table))
+    Ok(Some(repeats))
 }
 
 /// The folds, and the patients whom they leave out.
@@ -163,9 +151,15 @@ fn choose_folds(args: &Args, cohort: &Cohort, seed: u64) -> Result<(Folds, Vec<E
         return Ok((Folds::given(folds, &source)?, left_out));
     }
     match args.folds {
-        None if args.repeats > 1 => Ok((Folds::stratified(cohort, 5, seed)?, Vec::new())),
         Some(folds) => Ok((Folds::stratified(cohort, folds, seed)?, Vec::new())),
         None if cohort.folds.iter().any(Option::is_some) => {
+            if args.repeats > 1 {
+                bail!(
+                    "{}: the column `fold` gives one set of folds, and --repeats takes others; give \
+                     --folds, such as --folds 5, to pass over the column, or leave out --repeats",
+                    args.data.display()
+                );
+            }
             let left_out = without_fold(cohort, &cohort.folds, "the column `fold`");
             Ok((Folds::from_column(cohort)?, left_out))
         }

@@ -198,13 +198,53 @@ fn sites_are_dealt_anew_in_each_repeat_and_inner_folds_keep_them_whole() {
     let output = run(&["--repeats", "3", "--folds", "2"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let repeats = fs::read_to_string(at("evaluation/repeats.csv")).unwrap();
-    let fusion: Vec<&str> = repeats.lines().filter(|line| line.contains("\"fusion\"")).collect();
-    assert_eq!(fusion.len(), 3, "{repeats}");
+    assert!(repeats.starts_with("repeat,seed,figure,name,value\n"), "{repeats}");
+    for figure in ["c_index,fusion", "c_index,ridge Cox", "difference,ridge Cox"] {
+        let lines = repeats.lines().filter(|line| line.contains(&format!(",{figure},")));
+        assert_eq!(lines.count(), 3, "{figure}: {repeats}");
+    }
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("mean (standard deviation) over 3 repeats with other folds"), "{said}");
+    let report = fs::read_to_string(at("evaluation/report.html")).unwrap();
+    assert!(report.contains("over 3 repeats with other folds C is"));
     let json = fs::read(at("evaluation/evaluation.json")).unwrap();
     let evaluation: Evaluation = serde_json::from_slice(&json).unwrap();
     assert_eq!(evaluation.design, "2-fold cross-validation over whole sites");
     assert_eq!(evaluation.config["stack"]["by_site"], true);
     assert!(evaluation.models.iter().any(|model| model.name == "ridge Cox"));
+    // What is in the folder is of one evaluation.
+    let output = run(&["--folds", "2"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(!at("evaluation/repeats.csv").exists());
+}
+
+#[test]
+fn the_fold_column_is_not_passed_over_by_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut cohort = cohort();
+    cohort.folds = (0..80).map(|row| Some(row % 2)).collect();
+    write_cohort(&at("cohort.parquet"), "test", &cohort).unwrap();
+    fs::write(at("train.toml"), "model = \"ridge_cox\"\n").unwrap();
+    let run = |more: &[&str]| {
+        let (config, data, out) = (at("train.toml"), at("cohort.parquet"), at("evaluation"));
+        let out = ["cv", text(&config), "--data", text(&data), "--out", text(&out)];
+        oncoweave(&[&out, more].concat())
+    };
+    let output = run(&["--repeats", "2"]);
+    assert_eq!(code(&output), 1);
+    let message = stderr(&output);
+    assert!(message.contains("the column `fold` gives one set of folds"), "{message}");
+    assert!(!at("evaluation").exists());
+    for (more, design) in [
+        (&[] as &[&str], "2 folds given by the cohort's `fold` column"),
+        (&["--repeats", "2", "--folds", "3"], "3-fold cross-validation, stratified"),
+    ] {
+        let output = run(more);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let json = fs::read_to_string(at("evaluation/evaluation.json")).unwrap();
+        assert!(json.contains(design), "{json}");
+    }
 }
 
 /// A cohort with a column too many; its own table may not be replaced by the predictions.
@@ -269,13 +309,16 @@ fn predict_says_whether_explanations_were_checked() {
     fs::write(at("train.toml"), "model = 'ridge_cox'\n").unwrap();
     let mut wide = cohort();
     for number in 0..1001_u16 {
-        let wave = |row: u16| (f32::from(row) * (1.0 + f32::from(number) / 97.0)).sin();
-        let values = (0..80).map(|row| Some(wave(row)));
+        let noise = |row: u16| {
+            ((f32::from(row) * 12.9898 + f32::from(number) * 78.233).sin() * 43_758.547).fract()
+        };
+        let values = (0..80).map(|row| Some(noise(row)));
         wide.columns.push(column("expression", &format!("gene_{number}"), values));
     }
+    let all = "permutation Shapley of 5 patients and ";
     for (cohort, sentence) in [
-        (cohort(), "permutation Shapley of 5 patients and "),
-        (wide, "not checked by permutation Shapley, which takes too long for "),
+        (cohort(), "groups of features differs by "),
+        (wide, "groups of features (the least of each modality as one) differs by "),
     ] {
         write_cohort(&at("cohort.parquet"), "explained", &cohort).unwrap();
         let (data, model, out) = (at("cohort.parquet"), at("model"), at("predictions.parquet"));
@@ -288,7 +331,7 @@ fn predict_says_whether_explanations_were_checked() {
         let output = oncoweave(&[&predict[..], &["--explain", text(&explanations)]].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(said.contains(sentence), "{said}");
+        assert!(said.contains(all) && said.contains(sentence), "{said}");
         // The metadata stand in the file's footer as they are.
         let bytes = fs::read(&explanations).unwrap();
         let held = |part: &str| memchr::memmem::find(&bytes, part.as_bytes()).is_some();
