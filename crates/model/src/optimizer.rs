@@ -66,8 +66,10 @@ pub(crate) fn clip_by_norm(gradients: &mut Tensor, longest: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use tch::nn::{self, OptimizerConfig};
+
     use super::*;
-    use crate::network::{Architecture, Input};
+    use crate::network::{Architecture, Input, Slot};
 
     /// A network whose parameters are all `value`.
     fn network(value: f32) -> Network {
@@ -94,6 +96,40 @@ mod tests {
                 for value in values {
                     assert!((f64::from(value) - expected).abs() < 1e-5, "{name}: {value}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn many_steps_are_those_of_libtorch() {
+        let (network, device) = (network(2.0), tch::Device::Cpu);
+        let mut optimizer = AdamW::new(&network, 0.1, 0.5);
+        let store = nn::VarStore::new(device);
+        let copy = |slot: &Slot| {
+            // The second group does not decay.
+            let path = store.root().set_group(usize::from(slot.shape.len() == 1));
+            path.var_copy(&slot.name.replace('.', "_"), &slot.of(&network.flat))
+        };
+        let copies: Vec<Tensor> = network.slots().iter().map(copy).collect();
+        let settings = nn::AdamW { wd: 0.5, ..nn::AdamW::default() };
+        let mut expected = settings.build(&store, 0.1).unwrap();
+        expected.set_weight_decay_group(1, 0.0);
+        let places = Tensor::arange(network.flat.size()[0], (tch::Kind::Float, device));
+        for step in 0..30 {
+            if step == 20 {
+                optimizer.learning_rate = 0.02;
+                expected.set_lr(0.02);
+            }
+            // They change in sign, and in size by five orders of magnitude.
+            let gradients = (&places * 0.7 + f64::from(step)).sin() * 10_f64.powi(step % 6 - 3);
+            optimizer.step(&network.flat, &gradients);
+            let of_slot =
+                |(slot, copy): (&Slot, &Tensor)| (slot.of(&gradients) * copy).sum(tch::Kind::Float);
+            let of_slots = network.slots().iter().zip(&copies).map(of_slot);
+            expected.backward_step(&of_slots.reduce(|sum, one| sum + one).unwrap());
+            for (slot, copy) in network.slots().iter().zip(&copies) {
+                let apart = (slot.of(&network.flat) - copy).abs().max().double_value(&[]);
+                assert!(apart < 2e-6, "step {step}, {}: {apart}", slot.name);
             }
         }
     }

@@ -330,3 +330,39 @@ fn is_better(stop_on: StopOn, now: &EpochRecord, best: &EpochRecord) -> bool {
         _ => lower_loss,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record((loss, c_index): (Option<f64>, Option<f64>)) -> EpochRecord {
+        EpochRecord {
+            epoch: 1,
+            train_loss: 1.0,
+            validation_loss: loss,
+            validation_c_index: c_index,
+            gradient_norm: 1.0,
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_better_by_the_figure_that_is_asked_for() {
+        let best = (Some(1.0), Some(0.6));
+        for (case, now, best, by_loss, by_c_index) in [
+            ("higher C, higher loss", (Some(2.0), Some(0.7)), best, false, true),
+            ("lower C, lower loss", (Some(0.5), Some(0.5)), best, true, false),
+            ("equal C, lower loss", (Some(0.5), Some(0.6)), best, true, true),
+            ("equal C, higher loss", (Some(2.0), Some(0.6)), best, false, false),
+            ("the same", best, best, false, false),
+            ("no C now, lower loss", (Some(0.5), None), best, true, true),
+            ("no C now, higher loss", (Some(2.0), None), best, false, false),
+            ("no C before, higher loss", (Some(2.0), Some(0.9)), (Some(1.0), None), false, false),
+            ("C without a loss", (None, Some(0.5)), (None, Some(0.6)), true, false),
+            ("no validation part", (None, None), (None, None), true, true),
+        ] {
+            let (now, best) = (record(now), record(best));
+            assert_eq!(is_better(StopOn::Loss, &now, &best), by_loss, "{case}");
+            assert_eq!(is_better(StopOn::CIndex, &now, &best), by_c_index, "{case}");
+        }
+    }
+}

@@ -2,8 +2,16 @@
 
 use oncoweave_core::{Risk, concordance::harrell_c, kaplan_meier::KaplanMeier};
 
+use tch::{Device, Tensor};
+
 use super::*;
-use crate::{ModelKind, Predictor, plan::Plan};
+use crate::{
+    Architecture, ClassWeight, EpochRecord, HeadsConfig, ModelKind, NetworkConfig, Predictor,
+    StopOn,
+    network::{Input, Network},
+    part::{LossSettings, Part},
+    plan::Plan,
+};
 
 const VARIANTS: [(&str, &str); 14] = [
     (
@@ -243,4 +251,78 @@ fn cuda_that_is_not_there_is_refused_in_words() {
     let config = config("[training]\ndevice='cuda'");
     let error = network(&cohort, &rows, &config, None, &mut go_on).unwrap_err().to_string();
     assert!(error.contains("training.device") && error.contains("no CUDA device"), "{error}");
+}
+
+#[test]
+fn the_best_epoch_is_that_of_the_figure_that_is_watched() {
+    let cohort = simulated().cohort;
+    let rows: Vec<usize> = (0..150).collect();
+    let mut config = config("");
+    config.training.patience = 7;
+    config.training.epochs = 60;
+    let mut kept = vec![];
+    for stop_on in [StopOn::Loss, StopOn::CIndex] {
+        config.training.stop_on = stop_on;
+        let model = network(&cohort, &rows, &config, None, &mut go_on).unwrap();
+        for member in &model.training().members {
+            // The lowest loss, or the highest C and of equal ones the lowest loss; of the same the first.
+            let figure = |record: &EpochRecord| {
+                let (loss, c_index) = (record.validation_loss?, record.validation_c_index?);
+                Some(if stop_on == StopOn::Loss { [loss, 0.0] } else { [-c_index, loss] })
+            };
+            let figures: Vec<[f64; 2]> =
+                member.epochs.iter().map(|record| figure(record).unwrap()).collect();
+            let first =
+                |best: usize, now: usize| if figures[now] < figures[best] { now } else { best };
+            let best = (0..figures.len()).reduce(first).unwrap() + 1;
+            assert_eq!(member.best_epoch, best, "{stop_on:?}");
+            assert!(figures.len() == best + 7 || figures.len() == 60, "{stop_on:?}: {best}");
+            kept.push(best);
+        }
+    }
+    assert_ne!(kept[..2], kept[2..], "both figures were best in the same epochs");
+}
+
+/// Three patients of one class and one of another, none with the event, so that classes alone count.
+#[test]
+fn balanced_classes_weigh_the_same_in_the_loss() {
+    let cohort = small().cohort;
+    let modalities: Vec<String> = cohort.modalities().into_iter().map(str::to_owned).collect();
+    let fitted = Preprocessing::fit(&cohort, &all_rows(&cohort), &modalities).unwrap();
+    let prepared = fitted.prepare(&cohort, &[0, 1, 2, 3]).unwrap();
+    let data = Data {
+        prepared: &prepared,
+        factors: &vec![1.0; prepared.blocks.len()],
+        digest: std::cell::OnceCell::new(),
+        outcomes: vec![Survival { time_days: 1.0, event: false }; 4],
+        classes: vec![0, 0, 0, 1],
+    };
+    let classes = ["basal", "luminal"].map(str::to_owned);
+    let input = Input { modality: "ct", columns: 1, lacked: false };
+    let architecture = Architecture::new(&NetworkConfig::default(), &[input], &classes, vec![]);
+    let network = Network::new(&architecture, &architecture.initial_weights(1), Device::Cpu);
+    // By how much the logit of each patient's own class is the higher one.
+    let margins = [2.0_f32, 1.0, 0.0, -1.0];
+    let signs = [-1.0, -1.0, -1.0, 1.0];
+    // The log-risk and both logits of each.
+    let raw: Vec<f32> =
+        margins.iter().zip(signs).flat_map(|(margin, sign)| [0.5, 0.0, margin * sign]).collect();
+    let raw = Tensor::from_slice(&raw).reshape([4, 3]);
+    let [a, b, c, rare] = margins.map(|margin| f64::from(-margin).exp().ln_1p());
+    for (class_weight, rows, expected) in [
+        (ClassWeight::None, vec![0, 1, 2, 3], (a + b + c + rare) / 4.0),
+        (ClassWeight::Balanced, vec![0, 1, 2, 3], (a + b + c) / 6.0 + rare / 2.0),
+        // The weights are those of the training part, one to three, whoever is in a batch.
+        (ClassWeight::None, vec![0, 3], (a + rare) / 2.0),
+        (ClassWeight::Balanced, vec![0, 3], a / 4.0 + 3.0 * rare / 4.0),
+    ] {
+        let heads = HeadsConfig { class_weight, subtype_weight: 0.7, ..HeadsConfig::default() };
+        let training = data.classes.iter().copied();
+        let settings = LossSettings::new(&heads, &architecture, training, Device::Cpu);
+        let part = Part::in_shards(&data, &rows, &settings);
+        let index: Vec<i64> = rows.iter().map(|&row| i64::try_from(row).unwrap()).collect();
+        let outputs = network.outputs(&raw.index_select(0, &Tensor::from_slice(&index)));
+        let loss = part.loss(&outputs, &settings).unwrap().value;
+        assert!((loss - 0.7 * expected).abs() < 1e-6, "{class_weight:?} {rows:?}: {loss}");
+    }
 }
