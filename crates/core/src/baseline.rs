@@ -95,15 +95,21 @@ pub(crate) fn jumps(outcomes: &[Survival], risks: &[Risk], reference: Risk) -> V
         while let Some((_, row)) = entries.next_if(|(entry, _)| *entry >= time_days) {
             sums.add(risk(row), -1.0);
         }
-        let events = now.iter().filter(|(outcome, _)| outcome.event).count();
+        let (mut events, mut least) = (0, 0.0);
+        for (_, risk) in now.iter().filter(|(outcome, _)| outcome.event) {
+            events += 1;
+            least += risk.exp();
+        }
         if events > 0 {
-            let mean = sums.first / sums.hazard;
+            // Those with the event are at risk, whatever digits are lost.
+            let at_risk = sums.hazard.max(least);
+            let mean = sums.first / at_risk;
             jumps.push(Jump {
                 time_days,
-                events: events as f64,
-                at_risk: sums.hazard,
+                events: f64::from(events),
+                at_risk,
                 mean,
-                variance: (sums.second / sums.hazard - mean * mean).max(0.0),
+                variance: (sums.second / at_risk - mean * mean).max(0.0),
             });
         }
     }

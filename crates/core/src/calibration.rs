@@ -37,8 +37,8 @@ pub struct Observed {
 /// first, and observes each; a remainder goes to the first groups.
 ///
 /// # Errors
-/// When there are fewer patients than groups, or none, nobody was followed up past that day, or a
-/// probability is not finite.
+/// When there are fewer patients than groups, or none, nobody was followed up past that day, a
+/// probability is not finite, or some patients came under observation late.
 ///
 /// # Panics
 /// When there are not as many probabilities as outcomes.
@@ -49,6 +49,7 @@ pub fn calibration_groups(
     groups: usize,
 ) -> Result<Vec<CalibrationGroup>, Undefined> {
     check_probabilities(outcomes, survival, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     let values: Vec<f64> = survival.iter().map(|probability| probability.0).collect();
     let group = |rows: Vec<usize>| {
         let members: Vec<Survival> = rows.iter().map(|&row| outcomes[row]).collect();

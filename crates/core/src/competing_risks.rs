@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
 use crate::kaplan_meier::{Z_95, counts};
+use crate::survival::from_the_index_date;
 use crate::{CumulativeHazard, Incidence, Survival, Undefined};
 
 /// The cause of [`CompetingOutcome`] that is the event of interest, wherever outcomes come from a
@@ -134,15 +135,21 @@ pub fn cause_specific(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival
 
 /// Follow-up in which who had an event of another cause stays at risk for ever: Harrell's C of it
 /// is the C for competing risks of Wolbers et al., Biostatistics 2014;15:526, without weights.
-#[must_use]
-pub fn at_risk_for_ever(outcomes: &[CompetingOutcome], cause: u32) -> Vec<Survival> {
+///
+/// # Errors
+/// When some patients came under observation late: those with an earlier event of another cause would
+/// have had less time to be seen than those who are at risk, and would count too little.
+pub fn at_risk_for_ever(
+    outcomes: &[CompetingOutcome],
+    cause: u32,
+) -> Result<Vec<Survival>, Undefined> {
+    let entries = outcomes.iter().map(|outcome| outcome.entry_days);
+    from_the_index_date("concordance beside competing events", entries)?;
     let own = |one: &CompetingOutcome| match one.cause {
-        Some(other) if other != cause => {
-            Survival { time_days: f64::INFINITY, event: false, entry_days: one.entry_days }
-        }
+        Some(other) if other != cause => Survival::until(f64::INFINITY, false),
         _ => one.of_cause(cause),
     };
-    outcomes.iter().map(own).collect()
+    Ok(outcomes.iter().map(own).collect())
 }
 
 /// The cumulative incidence of each cause along rising times, (causes, times), from one patient's

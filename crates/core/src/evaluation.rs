@@ -323,8 +323,8 @@ pub struct Prediction {
     pub missing_modalities: Vec<String>,
     /// Why to doubt this prediction: `outside_range:<column or modality>` lies beyond what training
     /// has seen, `unusual:<modality>` lies far from it as a whole, `insufficient:<share>` lacks
-    /// modalities that carry so much of the model's risk, `past_follow_up:<days> days` tells of later
-    /// times than anybody was followed in training.
+    /// modalities that carry so much of the model's risk, `past_follow_up:day <days>` tells of a time
+    /// that nobody was followed to in training.
     pub flags: Vec<String>,
     /// What was observed, where known.
     pub observed: Option<Survival>,
@@ -332,4 +332,12 @@ pub struct Prediction {
     pub competing: Option<String>,
     /// The observed class, where known.
     pub label: Option<String>,
+}
+
+impl Prediction {
+    /// Whether the patient, and not what was asked for, is unlike those of the training part.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.flags.iter().any(|flag| !flag.starts_with("past_follow_up:"))
+    }
 }

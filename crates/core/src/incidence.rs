@@ -132,6 +132,7 @@ pub fn incidence_groups(
     groups: usize,
 ) -> Result<Vec<IncidenceGroup>, Undefined> {
     check(outcomes, incidence, time_days)?;
+    from_the_index_date(SHARES, outcomes.iter().map(|outcome| outcome.entry_days))?;
     // The highest first.
     let values: Vec<f64> = incidence.iter().map(|one| -one.0).collect();
     let group = |rows: Vec<usize>| {

@@ -135,6 +135,10 @@ impl KaplanMeier {
         let mut steps: Vec<Step> = Vec::new();
         let mut told = 0;
         for (&time_days, at_risk) in times_days.iter().zip(self.at_risk(times_days)) {
+            // Before there are as many where most enter late, or no more.
+            if at_risk < least && steps.is_empty() {
+                continue;
+            }
             if at_risk < least {
                 break;
             }

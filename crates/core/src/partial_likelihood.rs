@@ -193,7 +193,10 @@ impl RiskSets {
             if self.entries.is_empty() {
                 visit(group, &at_risk, &tied)
             } else {
-                visit(group, &at_risk.without(1.0, &to_come), &tied)
+                let left = at_risk.without(1.0, &to_come);
+                // Those with the event are at risk, whatever digits are lost.
+                let least = tied.sum * (tied.shift - left.shift).exp();
+                visit(group, if left.sum < least { &tied } else { &left }, &tied)
             }
         };
         self.groups.iter().map(visit_group).collect()

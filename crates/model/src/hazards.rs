@@ -51,7 +51,7 @@ pub(crate) fn of_event(all: &Tensor, event: i64) -> Tensor {
     if all.size()[1] == 1 {
         return own;
     }
-    let any = all.logsumexp([1_i64].as_slice(), false);
+    let any = all.logsumexp([1_i64].as_slice(), false).clamp_min(LEAST_LOG_HAZARD);
     let log_rise = (own - &any + any.softplus().log()).clamp_min(LEAST_LOG_HAZARD);
     let rise = log_rise.exp();
     // The inverse of softplus.
@@ -77,19 +77,26 @@ impl Intervals<'_> {
     }
 
     /// How well the hazards of each interval are known by the patients that they were fitted to, from
-    /// the logits of their hazards, (patients, intervals). Empty where that cannot be said.
+    /// the logits of their hazards, (patients, intervals). In an interval without an event, as one has
+    /// that was cut for several, as well as in the fewest around it that have one. Empty where that
+    /// cannot be said.
     pub(crate) fn precision(
         self,
         outcomes: &[Survival],
         logits: &[Vec<f32>],
     ) -> Vec<IntervalPrecision> {
-        let known = |(place, &end): (usize, &f64)| {
+        let known = |place: usize| {
             let own: Vec<f64> = logits.iter().map(|own| Self::log_hazard(own[place])).collect();
-            // The first interval holds its start too.
-            let start = if place == 0 { f64::NEG_INFINITY } else { self.0[place - 1] };
-            IntervalPrecision::of(outcomes, &own, (start, end)).ok()
+            let around = |reach: usize| {
+                let first = place.saturating_sub(reach);
+                let end = self.0[(place + reach).min(self.0.len() - 1)];
+                // The first interval holds its start too.
+                let start = if first == 0 { f64::NEG_INFINITY } else { self.0[first - 1] };
+                IntervalPrecision::of(outcomes, &own, (start, end)).ok()
+            };
+            (0..self.0.len()).find_map(around)
         };
-        self.0.iter().enumerate().map(known).collect::<Option<_>>().unwrap_or_default()
+        (0..self.0.len()).map(known).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// The cumulative hazard up to a time. Within an interval the hazard is constant; after the last

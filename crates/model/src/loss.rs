@@ -148,7 +148,11 @@ impl RiskSets {
         let tied = Tensor::zeros([self.tie_groups], (relative.kind(), relative.device()))
             .index_add(0, &self.tie_group, &relative.exp()) // (groups,)
             .index_select(0, &self.tie_group); // (events,)
-        let reduced = (-(tied * self.left.to_kind(relative.kind()))).log1p(); // (events,)
+        let mut taken = tied * self.left.to_kind(relative.kind()); // (events,)
+        if self.late.is_some() {
+            taken = taken.clamp_max(MOST_TO_COME);
+        }
+        let reduced = (-taken).log1p();
         self.event_offset() + (reduced - relative).mean(log_risk.kind())
     }
 

@@ -420,8 +420,8 @@ fn past_follow_up(horizons_days: &[f64], outcomes: &[Survival]) -> Option<String
     let past = past.collect::<Vec<_>>().join(", ");
     (!past.is_empty()).then(|| {
         format!(
-            "horizons past follow-up: nobody was followed beyond day {last}, so that what is said \
-             of day {past} is what held on that day, and predictions carry a flag"
+            "horizons past follow-up: nobody was followed to day {past}, so that what is said of \
+             then held before, and predictions carry a flag"
         )
     })
 }

@@ -152,7 +152,8 @@ impl RiskBank {
             }
             for rank in 0..events {
                 let left = rank as f64 / events as f64;
-                let sum = at_risk - left * tied;
+                // Those with the event are at risk, whatever digits are lost.
+                let sum = f64::max(at_risk, tied) - left * tied;
                 logs.multiply(sum);
                 inverse[index] += 1.0 / sum;
                 reduced[index] += left / sum;

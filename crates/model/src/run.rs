@@ -45,7 +45,10 @@ pub(crate) struct Run<'a> {
 #[derive(Default)]
 struct Sums {
     loss: f64,
+    /// Steps whose loss is known.
+    losses: u32,
     norm: f64,
+    /// Steps that were taken.
     steps: u32,
     layers: Vec<LayerStatistics>,
 }
@@ -123,9 +126,10 @@ impl<'a> Run<'a> {
             return Err(self.diverged(epoch, loss, self.validation.as_ref()));
         }
         let steps = f64::from(sums.steps.max(1));
+        let losses = f64::from(sums.losses.max(1));
         self.checkpoint.state.history.push(EpochRecord {
             epoch,
-            train_loss: sums.loss / steps,
+            train_loss: sums.loss / losses,
             validation_loss,
             validation_c_index,
             gradient_norm: sums.norm / steps,
@@ -220,13 +224,17 @@ impl<'a> Run<'a> {
         }
         let norm = clip_by_norm(&mut self.gradients, self.job.config.training.clip_norm);
         let finite = norm.is_finite() && loss.value.is_finite();
+        // In half precision a step may not be taken for its gradient, whose loss is known all the same.
+        if loss.value.is_finite() {
+            sums.loss += loss.value;
+            sums.losses += 1;
+        }
         if self.checkpoint.state.loss_scale.takes(finite) {
             if !finite {
                 return Ok(Some(loss.value));
             }
             self.optimizer.step(&self.network.flat, &self.gradients);
             sums.norm += norm;
-            sums.loss += loss.value;
             sums.steps += 1;
         }
         Ok(None)

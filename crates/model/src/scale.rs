@@ -58,11 +58,12 @@ impl RiskScale {
         })
     }
 
-    /// A flag where some of the times lie past the training patients' follow-up.
+    /// A flag with the first of some times that lies past the training patients' follow-up. It does
+    /// not tell when that ended, which is one patient's.
     pub(crate) fn past_follow_up(&self, times_days: &[f64]) -> Option<String> {
         let last = self.last_follow_up_days?;
-        let past = times_days.iter().any(|&time| time > last);
-        past.then(|| format!("past_follow_up:{last} days"))
+        let past = times_days.iter().copied().filter(|&time| time > last).min_by(f64::total_cmp)?;
+        Some(format!("past_follow_up:day {past}"))
     }
 
     /// Describes one patient of whom nothing but the risk is known, at the given times. Only at the

@@ -112,7 +112,7 @@ impl<'a> Table<'a> {
     pub(crate) fn c_index_competing(&self, rows: &[usize]) -> Result<f64, Undefined> {
         let (outcomes, _) = self.pick(rows);
         let incidence: Vec<Risk> = rows.iter().map(|&row| self.incidence[row]).collect();
-        harrell_c(&at_risk_for_ever(&outcomes, EVENT), &incidence)
+        harrell_c(&at_risk_for_ever(&outcomes, EVENT)?, &incidence)
     }
 
     /// Antolini's C up to the last horizon, the mean over the folds that have one, with a sentence
@@ -128,7 +128,11 @@ impl<'a> Table<'a> {
             antolini_c_interval(&outcomes, &self.survival.select(Axis(0), &rows), &times)
         });
         let folds = found.len();
+        let reason = found.iter().find_map(|found| found.as_ref().err().cloned());
         let defined: Vec<Estimated> = found.into_iter().flatten().collect();
+        if let Some(reason) = reason.filter(|_| defined.is_empty()) {
+            return Err(reason);
+        }
         let shortfall = (defined.len() < folds).then(|| {
             format!("the mean over {} of {folds} folds, where it is defined", defined.len())
         });

@@ -191,7 +191,11 @@ fn draw_other_death(random: &mut ChaCha12Rng, patient: Patient) -> Patient {
     let exponential = -(1.0 - random.random::<f64>()).ln();
     let death = (hazard::OTHER_DEATH_DAYS * exponential * (-log_hazard).exp()).ceil().max(1.0);
     let observed = death < patient.survival.time_days;
-    let survival = if observed { Survival::until(death, false) } else { patient.survival };
+    let survival = if observed {
+        Survival { time_days: death, event: false, ..patient.survival }
+    } else {
+        patient.survival
+    };
     Patient { survival, other_death: Some(OtherDeath { log_hazard, observed }), ..patient }
 }
 
@@ -418,7 +422,7 @@ mod tests {
             let hazard = (days / hazard::SCALE_DAYS).powf(hazard::SHAPE);
             let survival = |one: &Patient| (-hazard * one.log_hazard.total().exp()).exp();
             let truth = patients.iter().map(survival).sum::<f64>() / 4000.0;
-            let (honest, naive) = (honest.survival_at(days), naive.survival_at(days));
+            let (honest, naive) = (honest.survival_at(days).0, naive.survival_at(days).0);
             assert!((honest - truth).abs() < 0.03, "day {days}: {honest}, true is {truth}");
             assert!(naive > honest + 0.05, "day {days}: {naive} without entries, {honest} with");
         }

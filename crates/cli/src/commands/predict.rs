@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         predictions.len(),
         args.out.display()
     ))?;
-    let doubtful = predictions.iter().filter(|prediction| !prediction.flags.is_empty()).count();
+    let doubtful = predictions.iter().filter(|prediction| prediction.is_doubtful()).count();
     if doubtful > 0 {
         output::data(&format!(
             "{doubtful} patients lie outside of what the model was trained on, or lack most of what \

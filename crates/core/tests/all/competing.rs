@@ -35,7 +35,7 @@ fn scores_of_incidence_agree_with_hazardous() {
     let found = integrated_brier_of_incidence(&all, &all, &predicted, &times).unwrap();
     near(found, area / (times[2] - times[0]), 1e-12);
     let risks: Vec<Risk> = predicted.column(2).iter().map(|value| Risk(value.0)).collect();
-    let wolbers = harrell_c(&at_risk_for_ever(&all, EVENT), &risks).unwrap();
+    let wolbers = harrell_c(&at_risk_for_ever(&all, EVENT).unwrap(), &risks).unwrap();
     near(wolbers, numbers(&golden["wolbers"])[0], 1e-12);
 }
 

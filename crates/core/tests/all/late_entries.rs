@@ -3,13 +3,15 @@
 
 use ndarray::Array2;
 use oncoweave_core::brier::{brier_at, integrated_brier};
-use oncoweave_core::calibration::{calibration_slope, log_log, observed_over_expected};
-use oncoweave_core::competing_risks::CompetingOutcome;
+use oncoweave_core::calibration::{
+    calibration_groups, calibration_slope, log_log, observed_over_expected,
+};
+use oncoweave_core::competing_risks::{CompetingOutcome, at_risk_for_ever};
 use oncoweave_core::concordance::{harrell_c, uno_c};
 use oncoweave_core::decision::{net_benefit, net_reclassification};
 use oncoweave_core::incidence::{
-    brier_of_incidence, net_benefit_of_incidence, net_reclassification_of_incidence,
-    observed_over_expected_incidence,
+    brier_of_incidence, incidence_groups, net_benefit_of_incidence,
+    net_reclassification_of_incidence, observed_over_expected_incidence,
 };
 use oncoweave_core::roc::auc_at;
 use oncoweave_core::status::status_at;
@@ -54,6 +56,9 @@ fn figures(train: &[Survival], judged: &[Survival]) -> Vec<Found> {
             "Brier of incidence",
             brier_of_incidence(&train_causes, &causes, &incidence, 3.5).map(drop),
         ),
+        ("Wolbers", at_risk_for_ever(&causes, 1).map(drop)),
+        ("groups", calibration_groups(judged, &probabilities, 3.5, 2).map(drop)),
+        ("groups of incidence", incidence_groups(&causes, &incidence, 3.5, 2).map(drop)),
         ("O/E", observed_over_expected(judged, &probabilities, 3.5).map(drop)),
         ("O/E of incidence", observed_over_expected_incidence(&causes, &incidence, 3.5).map(drop)),
         ("net benefit", net_benefit(judged, &probabilities, 3.5, &[0.5]).map(drop)),

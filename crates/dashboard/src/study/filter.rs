@@ -162,8 +162,8 @@ fn matches(study: &Study, filter: &Filter, place: usize) -> bool {
         _ => true,
     };
     let flag = match filter.flag.as_str() {
-        "yes" => !patient.flags.is_empty(),
-        "no" => patient.flags.is_empty(),
+        "yes" => patient.is_doubtful(),
+        "no" => !patient.is_doubtful(),
         _ => true,
     };
     let site = || study.row(place).and_then(|(data, row)| data.sites[row].clone());

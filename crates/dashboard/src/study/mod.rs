@@ -153,7 +153,10 @@ impl Study {
     /// of Wolbers et al., Biostatistics 2014;15:526.
     pub(crate) fn told_apart(&self, place: usize) -> Option<Survival> {
         let outcome = self.outcome(place)?;
-        at_risk_for_ever(&[outcome], EVENT).pop()
+        if self.competing().is_empty() {
+            return Some(outcome.of_cause(EVENT));
+        }
+        at_risk_for_ever(&[outcome], EVENT).ok()?.pop()
     }
 
     /// The predicted risk of the event within a horizon.

@@ -33,9 +33,9 @@ pub(crate) fn applicability(patient: &Prediction) -> Applicability {
             Some(("outside_range", what)) => found.warnings.push(format!(
                 "{what} lies outside of the range that the model was trained on."
             )),
-            Some(("past_follow_up", last)) => found.warnings.push(format!(
-                "Nobody whom the model was trained on was followed beyond {last}: what is said of \
-                 later times is what held then."
+            Some(("past_follow_up", day)) => found.warnings.push(format!(
+                "Nobody whom the model was trained on was followed to {day}: what is said of then \
+                 held before."
             )),
             _ => found.warnings.push(flag.clone()),
         }
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn a_number_is_refused_where_the_model_does_not_apply() {
-        let fine = ["outside_range:clinical.age", "past_follow_up:900 days"];
+        let fine = ["outside_range:clinical.age", "past_follow_up:day 900"];
         let fine = applicability(&patient(&fine));
         assert!(fine.refused.is_empty());
         assert_eq!(fine.warnings.len(), 3);
-        assert!(fine.warnings[2].contains("900 days"), "{}", fine.warnings[2]);
+        assert!(fine.warnings[2].contains("followed to day 900"), "{}", fine.warnings[2]);
         let refused = applicability(&patient(&["insufficient:62 %", "unusual:ct"]));
         assert!(refused.refused[0].contains("62 %") && refused.refused[1].contains("ct"));
     }

@@ -231,7 +231,7 @@ fn patient_row(study: &Study, place: usize, horizon: usize) -> PatientRow {
     }
     if refused {
         notes.push("model does not apply".to_owned());
-    } else if !patient.flags.is_empty() {
+    } else if patient.is_doubtful() {
         notes.push("outside training range".to_owned());
     }
     PatientRow {

@@ -9,6 +9,7 @@ use oncoweave_core::{
     concordance::harrell_c,
     small_cells::{LEAST_SHOWN, Shown, shown, shown_parts},
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::description::{CohortDescription, NOT_RECORDED, describe};
@@ -153,7 +154,9 @@ fn check_same_model(model: &Model, evaluation: &Evaluation, data: &Dataset) -> R
              it was made on",
         );
     }
-    if decisive(evaluation.config.clone()) != decisive(settings(&model.config)) {
+    // As this version reads them: older ones had fewer settings.
+    let own = TrainConfig::deserialize(&evaluation.config).map(|config| settings(&config));
+    if own.ok().map(decisive) != Some(decisive(settings(&model.config))) {
         return refuse("the evaluation is of a model with other settings");
     }
     Ok(())

@@ -318,7 +318,10 @@ fn subgroups(page: &mut Page, judged: &Judged) {
 fn calibration(page: &mut Page, judged: &Judged) {
     page.heading(3, "Calibration");
     if judged.calibration.is_empty() {
-        page.line("Follow-up reaches none of the horizons.");
+        page.line(
+            "Follow-up reaches none of the horizons, or some patients came under observation late: \
+             nothing can be set against what was observed.",
+        );
     } else {
         page.table(
             &[

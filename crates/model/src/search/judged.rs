@@ -57,7 +57,7 @@ const STOPS_EARLY: (&str, &str) = ("training.validation_fraction", "above 0");
 const HAS_CLASSES: (&str, &str) = ("heads.subtype", "`auto` or `on`");
 const PLATEAU: (&str, &str) = ("training.schedule", "`plateau`");
 
-const CONDITIONS: [Condition; 16] = [
+const CONDITIONS: [Condition; 17] = [
     condition("network.fused_width", (KIND, "neither `late_fusion` nor `attention`"), |config| {
         let without = [ArchitectureKind::LateFusion, ArchitectureKind::Attention];
         !without.contains(&config.network.kind)
@@ -74,6 +74,9 @@ const CONDITIONS: [Condition; 16] = [
         config.network.bottleneck > 0
     }),
     condition("heads.intervals", ("heads.survival", "`discrete_time`"), |config| {
+        config.heads.survival == SurvivalHead::DiscreteTime
+    }),
+    condition("heads.competing", ("heads.survival", "`discrete_time`"), |config| {
         config.heads.survival == SurvivalHead::DiscreteTime
     }),
     condition("heads.risk_set", ("heads.survival", "`cox`"), |config| {

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
 use super::{all_rows, dataset, quick_config, train_on};
 use crate::{
-    Folds, Model, ModelKind, SurvivalHead, TrainConfig, cross_validate,
+    CompetingHead, Folds, Model, ModelKind, SurvivalHead, TrainConfig, cross_validate,
     testing::{Shape, simulate},
 };
 
@@ -90,8 +90,47 @@ fn every_model_gives_the_survival_from_the_index_date_on() {
         let said = |note: &String| note.contains("came under observation after the index date");
         assert!(model.training().notes.iter().any(said), "{:?}", model.training().notes);
         let intervals = model.score(&late.cohort, &rows[..1]).unwrap()[0].survival_low.clone();
-        assert!(intervals.iter().all(|low| low.is_finite()), "{intervals:?}");
+        let given = !intervals.is_empty() && intervals.iter().all(|low| low.is_finite());
+        assert!(given, "{intervals:?}");
     }
+}
+
+/// One network for both events, a rarer one among them: the intervals of time are cut by both, so that
+/// some have none of its events.
+#[test]
+fn a_joint_network_has_intervals_for_a_rare_event_and_late_patients() {
+    let mut late = late(500).cohort;
+    late.competing = vec![None; late.len()];
+    let mut left = 12;
+    for row in (0..late.len()).step_by(7) {
+        if left > 0 && late.survival[row].is_some_and(|one| !one.event) {
+            late.competing[row] = Some("other death".to_owned());
+            left -= 1;
+        }
+    }
+    assert_eq!(left, 0, "the rare event is frequent enough to have a hazard of its own");
+    let mut config = TrainConfig { model: ModelKind::Network, ..quick_config() };
+    config.heads.survival = SurvivalHead::DiscreteTime;
+    config.heads.competing = CompetingHead::Joint;
+    let rows = all_rows(&late);
+    let model = train_on(&late, &rows, &config);
+    for prediction in model.score(&late, &rows[..20]).unwrap() {
+        assert_eq!(prediction.incidence_low.len(), 2);
+        let bounds = prediction
+            .incidence_low
+            .iter()
+            .zip(&prediction.incidence_high)
+            .flat_map(|(low, high)| low.iter().zip(high));
+        for (low, high) in bounds {
+            assert!(low.is_finite() && 0.0 <= *low && low <= high && *high <= 1.0);
+        }
+    }
+    let folds = Folds::stratified(&late, 2, 1).unwrap();
+    let (evaluation, _) = cross_validate(&dataset(&late), &config, &folds, &|_| {}).unwrap();
+    assert!(evaluation.models[0].c_index.is_some());
+    assert!(evaluation.models[0].c_index_competing.is_none());
+    let said = "concordance beside competing events is not defined here";
+    assert!(evaluation.notes.iter().any(|note| note.contains(said)), "{:?}", evaluation.notes);
 }
 
 #[test]

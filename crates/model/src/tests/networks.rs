@@ -294,7 +294,8 @@ fn balanced_classes_weigh_the_same_in_the_loss() {
         prepared: &prepared,
         factors: &vec![1.0; prepared.blocks.len()],
         digest: std::cell::OnceCell::new(),
-        outcomes: vec![Survival { time_days: 1.0, event: false }; 4],
+        outcomes: vec![Survival::until(1.0, false); 4],
+        causes: vec![],
         classes: vec![0, 0, 0, 1],
     };
     let classes = ["basal", "luminal"].map(str::to_owned);

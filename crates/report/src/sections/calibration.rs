@@ -30,15 +30,20 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
     let mut section = Section {
         id: "calibration",
         heading: "Whether predicted survival is what was observed",
-        text: vec![format!(
-            "Patients in groups by the {} that the {model} model predicted, beside what became of \
-             them by {}. {}",
-            if alone { "survival" } else { "probability of being free of the event" },
-            if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
-            slope(calibration, alone)
-        )],
         ..Section::default()
     };
+    if calibration.at.is_empty() {
+        // The notes say why nothing can be set against what was observed.
+        section.text.push(slope(calibration, alone));
+        return Some(section);
+    }
+    section.text.push(format!(
+        "Patients in groups by the {} that the {model} model predicted, beside what became of them \
+         by {}. {}",
+        if alone { "survival" } else { "probability of being free of the event" },
+        if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
+        slope(calibration, alone)
+    ));
     let mut whole = Table::new("Calibration at each horizon (95\u{a0}%)")
         .words("Horizon")
         .figures("Events observed over predicted")
