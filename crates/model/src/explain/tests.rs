@@ -334,10 +334,13 @@ fn sampled_attributions_are_the_mean_gain_over_all_orders_within_their_error() {
         }
     }
     let sampled = permutation::sample(&scorer, &background, &patient, &players, 300);
+    // A modality that is at its medians changes nothing in any order.
+    let drawn = sampled.iter().filter(|(_, standard_error)| *standard_error > 0.0).count();
+    assert!(drawn >= 2, "{sampled:?}");
     for ((mean, standard_error), expected) in sampled.into_iter().zip(expected) {
         let size = expected.abs().max(0.01);
-        assert!(standard_error > 0.0 && standard_error < 0.1 * size, "{standard_error} {size}");
-        assert!((mean - expected).abs() < 4.0 * standard_error, "{mean} {expected}");
+        assert!(standard_error < 0.1 * size, "{standard_error} {size}");
+        assert!((mean - expected).abs() < 4.0 * standard_error + 1e-5, "{mean} {expected}");
     }
 }
 

@@ -31,8 +31,8 @@ const PRINTED: [&str; 3] = [
     "/studies/{study}/figures/{file}",
 ];
 
-/// So many addresses of one route are asked for.
-const OF_A_ROUTE: usize = 5;
+/// So many addresses of one route are asked for: of patients some that have images, too.
+const OF_A_ROUTE: usize = 10;
 
 pub(super) fn every_page(way: &Way, patient: &str, surfaces: &mut Surfaces) {
     let (endpoint, address) = container::server(way, "endpoint.log");
