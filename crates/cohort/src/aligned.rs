@@ -292,6 +292,7 @@ fn read_competing(
 }
 
 /// What a row says of follow-up.
+#[derive(Clone, Copy)]
 struct Times {
     time_days: Option<f64>,
     event: Option<bool>,

@@ -90,7 +90,9 @@ pub(crate) fn jumps(outcomes: &[Survival], risks: &[Risk], reference: Risk) -> V
     let mut sums = HazardSums::default();
     let mut jumps = vec![];
     for now in latest_first.chunk_by(|a, b| a.0.time_days <= b.0.time_days) {
-        now.iter().for_each(|(_, risk)| sums.add(*risk, 1.0));
+        for (_, risk) in now {
+            sums.add(*risk, 1.0);
+        }
         let time_days = now[0].0.time_days;
         while let Some((_, row)) = entries.next_if(|(entry, _)| *entry >= time_days) {
             sums.add(risk(row), -1.0);

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
-use crate::kaplan_meier::{Z_95, counts};
+use crate::kaplan_meier::{Counts, Z_95, counts};
 use crate::survival::from_the_index_date;
 use crate::{CumulativeHazard, Incidence, Survival, Undefined};
 
@@ -87,15 +87,14 @@ impl CumulativeIncidence {
         let mut sorted = outcomes.to_vec();
         sorted.sort_by(|a, b| a.time_days.total_cmp(&b.time_days));
         let all: Vec<Survival> = sorted.iter().map(CompetingOutcome::of_any_cause).collect();
-        let mut at_risk = counts(&all).map(|now| now.at_risk);
         let (mut survival, mut incidence) = (1.0, 0.0);
         let mut variance = VarianceSums::default();
         let steps = sorted
             .chunk_by(|a, b| a.time_days >= b.time_days)
-            .map(|now| {
+            .zip(counts(&all))
+            .map(|(now, Counts { at_risk, .. })| {
                 let events = now.iter().filter(|one| one.cause == Some(cause)).count();
                 let all = now.iter().filter(|one| one.cause.is_some()).count();
-                let at_risk = at_risk.next().expect("a count for each time");
                 incidence += survival * events as f64 / at_risk as f64;
                 variance.add([events, all, at_risk], survival, incidence);
                 survival *= (at_risk - all) as f64 / at_risk as f64;

@@ -65,4 +65,4 @@ pub use patient::{InvalidPatientId, PatientId};
 pub use survival::{
     CumulativeHazard, Incidence, InvalidEntry, InvalidSurvival, Risk, Survival, SurvivalProbability,
 };
-pub use undefined::Undefined;
+pub use undefined::{LATE_ENTRIES, Undefined};

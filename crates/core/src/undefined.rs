@@ -1,3 +1,6 @@
+/// How every [`Undefined::LateEntries`] ends.
+pub const LATE_ENTRIES: &str = "some patients came under observation after the index date";
+
 /// Why a figure cannot be given for these patients, in words.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -53,9 +56,7 @@ pub enum Undefined {
         last_days: f64,
     },
     /// Some patients entered late, which the figure does not allow for.
-    #[error(
-        "{what} is not defined here: some patients came under observation after the index date"
-    )]
+    #[error("{what} is not defined here: {LATE_ENTRIES}")]
     LateEntries {
         /// What was asked for, such as `weighing by censoring`.
         what: &'static str,

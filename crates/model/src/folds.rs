@@ -152,19 +152,19 @@ pub(crate) fn deal(groups: &[Size], folds: usize) -> Vec<u32> {
 
 /// Each site with its size, in the order of names.
 fn sites(cohort: &Cohort) -> Vec<(&str, Size)> {
-    let mut sizes: BTreeMap<&str, Size> = BTreeMap::new();
+    let mut all: BTreeMap<&str, Size> = BTreeMap::new();
     for (site, outcome) in cohort.sites.iter().zip(&cohort.survival) {
         let Some(site) = site else { continue };
-        let size = sizes.entry(site).or_default();
-        size.patients += 1;
-        size.events += usize::from(outcome.is_some_and(|outcome| outcome.event));
+        let own = all.entry(site).or_default();
+        own.patients += 1;
+        own.events += usize::from(outcome.is_some_and(|outcome| outcome.event));
     }
-    sizes.into_iter().collect()
+    all.into_iter().collect()
 }
 
 fn deal_sites<'a>(sites: &[(&'a str, Size)], folds: usize) -> BTreeMap<&'a str, u32> {
-    let (names, sizes): (Vec<&str>, Vec<Size>) = sites.iter().copied().unzip();
-    names.into_iter().zip(deal(&sizes, folds)).collect()
+    let (names, counts): (Vec<&str>, Vec<Size>) = sites.iter().copied().unzip();
+    names.into_iter().zip(deal(&counts, folds)).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Puts an evaluation together from the patients that were held out and every model over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oncoweave_core::{
-    Comparison, CompetingEvent, Evaluation, ModelResult, Prediction, competing_risks::EVENT,
+    Comparison, CompetingEvent, Evaluation, LATE_ENTRIES, ModelResult, Prediction,
+    competing_risks::EVENT,
 };
 
 use crate::{
@@ -68,6 +69,7 @@ impl Frame<'_> {
         let risk_groups = risk_groups(setting, &candidates[0], &mut self.notes);
         let (calibration, decisions, hazard_ratio) =
             absolute(setting, &candidates[0], &mut self.notes);
+        let notes = without_late(self.notes);
         let evaluation = Evaluation {
             schema_version: 2,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -89,7 +91,7 @@ impl Frame<'_> {
             calibration,
             decisions,
             exclusions: vec![],
-            notes: self.notes,
+            notes,
             config: serde_json::to_value(self.config).expect("settings have only text keys"),
         };
         let scores = candidates.into_iter().flat_map(|model| model.scores.into_iter().flatten());
@@ -98,6 +100,27 @@ impl Frame<'_> {
             scores.flat_map(|scores| scores.predictions_over(&classes, &competing)).collect(),
         )
     }
+}
+
+/// One sentence instead of one for each model, horizon and pair of what late entries do not allow.
+fn without_late(notes: Vec<String>) -> Vec<String> {
+    let mut reasons: BTreeSet<String> = BTreeSet::new();
+    let reason = |note: &String| {
+        let (_, reason) = note.split_once(": ").filter(|_| note.ends_with(LATE_ENTRIES))?;
+        Some(reason.to_owned())
+    };
+    let mut kept = vec![];
+    for note in notes {
+        match reason(&note) {
+            Some(reason) => {
+                if reasons.insert(reason.clone()) {
+                    kept.push(format!("figures of all models are left out: {reason}"));
+                }
+            }
+            None => kept.push(note),
+        }
+    }
+    kept
 }
 
 /// The first model against each other one; what is undefined is said in `notes`.

@@ -42,8 +42,8 @@ const LEAST_HAZARD: f64 = 1e-30;
 /// The logits of one event's hazards, (batch, intervals), of those of all events together, (batch,
 /// events, intervals).
 ///
-/// In an interval the events' hazards are h_k = exp(l_k) / (1 + sum of exp(l_j)). The cumulative
-/// hazard of any event rises by -log(1 - sum of h_j), of which each event has the share of its
+/// In an interval the events' hazards are `exp(l_k) / (1 + sum of exp(l_j))`. The cumulative hazard of
+/// any event rises by -log(1 - the sum of the hazards), of which each event has the share of its
 /// hazard, as with hazards whose ratios are constant within the interval. The logit that comes out
 /// is the one whose hazard alone would rise by that share.
 pub(crate) fn of_event(all: &Tensor, event: i64) -> Tensor {

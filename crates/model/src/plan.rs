@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::Path, sync::OnceLock};
 
 use oncoweave_core::{
-    PatientId, Risk, Survival, Undefined,
+    Cohort, PatientId, Risk, Survival, Undefined,
     preprocess::{Prepared, Preprocessing},
 };
 use sha2::{Digest, Sha256};
@@ -86,13 +86,7 @@ impl<'a> Plan<'a> {
         if without > 0 {
             notes.push(format!("{without} patients without follow-up were not trained on"));
         }
-        let late = outcomes.iter().filter(|outcome| outcome.entry_days.is_some()).count();
-        if late > 0 && competing.is_none() {
-            notes.push(format!(
-                "{late} patients came under observation after the index date and are at risk from \
-                 then on"
-            ));
-        }
+        notes.extend(late_entries(&outcomes).filter(|_| competing.is_none()));
         let classes = choose_classes(cohort, &rows_used, config, &mut notes)?;
         let horizons_days =
             config.horizons_days.clone().unwrap_or_else(|| default_horizons(&outcomes));
@@ -108,15 +102,8 @@ impl<'a> Plan<'a> {
         let elastic_net = config.model == ModelKind::Stack
             && config.stack.elastic_net
             && choose_elastic_net(cohort, (&modalities, rows_used.len()), &mut notes);
-        let joint = match config.heads.competing {
-            CompetingHead::Joint if competing.is_none() => frequent_events(cohort, &rows_used),
-            CompetingHead::Joint | CompetingHead::Separate => vec![],
-        };
-        if config.heads.competing == CompetingHead::Joint && competing.is_none() && joint.is_empty()
-        {
-            let note = "`heads.competing = \"joint\"` changes nothing: too few competing events";
-            notes.push(note.to_owned());
-        }
+        let wants_joint = config.heads.competing == CompetingHead::Joint && competing.is_none();
+        let joint = if wants_joint { joint_events(cohort, &rows_used, &mut notes) } else { vec![] };
         Ok(Self {
             data,
             config: config.clone(),
@@ -411,6 +398,27 @@ impl<'a> Plan<'a> {
             description: None,
         }
     }
+}
+
+/// The competing events whose hazards one network gives, with a sentence where there are none.
+fn joint_events(cohort: &Cohort, rows: &[usize], notes: &mut Vec<String>) -> Vec<String> {
+    let joint = frequent_events(cohort, rows);
+    if joint.is_empty() {
+        let note = "`heads.competing = \"joint\"` changes nothing: too few competing events";
+        notes.push(note.to_owned());
+    }
+    joint
+}
+
+/// A sentence where patients entered late.
+fn late_entries(outcomes: &[Survival]) -> Option<String> {
+    let late = outcomes.iter().filter(|outcome| outcome.entry_days.is_some()).count();
+    (late > 0).then(|| {
+        format!(
+            "{late} patients came under observation after the index date and are at risk from then \
+             on"
+        )
+    })
 }
 
 /// A sentence where survival is asked for of times past everybody's follow-up.

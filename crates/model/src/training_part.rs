@@ -124,11 +124,11 @@ fn whole_sites(outcomes: &[Survival], sites: &[Option<&str>], most: usize) -> Op
     };
     let mut groups: Vec<Vec<usize>> = named.into_values().chain(alone).collect();
     groups.sort_by_key(|rows| Reverse(size(rows)));
-    let sizes: Vec<Size> = groups.iter().map(size).collect();
-    let total: usize = sizes.iter().map(|size| size.events).sum();
+    let counts: Vec<Size> = groups.iter().map(size).collect();
+    let total: usize = counts.iter().map(|size| size.events).sum();
     let deal = |folds: usize| {
         let (mut events_in, mut fold_of) = (vec![0; folds], vec![0; sites.len()]);
-        for ((rows, size), fold) in groups.iter().zip(&sizes).zip(deal(&sizes, folds)) {
+        for ((rows, size), fold) in groups.iter().zip(&counts).zip(deal(&counts, folds)) {
             events_in[fold as usize] += size.events;
             for &row in rows {
                 fold_of[row] = fold;

@@ -49,7 +49,7 @@ impl Inputs {
 
 /// The network as tensors.
 pub(crate) struct Network {
-    architecture: Architecture,
+    architecture: Box<Architecture>,
     prefixes: Vec<String>,
     tensors: BTreeMap<String, Tensor>,
     /// All trainable parameters one after the other, each padded to a multiple of [`ALIGNMENT`]:
@@ -111,7 +111,8 @@ impl Network {
             view.copy_(&tensors[&slot.name]);
             tensors.insert(slot.name.clone(), view.detach());
         }
-        Self { architecture: architecture.clone(), prefixes, tensors, flat, trainable }
+        let architecture = Box::new(architecture.clone());
+        Self { architecture, prefixes, tensors, flat, trainable }
     }
 
     /// Scores a batch: the mean of the members' outputs.

@@ -152,10 +152,12 @@ fn evaluation_gives_what_late_entries_allow_and_names_the_rest() {
     assert!(groups.log_rank.is_some() && groups.restricted_means.is_some());
     for said in [
         "came under observation after the index date",
-        "no Uno's C-index: weighing by censoring is not defined here",
+        "figures of all models are left out: weighing by censoring is not defined here",
         "setting shares of patients against observed ones is not defined here",
     ] {
         assert!(evaluation.notes.iter().any(|note| note.contains(said)), "{:?}", evaluation.notes);
     }
+    let late_notes = evaluation.notes.iter().filter(|note| note.contains("not defined here"));
+    assert_eq!(late_notes.count(), 2, "{:?}", evaluation.notes);
     assert!(predictions.iter().all(|one| one.observed.is_none_or(|one| one.entry_days.is_some())));
 }

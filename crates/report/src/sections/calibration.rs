@@ -44,6 +44,19 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
         if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
         slope(calibration, alone)
     ));
+    section.figures.extend(plot(calibration));
+    section.figures.extend(evaluation.decisions.first().map(net_benefit));
+    section.tables.extend(tables(calibration));
+    section.tables.extend(decisions(evaluation));
+    section.notes.push(FIGURES.to_owned());
+    if !evaluation.decisions.is_empty() {
+        section.notes.push(NET_BENEFIT.to_owned());
+    }
+    Some(section)
+}
+
+/// The figures of each horizon, and its groups of patients.
+fn tables(calibration: &Calibration) -> [Table; 2] {
     let mut whole = Table::new("Calibration at each horizon (95\u{a0}%)")
         .words("Horizon")
         .figures("Events observed over predicted")
@@ -80,15 +93,7 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
             ]);
         }
     }
-    section.figures.extend(plot(calibration));
-    section.figures.extend(evaluation.decisions.first().map(net_benefit));
-    section.tables.extend([whole, groups]);
-    section.tables.extend(decisions(evaluation));
-    section.notes.push(FIGURES.to_owned());
-    if !evaluation.decisions.is_empty() {
-        section.notes.push(NET_BENEFIT.to_owned());
-    }
-    Some(section)
+    [whole, groups]
 }
 
 /// Observed over predicted events with the interval, where there is one.
