@@ -184,4 +184,23 @@ mod tests {
         let survival: Vec<Survival> = cause_specific(&alone, EVENT);
         assert_eq!(RiskGroup::of("High risk", &alone).curve, KaplanMeier::fit(&survival));
     }
+
+    #[test]
+    fn who_came_late_is_at_risk_from_then_on() {
+        let outcome =
+            |time_days, cause, entry_days| CompetingOutcome { time_days, cause, entry_days };
+        let both = [
+            outcome(1.0, Some(EVENT), None),
+            outcome(2.0, Some(EVENT + 1), None),
+            outcome(3.0, None, Some(1.5)),
+            outcome(4.0, Some(EVENT), Some(2.5)),
+        ];
+        let curve = RiskGroup::of("High risk", &both).curve;
+        let steps = curve.steps.iter();
+        let counts: Vec<_> =
+            steps.map(|one| (one.at_risk, one.events, one.censored, one.survival)).collect();
+        // 1/2 have the event at first, 1/4 the other one, the last of the rest the event.
+        assert_eq!(counts, [(2, 1, 0, 0.5), (2, 0, 0, 0.5), (2, 0, 1, 0.5), (1, 1, 0, 0.25)]);
+        assert_eq!(curve.at_risk(&[0.0, 1.2, 2.0, 2.2, 3.0]), [2, 1, 2, 1, 2]);
+    }
 }
