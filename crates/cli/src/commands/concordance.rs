@@ -201,7 +201,7 @@ mod tests {
             by: vec![],
             json: false,
         };
-        Ok(read_groups(&args)?.remove(&vec![]).expect("one group"))
+        Ok(read_groups(&args)?.into_values().next().expect("one group"))
     }
 
     #[test]
