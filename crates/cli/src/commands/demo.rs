@@ -50,14 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     fs_err::write(&config, toml::to_string(&settings)?)?;
 
     step("simulate: VCF, DICOM, NIfTI and a clinical table with a known truth")?;
-    simulate::run(&simulate::Args {
-        out: out.join("cohort"),
-        patients: args.patients,
-        seed: args.seed,
-        no_mess: false,
-        competing: false,
-        late_entry: false,
-    })?;
+    simulate::run(&cohort(args))?;
     step("extract: raw files to features")?;
     extract::run(&extract::Args {
         manifest: manifest.clone(),
@@ -103,6 +96,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     })?;
     output::data(&format!("\nopen {}", out.join("evaluation/report.html").display()))?;
     Ok(Outcome::Complete)
+}
+
+fn cohort(args: &Args) -> simulate::Args {
+    simulate::Args {
+        out: args.out.join("cohort"),
+        patients: args.patients,
+        seed: args.seed,
+        no_mess: false,
+        competing: false,
+        late_entry: false,
+    }
 }
 
 /// Makes the folder, or takes it over when an earlier demo made it. Only what the demo itself writes

@@ -314,7 +314,7 @@ fn balanced_classes_weigh_the_same_in_the_loss() {
         (ClassWeight::None, vec![0, 1, 2, 3], (a + b + c + rare) / 4.0),
         (ClassWeight::Balanced, vec![0, 1, 2, 3], (a + b + c) / 6.0 + rare / 2.0),
         // The weights are those of the training part, one to three, whoever is in a batch.
-        (ClassWeight::None, vec![0, 3], (a + rare) / 2.0),
+        (ClassWeight::None, vec![0, 3], f64::midpoint(a, rare)),
         (ClassWeight::Balanced, vec![0, 3], a / 4.0 + 3.0 * rare / 4.0),
     ] {
         let heads = HeadsConfig { class_weight, subtype_weight: 0.7, ..HeadsConfig::default() };

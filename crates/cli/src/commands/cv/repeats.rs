@@ -32,7 +32,7 @@ struct Line {
 /// The figures of all repeats, the first ones included.
 pub(super) struct Repeats {
     first_model: String,
-    repeats: usize,
+    count: usize,
     lines: Vec<Line>,
 }
 
@@ -67,15 +67,15 @@ impl Repeats {
     /// Starts with the evaluation by the first folds.
     pub(super) fn new(seed: u64, first: &Evaluation) -> Self {
         let first_model = first.models.first().map_or_else(String::new, |one| one.name.clone());
-        let mut repeats = Self { first_model, repeats: 0, lines: vec![] };
+        let mut repeats = Self { first_model, count: 0, lines: vec![] };
         repeats.add(seed, first);
         repeats
     }
 
     /// Adds the evaluation by other folds.
     pub(super) fn add(&mut self, seed: u64, evaluation: &Evaluation) {
-        let repeat = self.repeats;
-        self.repeats += 1;
+        let repeat = self.count;
+        self.count += 1;
         let mut add = |figure, name: &str, value: Option<f64>| {
             let line = |value| Line { repeat, seed, figure, name: name.to_owned(), value };
             self.lines.extend(value.map(line));
@@ -135,7 +135,7 @@ impl Repeats {
         let mut text = format!(
             "\nmean (standard deviation) over {} repeats with other folds\n{:width$}  C-index        \
              {} less it\n",
-            self.repeats, "model", self.first_model
+            self.count, "model", self.first_model
         );
         for name in models {
             let c_index = self.cell(Figure::CIndex, name);
@@ -160,8 +160,7 @@ impl Repeats {
         let Some(Spread { mean, deviation, repeats }) = self.spread(figure, name) else {
             return String::new();
         };
-        let few =
-            if repeats < self.repeats { format!(", {repeats} repeats") } else { String::new() };
+        let few = if repeats < self.count { format!(", {repeats} repeats") } else { String::new() };
         format!("{} ({deviation:.3}){few}", figure.format(mean))
     }
 
