@@ -135,11 +135,11 @@ impl KaplanMeier {
         let mut steps: Vec<Step> = Vec::new();
         let mut told = 0;
         for (&time_days, at_risk) in times_days.iter().zip(self.at_risk(times_days)) {
-            // Before there are as many where most enter late, or no more.
-            if at_risk < least && steps.is_empty() {
-                continue;
-            }
             if at_risk < least {
+                // Where most enter late, there may be as many only later.
+                if steps.is_empty() {
+                    continue;
+                }
                 break;
             }
             let passed = self.steps.partition_point(|step| step.time_days <= time_days);

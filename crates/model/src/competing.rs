@@ -1,5 +1,6 @@
-//! Competing events: each has a model of its own hazard, fitted as the event's is, and all hazards
-//! together give the cumulative incidence of each. Prentice et al., Biometrics 1978;34:541.
+//! Competing events: each has a model of its own hazard, fitted as the event's is or read off one
+//! network of all events, and all hazards together give the cumulative incidence of each. Prentice et
+//! al., Biometrics 1978;34:541.
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 

@@ -20,6 +20,7 @@ pub(crate) struct RiskSets {
     offset: Option<Tensor>,
     /// The mean of the events' offsets.
     event_offset: f64,
+    /// Who enters late; none where nobody does.
     late: Option<LateEntries>,
     tie_groups: i64,
     has_ties: bool,
