@@ -2,8 +2,7 @@
 //! midranks in O(n log n): Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
 
 use crate::Undefined;
-use crate::inference::{Estimated, PairedDifference};
-use crate::kaplan_meier::Z_95;
+use crate::inference::{Estimated, PairedDifference, Z_95};
 
 /// The AUC of one score with its standard error.
 ///

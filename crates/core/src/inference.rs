@@ -3,7 +3,9 @@
 use statrs::function::erf::erfc;
 
 use crate::Undefined;
-use crate::kaplan_meier::Z_95;
+
+/// The 97.5 % point of the normal distribution.
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// A figure with its standard error and normal 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
