@@ -2,7 +2,7 @@
 
 use statrs::function::erf::erfc;
 
-use crate::Undefined;
+use crate::{Estimate, Undefined};
 
 /// The 97.5 % point of the normal distribution.
 pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
@@ -44,6 +44,12 @@ impl Estimated {
         Self::of(first.0 - second.0, first.1 * first.1 + second.1 * second.1)
     }
 
+    /// The figure as a share: its normal interval is cut where it reaches past 0 or 1.
+    #[must_use]
+    pub fn as_share(self) -> Estimate {
+        Estimate { value: self.value, low: self.low.max(0.0), high: self.high.min(1.0) }
+    }
+
     /// The mean of a figure over independent groups of patients, such as folds.
     ///
     /// # Errors
@@ -75,7 +81,7 @@ impl PairedDifference {
     pub(crate) fn of(value: f64, variance: f64) -> Result<Self, Undefined> {
         let difference = Estimated::of(value, variance);
         let p = if difference.standard_error > 0.0 {
-            erfc((value / difference.standard_error).abs() / std::f64::consts::SQRT_2)
+            two_sided(value / difference.standard_error)
         } else if value.abs() <= f64::EPSILON {
             1.0
         } else {
@@ -83,6 +89,11 @@ impl PairedDifference {
         };
         Ok(Self { difference, p })
     }
+}
+
+/// The two-sided probability of so many standard errors, or more.
+pub(crate) fn two_sided(standard_errors: f64) -> f64 {
+    erfc(standard_errors.abs() / std::f64::consts::SQRT_2)
 }
 
 #[cfg(test)]
