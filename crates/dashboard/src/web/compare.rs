@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
 use oncoweave_core::concordance_interval::{harrell_c_difference, harrell_c_interval};
+use oncoweave_core::inference::Estimated;
 use oncoweave_core::{Estimate, Prediction, Risk, Survival, small_cells::shown};
 use oncoweave_report::chart::{ForestRow, ForestScale, forest};
 use oncoweave_report::words;
@@ -178,10 +179,8 @@ fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], rule: Protected) -> Com
     let risks = [0, 1].map(|model: usize| -> Vec<Risk> {
         known.iter().map(|pair| Risk(models[model].risk(pair.both[model]))).collect()
     });
-    let estimate = |risks: &Vec<Risk>| {
-        let found = harrell_c_interval(&outcomes, risks).ok()?;
-        Some(Estimate { value: found.value, low: found.low, high: found.high })
-    };
+    let estimate =
+        |risks: &Vec<Risk>| harrell_c_interval(&outcomes, risks).ok().map(Estimated::as_share);
     let estimates = [estimate(&risks[0]), estimate(&risks[1])];
     let names = models.map(|one| format!("{}: {}", one.study.slug, one.name()));
     let rows: Vec<(String, String)> =
