@@ -74,7 +74,8 @@ fn every_model_has_its_figures_with_intervals() {
     for at in &calibration.at {
         holds(at.slope.unwrap());
         holds(at.intercept.unwrap());
-        holds(at.observed_over_expected_interval.unwrap().around(at.observed_over_expected));
+        let ratio = at.observed_over_expected.unwrap();
+        holds(at.observed_over_expected_interval.unwrap().around(ratio));
     }
 }
 
