@@ -50,6 +50,12 @@ impl Estimated {
         Estimate { value: self.value, low: self.low.max(0.0), high: self.high.min(1.0) }
     }
 
+    /// The figure as a difference of shares, cut in the same way at -1 and 1.
+    #[must_use]
+    pub fn as_difference_of_shares(self) -> Estimate {
+        Estimate { value: self.value, low: self.low.max(-1.0), high: self.high.min(1.0) }
+    }
+
     /// The mean of a figure over independent groups of patients, such as folds.
     ///
     /// # Errors
@@ -99,6 +105,15 @@ pub(crate) fn two_sided(standard_errors: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_share_can_be_is_cut_off() {
+        let wide = Estimated::of(0.5, 1.0);
+        assert_eq!(wide.as_share(), Estimate { value: 0.5, low: 0.0, high: 1.0 });
+        assert_eq!(wide.as_difference_of_shares(), Estimate { value: 0.5, low: -1.0, high: 1.0 });
+        let narrow = Estimated::of(0.5, 1e-4);
+        assert_eq!(narrow.as_share(), narrow.as_difference_of_shares());
+    }
 
     #[test]
     fn the_mean_of_four_groups_has_half_the_error() {

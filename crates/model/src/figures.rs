@@ -135,7 +135,8 @@ fn auc_differences(
             if let Ok(PairedDifference { difference, p }) =
                 every.and_then(|every| PairedDifference::mean(&every))
             {
-                return Some(AucDifference { time_days, difference: plain(difference), p });
+                let difference = difference.as_difference_of_shares();
+                return Some(AucDifference { time_days, difference, p });
             }
         }
         let found = paired_difference(

@@ -11,7 +11,7 @@ use oncoweave_core::{
 };
 
 use crate::{
-    figures::{plain, pooled},
+    figures::pooled,
     held_out::{Candidate, Scores, Setting, all_classes},
 };
 
@@ -166,7 +166,8 @@ pub(crate) fn class_differences(
         let found = auc_difference(&positive, &a, &b);
         let found = found.map_err(|reason| say(&format!("AUC of the class `{class}`"), &reason));
         let PairedDifference { difference, p } = found.ok()?;
-        Some(ClassDifference { class, difference: plain(difference), p })
+        let difference = difference.as_difference_of_shares();
+        Some(ClassDifference { class, difference, p })
     };
     all_classes(std::slice::from_ref(first)).into_iter().filter_map(difference).collect()
 }

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use oncoweave_core::concordance_interval::{harrell_c_difference, harrell_c_interval};
 use oncoweave_core::inference::Estimated;
-use oncoweave_core::{Estimate, Prediction, Risk, Survival, small_cells::shown};
+use oncoweave_core::{Prediction, Risk, Survival, small_cells::shown};
 use oncoweave_report::chart::{ForestRow, ForestScale, forest};
 use oncoweave_report::words;
 use serde::Deserialize;
@@ -205,12 +205,7 @@ fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], rule: Protected) -> Com
     let chart = forest("comparison", "C on the same patients", &drawn, scale).inline();
     let verdict = match harrell_c_difference(&outcomes, &risks[0], &risks[1]) {
         Ok(found) => {
-            let difference = found.difference;
-            let interval = words::with_signed_interval(Estimate {
-                value: difference.value,
-                low: difference.low,
-                high: difference.high,
-            });
+            let interval = words::with_signed_interval(found.difference.as_difference_of_shares());
             let judged = if found.p < 0.05 {
                 "more than chance explains"
             } else {
