@@ -4,7 +4,7 @@ use ndarray::ArrayRef2;
 use rayon::prelude::*;
 
 use crate::concordance::{PatientPairs, for_each_event, pairs_of_each};
-use crate::concordance_interval::influence_of_pairs;
+use crate::concordance_interval::Influence;
 use crate::inference::Estimated;
 use crate::{Risk, Survival, SurvivalProbability, Undefined};
 
@@ -50,7 +50,8 @@ pub fn antolini_c(
 
 /// Antolini's C with its standard error by the infinitesimal jackknife, as
 /// [`crate::concordance_interval::harrell_c_interval`] has it for Harrell's: one pass over the
-/// patients for each time, at any number of them.
+/// patients for each time, at any number of them. A C of 0 or 1 has the interval of its
+/// [`crate::doubt::Doubt`].
 ///
 /// # Errors
 /// As [`antolini_c`].
@@ -84,8 +85,7 @@ pub fn antolini_c_interval(
         .map(|counts| counts.iter().fold(none(), |sums, &count| at_time(sums, count)))
         .collect();
     let each = sums.into_iter().reduce(added).expect("there is a time before the first");
-    let (c, influence) = influence_of_pairs(&each)?;
-    Ok(Estimated::of(c, influence.iter().map(|share| share * share).sum()))
+    Ok(Influence::of_pairs(&each)?.estimated())
 }
 
 fn added(mut sums: Vec<PatientPairs>, pairs: Vec<PatientPairs>) -> Vec<PatientPairs> {
@@ -192,6 +192,20 @@ mod tests {
         assert_eq!(antolini_c(&ALL, &curves, &[1.0, 2.0]), Ok(1.0));
         // Before the first time all curves are 1.
         assert_eq!(antolini_c(&ALL, &curves, &[8.0, 9.0]), Ok(0.5));
+    }
+
+    #[test]
+    fn few_curves_in_perfect_order_do_not_make_sure() {
+        let risks = [4.0, 3.0, 2.0, 1.0].map(Risk);
+        let days = [1.0, 2.0, 3.0, 4.0];
+        let outcomes = days.map(|day| Survival::until(day, true));
+        let curves = Array2::from_shape_fn((4, 4), |(row, time)| {
+            SurvivalProbability((-risks[row].0 * days[time]).exp())
+        });
+        let found = antolini_c_interval(&outcomes, &curves, &days).unwrap();
+        let expected = harrell_c_interval(&outcomes, &risks).unwrap();
+        assert!((found.value - 1.0).abs() < 1e-15 && found.low < 0.2);
+        assert!((found.low - expected.low).abs() < 1e-15);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
-use crate::Undefined;
+use crate::doubt::Doubt;
+use crate::inference::{Z_95, two_sided};
+use crate::{Estimate, Undefined};
 
 /// How often to resample, and from which seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +149,32 @@ where
         p: (2.0 * share(|value| value <= 0.0).min(share(|value| value >= 0.0))).min(1.0),
         undefined,
     })
+}
+
+/// What a share of pairs leaves open that is computed in each fold and averaged over the folds in which
+/// it is defined: resamples of a fold in perfect order say nothing of it.
+pub fn doubt_over_folds<F>(folds: &[u32], doubt: F) -> Doubt
+where
+    F: Fn(&[usize]) -> Result<Doubt, Undefined>,
+{
+    let defined =
+        rows_by_fold(folds).iter().filter_map(|rows| doubt(rows).ok()).collect::<Vec<_>>();
+    Doubt::mean(&defined)
+}
+
+impl Difference {
+    /// The difference of two shares of pairs with what those in perfect order leave open: bounds move
+    /// out, at most to -1 and 1, and where the one towards zero does, `p` is at least that of a normal
+    /// interval with this bound.
+    #[must_use]
+    pub fn with(self, doubt: Doubt) -> Self {
+        let own = Estimate { value: self.delta, low: self.low, high: self.high };
+        let Estimate { value, low, high } = doubt.widen(own);
+        let (moved, reach) =
+            if value > 0.0 { (doubt.below, value - low) } else { (doubt.above, high - value) };
+        let p = if moved > 0.0 { two_sided(value * Z_95 / reach) } else { 0.0 };
+        Self { low: low.max(-1.0), high: high.min(1.0), p: self.p.max(p), ..self }
+    }
 }
 
 /// The rows of each fold, folds in order.
@@ -345,6 +373,36 @@ mod tests {
         assert!((found.p - 2.0 / 501.0).abs() < 1e-12, "{found:?}");
         let swapped = paired_difference(&folds, PLAN, mean(&worse), mean(&better)).unwrap();
         assert!((swapped.delta + found.delta).abs() < 1e-9 && swapped.p == found.p);
+    }
+
+    #[test]
+    fn perfect_models_are_not_sure_to_be_alike_or_to_differ() {
+        let pairs = |count: u32| Doubt::of(1.0, f64::from(count));
+        let (perfect, reversed) = (|_: &[usize]| Ok(1.0), |_: &[usize]| Ok(0.0));
+        let same = paired_difference(&[0; 9], PLAN, perfect, perfect).unwrap();
+        let found = same.with(pairs(3).less(pairs(3)));
+        assert_eq!((found.low, found.high), (-pairs(3).below, pairs(3).below));
+        assert_eq!((found.delta, found.p), (0.0, 1.0));
+        let apart = paired_difference(&[0; 9], PLAN, perfect, reversed).unwrap();
+        // The sign test's p of three pairs is 0.25, of ten 0.002.
+        for (count, least, most) in [(3, 0.1, 0.3), (10, 0.001, 0.004)] {
+            let wrong = Doubt { below: 0.0, above: pairs(count).below };
+            let found = apart.with(pairs(count).less(wrong));
+            assert_eq!((found.low, found.high), (1.0 - 2.0 * pairs(count).below, 1.0));
+            assert!((least..most).contains(&found.p) && (found.low > 0.0) == (found.p < 0.05));
+        }
+        assert_eq!(apart.with(Doubt::default()), apart);
+    }
+
+    #[test]
+    fn folds_without_a_figure_leave_nothing_open() {
+        let doubt = |rows: &[usize]| match rows[0] {
+            0 => Err(Undefined::NoEvent { patients: 1 }),
+            1 => Ok(Doubt::of(1.0, 2.0)),
+            _ => Ok(Doubt::default()),
+        };
+        let expected = Doubt::mean(&[Doubt::of(1.0, 2.0), Doubt::default()]);
+        assert_eq!(doubt_over_folds(&[0, 1, 2], doubt), expected);
     }
 
     #[test]

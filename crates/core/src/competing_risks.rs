@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
-use crate::kaplan_meier::{Counts, Z_95, counts};
+use crate::inference::Z_95;
+use crate::kaplan_meier::{Counts, counts};
 use crate::survival::from_the_index_date;
 use crate::{CumulativeHazard, Incidence, Survival, Undefined};
 

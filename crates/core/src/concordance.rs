@@ -100,24 +100,39 @@ pub fn uno_c(
     risks: &[Risk],
     tau_days: Option<f64>,
 ) -> Result<f64, Undefined> {
-    check_risks(risks)?;
-    let censoring = Censoring::of_both(train, outcomes)?;
     let (mut right, mut total) = (0.0, 0.0);
-    for_each_event(outcomes, risks, |later| {
-        let time_days = outcomes[later.row].time_days;
-        if tau_days.is_some_and(|tau| time_days >= tau) {
-            return;
-        }
-        let Ok(uncensored) = censoring.uncensored(time_days) else { return };
-        let weight = uncensored.powi(-2);
+    for_each_weighted(train, outcomes, risks, tau_days, |later, weight| {
         right += weight * (f64::from(later.lower) + 0.5 * f64::from(later.equal));
         total += weight * f64::from(later.lower + later.equal + later.higher);
-    });
+    })?;
     if total > 0.0 {
         Ok(right / total)
     } else {
         Err(Undefined::NoComparablePair { patients: outcomes.len() })
     }
+}
+
+/// Visits the events that count in Uno's C from the latest to the earliest, with the weight of each of
+/// their pairs.
+pub(crate) fn for_each_weighted(
+    train: &[Survival],
+    outcomes: &[Survival],
+    risks: &[Risk],
+    tau_days: Option<f64>,
+    mut visit: impl FnMut(&Later, f64),
+) -> Result<(), Undefined> {
+    check_risks(risks)?;
+    let censoring = Censoring::of_both(train, outcomes)?;
+    for_each_event(outcomes, risks, |later| {
+        let time_days = outcomes[later.row].time_days;
+        if tau_days.is_some_and(|tau| time_days >= tau) {
+            return;
+        }
+        if let Ok(uncensored) = censoring.uncensored(time_days) {
+            visit(&later, uncensored.powi(-2));
+        }
+    });
+    Ok(())
 }
 
 pub(crate) fn check_risks(risks: &[Risk]) -> Result<(), Undefined> {

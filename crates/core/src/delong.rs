@@ -2,14 +2,13 @@
 //! midranks in O(n log n): Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
 
 use crate::Undefined;
+use crate::doubt::Doubt;
 use crate::inference::{Estimated, PairedDifference};
-use crate::kaplan_meier::Z_95;
 
 /// The AUC of one score with its standard error.
 ///
-/// Where every case is above every control, or below, nothing varies, however few patients say so.
-/// The bound is then that of Clopper and Pearson (Biometrika 1934;26:404) for as many disjoint pairs of
-/// a case and a control as there are, all in the same order.
+/// Where every case is above every control, or below, the interval is that of [`Doubt`] for as many
+/// disjoint pairs as the smaller class has patients.
 ///
 /// # Errors
 /// When a class has fewer than two patients, or a score is not a number.
@@ -18,21 +17,11 @@ use crate::kaplan_meier::Z_95;
 /// When there are not as many scores as classes.
 pub fn auc_interval(positive: &[bool], scores: &[f64]) -> Result<Estimated, Undefined> {
     let placements = placements(positive, scores)?;
-    let separated = placements.auc <= 0.0 || placements.auc >= 1.0;
-    let variance = if separated {
-        let pairs = placements.positive.len().min(placements.negative.len());
-        let bound = TAIL.powf(1.0 / pairs as f64);
-        ((1.0 - bound) / Z_95).powi(2)
-    } else {
-        placements.variance()
-    };
-    Ok(Estimated::of(placements.auc, variance))
+    Ok(Estimated::of(placements.auc, placements.variance() + placements.doubt().variance()))
 }
 
-/// What an interval of 95 % leaves out on either side.
-const TAIL: f64 = 0.025;
-
-/// The AUC of one score less that of another on the same patients.
+/// The AUC of one score less that of another on the same patients. A score that puts every case above
+/// every control, or below, brings what that leaves open ([`Doubt`]).
 ///
 /// # Errors
 /// As [`auc_interval`], and when the difference has no variance.
@@ -50,7 +39,8 @@ pub fn auc_difference(
         positive: less(&first.positive, &second.positive),
         negative: less(&first.negative, &second.negative),
     };
-    PairedDifference::of(apart.auc, apart.variance())
+    let doubt = first.doubt().less(second.doubt());
+    PairedDifference::of(apart.auc, apart.variance() + doubt.variance())
 }
 
 fn less(first: &[f64], second: &[f64]) -> Vec<f64> {
@@ -72,6 +62,10 @@ impl Placements {
             squares.sum::<f64>() / (count - 1.0) / count
         };
         of_mean(&self.positive) + of_mean(&self.negative)
+    }
+
+    fn doubt(&self) -> Doubt {
+        Doubt::of(self.auc, self.positive.len().min(self.negative.len()) as f64)
     }
 }
 
@@ -150,10 +144,29 @@ mod tests {
         let scores = [3.0, 2.0, 1.0, 0.5];
         let found = auc_difference(&positive, &scores, &scores).unwrap();
         assert_eq!((found.difference.value, found.p), (0.0, 1.0));
-        // Perfect and reversed: nothing varies, and they do differ.
-        let perfect = [4.0, 1.0, 3.0, 0.0];
-        let found = auc_difference(&positive, &perfect, &perfect.map(|score| -score));
-        assert_eq!(found, Err(Undefined::NoVariance { what: "the difference" }));
+        assert!(found.difference.standard_error <= 0.0);
+    }
+
+    #[test]
+    fn two_scores_that_separate_few_patients_may_differ() {
+        let positive = [true, true, true, false, false, false, false];
+        let perfect = [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0];
+        let other = [6.0, 6.5, 9.0, 1.0, 3.0, 2.0, 1.0];
+        let width = 1.0 - auc_interval(&positive, &perfect).unwrap().low;
+        let found = auc_difference(&positive, &perfect, &other).unwrap();
+        assert!(found.difference.value.abs() < 1e-15 && (found.p - 1.0).abs() < 1e-15);
+        assert!((found.difference.high - width).abs() < 1e-12, "{found:?}");
+        assert!((found.difference.low + width).abs() < 1e-12, "{found:?}");
+        // Of opposite scores each may be as far off; three pairs are too few for a sign test.
+        let found = auc_difference(&positive, &perfect, &perfect.map(|score| -score)).unwrap();
+        assert!((found.difference.value - 1.0).abs() < 1e-15 && found.p > 0.05);
+        assert!((found.difference.low - (1.0 - 2.0 * width)).abs() < 1e-12, "{found:?}");
+        // Beside an imperfect score both say how unsure the difference is.
+        let imperfect = [7.0, 3.5, 5.0, 4.0, 3.0, 2.0, 1.0];
+        let own = auc_interval(&positive, &imperfect).unwrap();
+        let found = auc_difference(&positive, &perfect, &imperfect).unwrap().difference;
+        let expected = width.hypot(own.value - own.low);
+        assert!((found.value - found.low - expected).abs() < 1e-12, "{found:?}");
     }
 
     #[test]

@@ -223,8 +223,9 @@ pub struct Calibration {
 pub struct CalibrationAt {
     /// Days from the index date.
     pub time_days: f64,
-    /// The observed share of events over the predicted one.
-    pub observed_over_expected: f64,
+    /// The observed share of events over the predicted one; `None`, as all but the slope, where some
+    /// patients came under observation late.
+    pub observed_over_expected: Option<f64>,
     /// Its interval, in which predictions are taken as given.
     #[serde(default)]
     pub observed_over_expected_interval: Option<Bounds>,

@@ -5,8 +5,7 @@ use ndarray::Array2;
 use crate::cox::{
     CoxModel, Likelihood, fit_ridge, fit_ridge_with, standard_errors, standard_errors_with,
 };
-use crate::inference::Estimated;
-use crate::kaplan_meier::Z_95;
+use crate::inference::{Estimated, Z_95};
 use crate::{Estimate, Risk, Survival, Undefined};
 
 /// The hazard of one group over that of the others by Cox regression (Efron's ties), with Wald's

@@ -3,7 +3,8 @@
 use ndarray::{Array2, ArrayRef2};
 
 use crate::competing_risks::Course;
-use crate::precision::{StepError, Z};
+use crate::inference::Z_95;
+use crate::precision::StepError;
 use crate::{CumulativeHazard, Incidence, SurvivalProbability};
 
 /// How well one patient's hazard of one cause is known.
@@ -155,7 +156,7 @@ fn incidence_interval(reached: f64, variance: f64) -> (Incidence, Incidence) {
     let hazard = -(-reached).ln_1p();
     let error = variance.sqrt() / ((1.0 - reached) * hazard);
     let bound = |z: f64| Incidence(-(-hazard * (z * error).exp()).exp_m1());
-    (bound(-Z), bound(Z))
+    (bound(-Z_95), bound(Z_95))
 }
 
 fn survival_interval(hazard: f64, variance: f64) -> (SurvivalProbability, SurvivalProbability) {
@@ -164,5 +165,5 @@ fn survival_interval(hazard: f64, variance: f64) -> (SurvivalProbability, Surviv
     }
     let error = variance.sqrt() / hazard;
     let bound = |z: f64| SurvivalProbability((-hazard * (z * error).exp()).exp());
-    (bound(Z), bound(-Z))
+    (bound(Z_95), bound(-Z_95))
 }

@@ -2,8 +2,10 @@
 
 use statrs::function::erf::erfc;
 
-use crate::Undefined;
-use crate::kaplan_meier::Z_95;
+use crate::{Estimate, Undefined};
+
+/// The 97.5 % point of the normal distribution.
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// A figure with its standard error and normal 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +44,18 @@ impl Estimated {
         Self::of(first.0 - second.0, first.1 * first.1 + second.1 * second.1)
     }
 
+    /// The figure as a share: its normal interval is cut where it reaches past 0 or 1.
+    #[must_use]
+    pub fn as_share(self) -> Estimate {
+        Estimate { value: self.value, low: self.low.max(0.0), high: self.high.min(1.0) }
+    }
+
+    /// The figure as a difference of shares, cut in the same way at -1 and 1.
+    #[must_use]
+    pub fn as_difference_of_shares(self) -> Estimate {
+        Estimate { value: self.value, low: self.low.max(-1.0), high: self.high.min(1.0) }
+    }
+
     /// The mean of a figure over independent groups of patients, such as folds.
     ///
     /// # Errors
@@ -73,7 +87,7 @@ impl PairedDifference {
     pub(crate) fn of(value: f64, variance: f64) -> Result<Self, Undefined> {
         let difference = Estimated::of(value, variance);
         let p = if difference.standard_error > 0.0 {
-            erfc((value / difference.standard_error).abs() / std::f64::consts::SQRT_2)
+            two_sided(value / difference.standard_error)
         } else if value.abs() <= f64::EPSILON {
             1.0
         } else {
@@ -83,9 +97,23 @@ impl PairedDifference {
     }
 }
 
+/// The two-sided probability of so many standard errors, or more.
+pub(crate) fn two_sided(standard_errors: f64) -> f64 {
+    erfc(standard_errors.abs() / std::f64::consts::SQRT_2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_share_can_be_is_cut_off() {
+        let wide = Estimated::of(0.5, 1.0);
+        assert_eq!(wide.as_share(), Estimate { value: 0.5, low: 0.0, high: 1.0 });
+        assert_eq!(wide.as_difference_of_shares(), Estimate { value: 0.5, low: -1.0, high: 1.0 });
+        let narrow = Estimated::of(0.5, 1e-4);
+        assert_eq!(narrow.as_share(), narrow.as_difference_of_shares());
+    }
 
     #[test]
     fn the_mean_of_four_groups_has_half_the_error() {

@@ -1,5 +1,6 @@
 //! Kaplan-Meier curves: of survival for people, of censoring for weights.
 
+use crate::inference::Z_95;
 use crate::{Survival, SurvivalProbability, Undefined};
 
 mod censoring;
@@ -8,9 +9,6 @@ mod counts;
 pub use censoring::Censoring;
 pub(crate) use counts::{Counts, counts};
 use counts::{entries, to_come};
-
-/// The 97.5 % point of the normal distribution.
-pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 // Products of fractions miss one half by rounding: R uses a tolerance for the same reason.
 const HALF: f64 = 0.5 + 1e-9;

@@ -17,6 +17,7 @@ pub mod cox;
 pub mod cross_fit;
 pub mod decision;
 pub mod delong;
+pub mod doubt;
 pub mod elastic_net;
 pub mod hazard_ratio;
 pub mod incidence;

@@ -1,6 +1,7 @@
 //! The Nelson-Aalen estimate of a cumulative hazard.
 
-use crate::kaplan_meier::{Counts, Z_95, counts};
+use crate::inference::Z_95;
+use crate::kaplan_meier::{Counts, counts};
 use crate::{CumulativeHazard, Survival};
 
 /// A cumulative hazard, a step function of time. Aalen, Ann Stat 1978;6:701.

@@ -5,14 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Risk, Survival, SurvivalProbability,
     baseline::{Baseline, Jump, jumps},
+    inference::Z_95,
 };
 
 mod interval;
 
 pub use interval::IntervalPrecision;
-
-/// The 97.5 % quantile of the normal distribution.
-pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// What the 95 % interval of a survival probability takes: the risk is treated as the one covariate
 /// of a Cox model with slope 1, and the interval covers the sampling error of Breslow's baseline and
@@ -143,7 +141,7 @@ impl Precision {
             let error = (horizon.log_hazard_variance? + of_slope).sqrt();
             let log_hazard = baseline.hazard_at(time_days).0.ln() + own;
             let survival = |z: f64| SurvivalProbability((-(log_hazard + z * error).exp()).exp());
-            Some((survival(Z), survival(-Z)))
+            Some((survival(Z_95), survival(-Z_95)))
         };
         self.horizons.iter().zip(times_days).map(interval).collect()
     }
@@ -197,7 +195,7 @@ mod tests {
         let (hazard, variance): (f64, f64) = (7.0 / 12.0, 25.0 / 144.0);
         let bound = |z: f64| (-hazard * (z * variance.sqrt() / hazard).exp()).exp();
         let (low, high) = found[1].unwrap();
-        assert!((low.0 - bound(Z)).abs() < 1e-12 && (high.0 - bound(-Z)).abs() < 1e-12);
+        assert!((low.0 - bound(Z_95)).abs() < 1e-12 && (high.0 - bound(-Z_95)).abs() < 1e-12);
     }
 
     /// `tests/golden/core_precision.R`.

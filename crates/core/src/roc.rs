@@ -4,6 +4,7 @@ use ndarray::ArrayRef2;
 
 use crate::classification::most_probable;
 use crate::concordance::check_risks;
+use crate::doubt::Doubt;
 use crate::kaplan_meier::Censoring;
 use crate::{Risk, Survival, Undefined, horizon};
 
@@ -168,6 +169,50 @@ pub(crate) fn weighted_auc(mut rows: Vec<Weighted>) -> Option<f64> {
         controls += tied_controls;
     }
     (cases > 0.0 && controls > 0.0).then(|| right / (cases * controls))
+}
+
+/// The scores of one class, and their weights.
+#[derive(Clone, Copy)]
+struct Class {
+    low: f64,
+    high: f64,
+    sum: f64,
+    heaviest: f64,
+}
+
+impl Class {
+    fn of(rows: &[Weighted], weight: fn(&Weighted) -> f64) -> Option<Self> {
+        let of_one = |row: &Weighted| {
+            let (score, weight) = (row.score, weight(row));
+            (weight > 0.0).then_some(Self {
+                low: score,
+                high: score,
+                sum: weight,
+                heaviest: weight,
+            })
+        };
+        rows.iter().filter_map(of_one).reduce(|a, b| Self {
+            low: a.low.min(b.low),
+            high: a.high.max(b.high),
+            sum: a.sum + b.sum,
+            heaviest: a.heaviest.max(b.heaviest),
+        })
+    }
+}
+
+/// What [`weighted_auc`] leaves open where it is 0 or 1.
+pub(crate) fn weighted_auc_doubt(rows: &[Weighted]) -> Option<Doubt> {
+    let cases = Class::of(rows, |row| row.case)?;
+    let controls = Class::of(rows, |row| row.control)?;
+    let share = if cases.low > controls.high {
+        1.0
+    } else if cases.high < controls.low {
+        0.0
+    } else {
+        return Some(Doubt::default());
+    };
+    let disjoint = f64::min(cases.sum / cases.heaviest, controls.sum / controls.heaviest);
+    Some(Doubt::of(share, disjoint))
 }
 
 #[cfg(test)]

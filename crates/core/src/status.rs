@@ -6,8 +6,9 @@
 use ndarray::ArrayRef2;
 
 use crate::competing_risks::{CompetingOutcome, EVENT};
+use crate::doubt::Doubt;
 use crate::kaplan_meier::Censoring;
-use crate::roc::{Weighted, weighted_auc};
+use crate::roc::{Weighted, weighted_auc, weighted_auc_doubt};
 use crate::{Incidence, Risk, Survival, Undefined, horizon};
 
 /// What is known of a patient at a time.
@@ -90,6 +91,23 @@ pub fn auc_of_status(
     patients: impl Iterator<Item = (Option<Status>, Risk)>,
     time_days: f64,
 ) -> Result<f64, Undefined> {
+    weighted_auc(weighted(patients)?).ok_or(Undefined::NoCase { time_days })
+}
+
+/// What [`auc_of_status`] leaves open where it is 0 or 1, as every interval of it needs.
+///
+/// # Errors
+/// As [`auc_of_status`].
+pub fn auc_of_status_doubt(
+    patients: impl Iterator<Item = (Option<Status>, Risk)>,
+    time_days: f64,
+) -> Result<Doubt, Undefined> {
+    weighted_auc_doubt(&weighted(patients)?).ok_or(Undefined::NoCase { time_days })
+}
+
+fn weighted(
+    patients: impl Iterator<Item = (Option<Status>, Risk)>,
+) -> Result<Vec<Weighted>, Undefined> {
     let weighted = |(status, risk): (Option<Status>, Risk)| {
         let Status { event, weight } = status?;
         let (case, control) = if event { (weight, 0.0) } else { (0.0, weight) };
@@ -99,7 +117,7 @@ pub fn auc_of_status(
     if let Some(row) = rows.iter().position(|row| row.score.is_nan()) {
         return Err(Undefined::NotFinite { what: "a risk", row, value: rows[row].score });
     }
-    weighted_auc(rows).ok_or(Undefined::NoCase { time_days })
+    Ok(rows)
 }
 
 fn squares(statuses: &[Option<Status>], incidence: &[Incidence]) -> Vec<f64> {
@@ -155,6 +173,27 @@ pub(crate) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_doubt_of_a_perfect_auc_counts_weighted_pairs() {
+        let status = |event, weight, risk| (Some(Status { event, weight }), Risk(risk));
+        let doubt = |patients: &[(Option<Status>, Risk)]| {
+            auc_of_status_doubt(patients.iter().copied(), 9.0)
+        };
+        // The heaviest case has half of all the cases' weight.
+        let cases = [status(true, 1.0, 5.0), status(true, 1.0, 6.0), status(true, 2.0, 7.0)];
+        let controls = [1.0, 2.0, 3.0, 4.0].map(|risk| status(false, 3.0, risk));
+        let mut all = [cases.as_slice(), &controls, &[(None, Risk(4.5))]].concat();
+        let found = doubt(&all).unwrap();
+        assert!((found.below - (1.0 - 0.025_f64.sqrt())).abs() < 1e-12 && found.above <= 0.0);
+        for (_, risk) in &mut all {
+            risk.0 = -risk.0;
+        }
+        assert!((doubt(&all).unwrap().above - found.below).abs() < 1e-12);
+        all[0].1 = Risk(-4.0);
+        assert_eq!(doubt(&all), Ok(Doubt::default()), "a tie");
+        assert_eq!(doubt(&cases), Err(Undefined::NoCase { time_days: 9.0 }));
+    }
 
     #[test]
     fn the_censored_are_unknown_and_weigh_on_the_others() {

@@ -89,7 +89,13 @@ fn calibration_at(
             high: observed.high.0,
         }),
     };
-    let ratio = observed_over_expected(outcomes, survival, time_days)?;
+    let ratio = match observed_over_expected(outcomes, survival, time_days) {
+        Err(reason @ Undefined::LateEntries { .. }) => {
+            say(&format!("calibration but the slope at day {time_days}"), &reason);
+            return slope_alone(outcomes, survival, time_days);
+        }
+        ratio => ratio?,
+    };
     let mut known = |what: &str, reason: Undefined| {
         say(&format!("{what} at day {time_days}"), &reason);
     };
@@ -102,7 +108,7 @@ fn calibration_at(
     let whole = calibration_groups(outcomes, survival, time_days, 1)?.pop().map(group);
     Ok(CalibrationAt {
         time_days,
-        observed_over_expected: ratio,
+        observed_over_expected: Some(ratio),
         observed_over_expected_interval: whole.and_then(ratio_interval),
         slope: slope.map(plain),
         intercept: intercept.map(plain),
@@ -111,6 +117,24 @@ fn calibration_at(
             .into_iter()
             .map(group)
             .collect(),
+    })
+}
+
+/// Risk sets allow for who came late. Means over those who are seen do not, and the intercept would
+/// lack the hazard before the first of them.
+fn slope_alone(
+    outcomes: &[Survival],
+    survival: &[SurvivalProbability],
+    time_days: f64,
+) -> Result<CalibrationAt, Undefined> {
+    Ok(CalibrationAt {
+        time_days,
+        observed_over_expected: None,
+        observed_over_expected_interval: None,
+        slope: Some(plain(calibration_slope_at(outcomes, survival, time_days)?)),
+        intercept: None,
+        ici: None,
+        groups: vec![],
     })
 }
 
@@ -166,7 +190,7 @@ fn beside_others(
     let calibration = ratio.and_then(|ratio| {
         Ok(CalibrationAt {
             time_days,
-            observed_over_expected: ratio,
+            observed_over_expected: Some(ratio),
             observed_over_expected_interval: of(1)?.pop().and_then(ratio_interval),
             slope: None,
             intercept: None,
@@ -205,7 +229,7 @@ mod tests {
         assert!(intercept.value.abs() < 0.01 && intercept.low < 0.0 && intercept.high > 0.0);
         let ratio = at.observed_over_expected_interval.unwrap();
         assert!(ratio.low > 0.9 && ratio.low < 1.0 && ratio.high > 1.0 && ratio.high < 1.1);
-        assert!((at.observed_over_expected - 1.0).abs() < 0.01);
+        assert!((at.observed_over_expected.unwrap() - 1.0).abs() < 0.01);
         for group in &at.groups {
             assert!((group.observed.unwrap().value - group.predicted).abs() < 0.05, "{group:?}");
         }

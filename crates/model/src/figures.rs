@@ -3,7 +3,9 @@
 use oncoweave_core::{
     AucAt, AucDifference, Bounds, BrierAt, Comparison, Estimate, FoldResult, HazardRatio,
     ModelResult, Risk, Survival, Undefined,
-    bootstrap::{Resampling, intervals_within_folds, paired_difference},
+    bootstrap::{
+        Difference, Resampling, doubt_over_folds, intervals_within_folds, paired_difference,
+    },
     competing_risks::{CompetingOutcome, EVENT, cause_specific},
     concordance::harrell_c,
     delong::{auc_difference, auc_interval},
@@ -37,12 +39,19 @@ pub(crate) fn figures(
         notes.extend(sentence);
         found.ok().map(|(estimate, _)| estimate)
     };
-    let harrell = estimate("C-index", table.estimate(|rows| table.c_index(rows)));
+    let c_index =
+        table.estimate_share(|rows| table.c_index(rows), |rows| table.c_index_doubt(rows));
+    let harrell = estimate("C-index", c_index);
     let (mut uno, mut wolbers) = (None, None);
     if !setting.competing {
-        uno = estimate("Uno's C-index", table.estimate(|rows| table.c_index_uno(rows)));
+        let c_index = table
+            .estimate_share(|rows| table.c_index_uno(rows), |rows| table.c_index_uno_doubt(rows));
+        uno = estimate("Uno's C-index", c_index);
     } else if table.has_incidence() {
-        let c_index = table.estimate(|rows| table.c_index_competing(rows));
+        let c_index = table.estimate_share(
+            |rows| table.c_index_competing(rows),
+            |rows| table.c_index_competing_doubt(rows),
+        );
         wolbers = estimate("C-index for competing risks", c_index);
     }
     let (auc, brier) = at_horizons(&table, &mut estimate);
@@ -60,7 +69,7 @@ pub(crate) fn figures(
         c_index_uno: uno,
         c_index_competing: wolbers,
         c_index_antolini: antolini.map(|c| c.value),
-        c_index_antolini_interval: antolini.map(in_shares).map(bounds),
+        c_index_antolini_interval: antolini.map(Estimated::as_share).map(bounds),
         auc,
         brier,
         ibs: ibs.map(|ibs| ibs.value),
@@ -99,10 +108,13 @@ fn auc_at(table: &Table, time_days: f64) -> Found {
         });
         let every: Result<Vec<Estimated>, Undefined> = by_delong.into_iter().collect();
         if let Ok(every) = every {
-            return Ok((in_shares(Estimated::mean(&every)?), None));
+            return Ok((Estimated::mean(&every)?.as_share(), None));
         }
     }
-    table.estimate(|rows| table.auc(&statuses, rows, time_days))
+    table.estimate_share(
+        |rows| table.auc(&statuses, rows, time_days),
+        |rows| table.auc_doubt(&statuses, rows, time_days),
+    )
 }
 
 /// The AUC of the first model less that of the second at each horizon that has one, by the same
@@ -123,7 +135,8 @@ fn auc_differences(
             if let Ok(PairedDifference { difference, p }) =
                 every.and_then(|every| PairedDifference::mean(&every))
             {
-                return Some(AucDifference { time_days, difference: plain(difference), p });
+                let difference = difference.as_difference_of_shares();
+                return Some(AucDifference { time_days, difference, p });
             }
         }
         let found = paired_difference(
@@ -134,8 +147,12 @@ fn auc_differences(
         );
         let found =
             found.map_err(|reason| say(&format!("AUC at day {time_days}"), &reason)).ok()?;
-        let difference = Estimate { value: found.delta, low: found.low, high: found.high };
-        Some(AucDifference { time_days, difference, p: found.p })
+        let doubt = doubt_over_folds(&a.parts, |rows| {
+            let first = a.auc_doubt(&statuses, rows, time_days)?;
+            Ok(first.less(b.auc_doubt(&statuses, rows, time_days)?))
+        });
+        let Difference { delta: value, low, high, p, .. } = found.with(doubt);
+        Some(AucDifference { time_days, difference: Estimate { value, low, high }, p })
     };
     a.setting.horizons_days.iter().filter_map(&mut at).collect()
 }
@@ -158,11 +175,6 @@ fn hazard_ratio(table: &Table, name: &str, notes: &mut Vec<String>) -> Option<Ha
 
 pub(crate) fn plain(found: Estimated) -> Estimate {
     Estimate { value: found.value, low: found.low, high: found.high }
-}
-
-/// A share with its normal interval, which may reach past 0 or 1.
-pub(crate) fn in_shares(found: Estimated) -> Estimate {
-    Estimate { value: found.value, low: found.low.max(0.0), high: found.high.min(1.0) }
 }
 
 fn bounds(estimate: Estimate) -> Bounds {
@@ -236,6 +248,9 @@ pub(crate) fn c_difference(
         |rows| a.c_index(rows),
         |rows| b.c_index(rows),
     )?;
+    let difference = difference.with(doubt_over_folds(&a.parts, |rows| {
+        Ok(a.c_index_doubt(rows)?.less(b.c_index_doubt(rows)?))
+    }));
     Ok(Comparison {
         a: first.to_owned(),
         b: second.to_owned(),

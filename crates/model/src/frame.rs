@@ -21,7 +21,8 @@ use crate::{
 const OTHER_INTERVALS: &str = "other 95 % intervals are normal: that of Antolini's C by the \
     infinitesimal jackknife, those of the AUC of one class and of AUC at a time before which \
     nobody was censored by DeLong, those of calibration, hazard ratios and restricted means by \
-    their standard errors";
+    their standard errors; where all pairs of a fold are in one order, its C or AUC has the bound of \
+    Clopper and Pearson for disjoint pairs";
 
 /// What an evaluation says beside its figures.
 pub(crate) struct Frame<'a> {

@@ -5,12 +5,13 @@ use oncoweave_core::{
     ClassDifference, ClassResult, Estimate, Prediction, SubtypeResult, Undefined,
     classification::{ClassFigures, class_figures, f1},
     delong::{auc_difference, auc_interval},
-    inference::PairedDifference,
+    doubt::Doubt,
+    inference::{Estimated, PairedDifference},
     roc::{accuracy, macro_auc, weighted_macro_auc},
 };
 
 use crate::{
-    figures::{in_shares, plain, pooled},
+    figures::pooled,
     held_out::{Candidate, Scores, Setting, all_classes},
 };
 
@@ -77,6 +78,9 @@ pub(crate) fn subtype(
     });
     let areas = areas.map_err(|reason| say("subtype AUC", reason)).ok();
     let figures = class_figures(labels, probabilities).unwrap_or_default();
+    let area = |auc: Estimate| Doubt::of(auc.value, least_pairs(&figures) as f64).widen_share(auc);
+    let areas = areas.map(|areas| areas.map(area));
+    let accuracy = Doubt::of(accuracy.value, labels.len() as f64).widen_share(accuracy);
     let of_class = |(class, figures): (usize, ClassFigures)| {
         let positive: Vec<bool> = labels.iter().map(|&label| label == class).collect();
         let auc = auc_interval(&positive, &probabilities.column(class).to_vec());
@@ -86,7 +90,7 @@ pub(crate) fn subtype(
         ClassResult {
             class: classified.classes[class].clone(),
             patients: figures.patients,
-            auc: auc.ok().map(in_shares),
+            auc: auc.ok().map(Estimated::as_share),
             precision: figures.precision,
             recall: figures.recall,
             f1: figures.f1,
@@ -102,6 +106,14 @@ pub(crate) fn subtype(
         f1_macro: Some(f1_macro),
         by_class,
     })
+}
+
+/// The disjoint pairs of the class that has the fewest: where the AUC of every class is 1, no mean of
+/// them is surer.
+fn least_pairs(figures: &[ClassFigures]) -> u64 {
+    let all: u64 = figures.iter().map(|figures| figures.patients).sum();
+    let occurring = figures.iter().map(|figures| figures.patients).filter(|&own| own > 0);
+    occurring.map(|own| own.min(all - own)).min().unwrap_or(0)
 }
 
 impl Classified {
@@ -154,7 +166,8 @@ pub(crate) fn class_differences(
         let found = auc_difference(&positive, &a, &b);
         let found = found.map_err(|reason| say(&format!("AUC of the class `{class}`"), &reason));
         let PairedDifference { difference, p } = found.ok()?;
-        Some(ClassDifference { class, difference: plain(difference), p })
+        let difference = difference.as_difference_of_shares();
+        Some(ClassDifference { class, difference, p })
     };
     all_classes(std::slice::from_ref(first)).into_iter().filter_map(difference).collect()
 }

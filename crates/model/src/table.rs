@@ -6,11 +6,16 @@ use ndarray::{Array2, Axis};
 use oncoweave_core::{
     Estimate, Incidence, Prediction, Risk, Survival, SurvivalProbability, Undefined,
     antolini::antolini_c_interval,
-    bootstrap::{interval_within_folds, mean_over_folds},
+    bootstrap::{doubt_over_folds, interval_within_folds, mean_over_folds},
     competing_risks::{CompetingOutcome, EVENT, at_risk_for_ever, cause_specific},
     concordance::{harrell_c, uno_c},
+    concordance_interval::{harrell_c_doubt, uno_c_doubt},
+    doubt::Doubt,
     inference::Estimated,
-    status::{Status, auc_of_status, brier_shares, integrated_brier_shares, status_at},
+    status::{
+        Status, auc_of_status, auc_of_status_doubt, brier_shares, integrated_brier_shares,
+        status_at,
+    },
 };
 
 use crate::held_out::{Candidate, Setting, brier_times, event_probabilities};
@@ -102,17 +107,46 @@ impl<'a> Table<'a> {
         harrell_c(&outcomes, &risks)
     }
 
+    pub(crate) fn c_index_doubt(&self, rows: &[usize]) -> Result<Doubt, Undefined> {
+        let (outcomes, risks) = self.own(rows);
+        harrell_c_doubt(&outcomes, &risks)
+    }
+
+    /// Uno's C by the censoring that the part of some rows learns from.
     pub(crate) fn c_index_uno(&self, rows: &[usize]) -> Result<f64, Undefined> {
         let (outcomes, risks) = self.own(rows);
-        let last = self.setting.horizons_days.last().copied();
-        uno_c(&cause_specific(self.reference(rows), EVENT), &outcomes, &risks, last)
+        uno_c(&self.own_reference(rows), &outcomes, &risks, self.last_day())
+    }
+
+    pub(crate) fn c_index_uno_doubt(&self, rows: &[usize]) -> Result<Doubt, Undefined> {
+        let (outcomes, risks) = self.own(rows);
+        uno_c_doubt(&self.own_reference(rows), &outcomes, &risks, self.last_day())
+    }
+
+    fn own_reference(&self, rows: &[usize]) -> Vec<Survival> {
+        cause_specific(self.reference(rows), EVENT)
+    }
+
+    fn last_day(&self) -> Option<f64> {
+        self.setting.horizons_days.last().copied()
     }
 
     /// Wolbers' C of the cumulative incidence at the last horizon.
     pub(crate) fn c_index_competing(&self, rows: &[usize]) -> Result<f64, Undefined> {
+        let (outcomes, incidence) = self.beside_others(rows)?;
+        harrell_c(&outcomes, &incidence)
+    }
+
+    pub(crate) fn c_index_competing_doubt(&self, rows: &[usize]) -> Result<Doubt, Undefined> {
+        let (outcomes, incidence) = self.beside_others(rows)?;
+        harrell_c_doubt(&outcomes, &incidence)
+    }
+
+    /// Follow-up in which who had another event stays at risk, with the incidence at the last horizon.
+    fn beside_others(&self, rows: &[usize]) -> Result<(Vec<Survival>, Vec<Risk>), Undefined> {
         let (outcomes, _) = self.pick(rows);
-        let incidence: Vec<Risk> = rows.iter().map(|&row| self.incidence[row]).collect();
-        harrell_c(&at_risk_for_ever(&outcomes, EVENT)?, &incidence)
+        let incidence = rows.iter().map(|&row| self.incidence[row]).collect();
+        Ok((at_risk_for_ever(&outcomes, EVENT)?, incidence))
     }
 
     /// Antolini's C up to the last horizon, the mean over the folds that have one, with a sentence
@@ -153,6 +187,17 @@ impl<'a> Table<'a> {
         self.check(statuses, rows)?;
         let patients = rows.iter().map(|&row| (statuses.values[row], self.risks[row]));
         auc_of_status(patients, time_days)
+    }
+
+    pub(crate) fn auc_doubt(
+        &self,
+        statuses: &ByPart<Option<Status>>,
+        rows: &[usize],
+        time_days: f64,
+    ) -> Result<Doubt, Undefined> {
+        self.check(statuses, rows)?;
+        let patients = rows.iter().map(|&row| (statuses.values[row], self.risks[row]));
+        auc_of_status_doubt(patients, time_days)
     }
 
     /// Whether each of some patients of one part had the event, and the scores that rank them.
@@ -248,6 +293,20 @@ impl<'a> Table<'a> {
         let bounds = interval_within_folds(&self.parts, self.setting.resampling, &statistic)?;
         let estimate = Estimate { value, low: bounds.low, high: bounds.high };
         Ok((estimate, self.shortfall(&statistic, bounds.undefined as usize)))
+    }
+
+    /// The same of a share of pairs in the right order, with what folds in perfect order leave open.
+    pub(crate) fn estimate_share<F, D>(
+        &self,
+        statistic: F,
+        doubt: D,
+    ) -> Result<(Estimate, Option<String>), Undefined>
+    where
+        F: Fn(&[usize]) -> Result<f64, Undefined> + Sync,
+        D: Fn(&[usize]) -> Result<Doubt, Undefined>,
+    {
+        let (own, shortfall) = self.estimate(statistic)?;
+        Ok((doubt_over_folds(&self.parts, doubt).widen_share(own), shortfall))
     }
 
     fn shortfall<F>(&self, statistic: &F, undefined_resamples: usize) -> Option<String>

@@ -309,6 +309,14 @@ fn the_page_says_what_each_modality_is_worth() {
     ] {
         assert!(page.contains(expected), "{expected}");
     }
+    // Where patients came late, the slope stands alone.
+    let at = &mut evaluation.calibration.as_mut().unwrap().at[0];
+    (at.observed_over_expected, at.observed_over_expected_interval) = (None, None);
+    (at.intercept, at.ici) = (None, None);
+    at.groups.clear();
+    let page = report_html(&evaluation, &predictions, None).unwrap();
+    assert!(page.contains("0.95 (0.74 to 1.16)") && page.contains("Calibration at each horizon"));
+    assert!(!page.contains("Patients in groups by the") && !page.contains("lowest predictions"));
     evaluation.contributions.clear();
     evaluation.calibration = None;
     let page = report_html(&evaluation, &predictions, None).unwrap();

@@ -64,7 +64,7 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     use super::*;
-    use crate::precision::{Z, tests::fitted};
+    use crate::{inference::Z_95, precision::tests::fitted};
 
     #[test]
     fn one_interval_of_all_follow_up_is_known_as_a_risk_is() {
@@ -184,7 +184,7 @@ mod tests {
                     for count in [2, 4] {
                         let (sum, variance) = summed(&own[..count], &precision);
                         let true_sum: f64 = truth[..count].iter().map(|&one| hazard(one, x)).sum();
-                        covered += u32::from((sum / true_sum).ln().abs() <= Z * variance.sqrt());
+                        covered += u32::from((sum / true_sum).ln().abs() <= Z_95 * variance.sqrt());
                         total += 1;
                     }
                 }

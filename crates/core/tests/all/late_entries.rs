@@ -4,7 +4,7 @@
 use ndarray::Array2;
 use oncoweave_core::brier::{brier_at, integrated_brier};
 use oncoweave_core::calibration::{
-    calibration_groups, calibration_slope, log_log, observed_over_expected,
+    calibration_groups, calibration_slope, calibration_slope_at, log_log, observed_over_expected,
 };
 use oncoweave_core::competing_risks::{CompetingOutcome, at_risk_for_ever};
 use oncoweave_core::concordance::{harrell_c, uno_c};
@@ -16,6 +16,7 @@ use oncoweave_core::incidence::{
 use oncoweave_core::roc::auc_at;
 use oncoweave_core::status::status_at;
 use oncoweave_core::{Incidence, Risk, Survival, SurvivalProbability, Undefined};
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 /// Patients, of whom the second may enter on day 1.
 fn outcomes(late: bool) -> Vec<Survival> {
@@ -96,4 +97,27 @@ fn what_they_allow_is_given() {
     assert!(harrell_c(&late, &risks).is_ok());
     let probabilities = [0.3, 0.4, 0.6, 0.7, 0.5].map(SurvivalProbability);
     assert!(calibration_slope(&late, &log_log(&probabilities)).is_ok());
+    assert!(calibration_slope_at(&late, &probabilities, 5.5).is_ok());
+}
+
+/// True probabilities have slope 1, whoever died unseen before observation began.
+#[test]
+fn the_calibration_slope_of_the_truth_is_one_though_many_died_before_entry() {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    let (mut seen, mut survival) = (vec![], vec![]);
+    let horizon = 2.0;
+    for _ in 0..20_000 {
+        let hazard = f64::exp(2.0 * random.random::<f64>() - 1.0);
+        let event = -random.random::<f64>().ln() / hazard;
+        let (entry, end) = (1.5 * random.random::<f64>(), 3.0 * random.random::<f64>());
+        if event.min(end) > entry {
+            let outcome = Survival::until(event.min(end), event <= end).entered(entry).unwrap();
+            seen.push(outcome);
+            survival.push(SurvivalProbability((-hazard * horizon).exp()));
+        }
+    }
+    assert!(seen.len() < 10_000, "{}", seen.len());
+    let slope = calibration_slope_at(&seen, &survival, horizon).unwrap();
+    assert!((slope.value - 1.0).abs() < 3.0 * slope.standard_error, "{slope:?}");
+    assert!(slope.standard_error < 0.1, "{slope:?}");
 }

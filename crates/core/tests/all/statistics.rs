@@ -3,7 +3,7 @@
 
 use ndarray::Axis;
 use oncoweave_core::antolini::antolini_c;
-use oncoweave_core::calibration::{calibration_slope, smooth_calibration};
+use oncoweave_core::calibration::{calibration_slope, calibration_slope_at, smooth_calibration};
 use oncoweave_core::classification::{confusion_matrix, f1};
 use oncoweave_core::competing_risks::{CumulativeIncidence, cause_specific};
 use oncoweave_core::concordance::count_pairs;
@@ -203,6 +203,26 @@ fn calibration_agrees_with_lifelines_and_r() {
     all_close(&distances, &golden["smooth_calibration"]["distances"], 1e-6);
     let slope = calibration_slope(&all, &risks(&cohort["risk"][0])).unwrap();
     all_close(&[slope.value, slope.standard_error], &r()["slope"], 1e-7);
+}
+
+#[test]
+fn calibration_slopes_of_late_entries_agree_with_lifelines_and_statsmodels() {
+    let golden = include_str!("../../../../tests/golden/core_calibration_late.json");
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    let python = python();
+    let cohort = &python["cohort"];
+    let late = left_truncated(cohort);
+    let survival = probabilities(&cohort["survival"][0]);
+    let expected = golden["slopes"].as_array().unwrap();
+    assert_eq!(expected.len(), 3);
+    for expected in expected {
+        let horizon = expected["horizon"].as_f64().unwrap();
+        let slope = calibration_slope_at(&late, &survival, horizon).unwrap();
+        all_close(&[slope.value, slope.standard_error], &expected["slope"], 1e-7);
+        // Without the entries it is another number.
+        let without = calibration_slope_at(&outcomes(cohort), &survival, horizon).unwrap();
+        assert!((without.value - slope.value).abs() > 1e-3, "{horizon}: {without:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use oncoweave_core::{
     Estimate, Risk, Survival,
     concordance_interval::harrell_c_interval,
+    inference::Estimated,
     kaplan_meier::Censoring,
     small_cells::{shown, shown_parts},
 };
@@ -227,8 +228,7 @@ fn rows(
 
 fn c_index(pairs: &[(Survival, Risk)]) -> Option<Estimate> {
     let (outcomes, risks): (Vec<Survival>, Vec<Risk>) = pairs.iter().copied().unzip();
-    let found = harrell_c_interval(&outcomes, &risks).ok()?;
-    Some(Estimate { value: found.value, low: found.low, high: found.high })
+    harrell_c_interval(&outcomes, &risks).ok().map(Estimated::as_share)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
 use oncoweave_core::concordance_interval::{harrell_c_difference, harrell_c_interval};
-use oncoweave_core::{Estimate, Prediction, Risk, Survival, small_cells::shown};
+use oncoweave_core::inference::Estimated;
+use oncoweave_core::{Prediction, Risk, Survival, small_cells::shown};
 use oncoweave_report::chart::{ForestRow, ForestScale, forest};
 use oncoweave_report::words;
 use serde::Deserialize;
@@ -178,10 +179,8 @@ fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], rule: Protected) -> Com
     let risks = [0, 1].map(|model: usize| -> Vec<Risk> {
         known.iter().map(|pair| Risk(models[model].risk(pair.both[model]))).collect()
     });
-    let estimate = |risks: &Vec<Risk>| {
-        let found = harrell_c_interval(&outcomes, risks).ok()?;
-        Some(Estimate { value: found.value, low: found.low, high: found.high })
-    };
+    let estimate =
+        |risks: &Vec<Risk>| harrell_c_interval(&outcomes, risks).ok().map(Estimated::as_share);
     let estimates = [estimate(&risks[0]), estimate(&risks[1])];
     let names = models.map(|one| format!("{}: {}", one.study.slug, one.name()));
     let rows: Vec<(String, String)> =
@@ -206,12 +205,7 @@ fn compared(models: [Chosen<'_>; 2], pairs: &[Pair<'_>], rule: Protected) -> Com
     let chart = forest("comparison", "C on the same patients", &drawn, scale).inline();
     let verdict = match harrell_c_difference(&outcomes, &risks[0], &risks[1]) {
         Ok(found) => {
-            let difference = found.difference;
-            let interval = words::with_signed_interval(Estimate {
-                value: difference.value,
-                low: difference.low,
-                high: difference.high,
-            });
+            let interval = words::with_signed_interval(found.difference.as_difference_of_shares());
             let judged = if found.p < 0.05 {
                 "more than chance explains"
             } else {

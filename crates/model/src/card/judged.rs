@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use oncoweave_core::{
     Estimate, Evaluation, Prediction, Risk, Survival, SurvivalProbability, Undefined,
-    bootstrap::{Resampling, interval_within_folds, mean_over_folds},
+    bootstrap::{Resampling, doubt_over_folds, interval_within_folds, mean_over_folds},
     calibration::{calibration_groups, observed_over_expected},
     concordance::harrell_c,
+    concordance_interval::harrell_c_doubt,
     small_cells::{LEAST_SHOWN, Shown, shown, shown_parts},
 };
 use serde::Deserialize;
@@ -240,18 +241,23 @@ impl Rows {
         rows.iter().map(|&row| (self.outcomes[row], self.risks[row])).unzip()
     }
 
-    /// A statistic of some rows, computed within folds and averaged over them, with its bootstrap
-    /// interval.
-    fn estimate(
-        &self,
-        some: &[usize],
-        statistic: impl Fn(&Self, &[usize]) -> Result<f64, Undefined> + Sync,
-    ) -> Option<Estimate> {
+    /// The C of some rows, computed within folds and averaged over them, with its bootstrap interval.
+    fn c_index(&self, some: &[usize]) -> Option<Estimate> {
         let folds: Vec<u32> = some.iter().map(|&row| self.folds[row]).collect();
-        self.estimate_within(&folds, some, statistic)
+        let own = self.estimate_within(&folds, some, |rows, some| {
+            let (outcomes, risks) = rows.pick(some);
+            harrell_c(&outcomes, &risks)
+        })?;
+        let doubt = doubt_over_folds(&folds, |places| {
+            let rows: Vec<usize> = places.iter().map(|&place| some[place]).collect();
+            let (outcomes, risks) = self.pick(&rows);
+            harrell_c_doubt(&outcomes, &risks)
+        });
+        Some(doubt.widen_share(own))
     }
 
-    /// The same over all folds at once, for what folds do not shift.
+    /// A statistic of some rows over all folds at once, for what folds do not shift, with its bootstrap
+    /// interval.
     fn estimate_pooled(
         &self,
         some: &[usize],
@@ -325,17 +331,13 @@ impl Rows {
         let subgroup = |place: usize| {
             let some = &members[place];
             let judged = patients[place] >= LEAST_SHOWN && events[place] >= LEAST_SHOWN;
-            let c_index = |rows: &Self, some: &[usize]| {
-                let (outcomes, risks) = rows.pick(some);
-                harrell_c(&outcomes, &risks)
-            };
             let ratio = |(place, days)| self.observed_over_expected(some, place, days);
             Subgroup {
                 factor: grouping.name,
                 name: names[place].to_owned(),
                 patients: patients_shown[place],
                 events: events_shown[place],
-                c_index: judged.then(|| self.estimate(some, c_index)).flatten(),
+                c_index: judged.then(|| self.c_index(some)).flatten(),
                 observed_over_expected: horizon.filter(|_| judged).and_then(ratio),
             }
         };

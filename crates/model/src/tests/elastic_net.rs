@@ -1,9 +1,10 @@
 //! Elastic-net Cox, by itself and among the models of a stack.
 
-use oncoweave_core::{CohortColumn, FeatureInfo, PatientId};
+use oncoweave_core::{Cohort, CohortColumn, FeatureInfo, PatientId, Survival};
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
-use super::*;
+use super::{all_rows, dataset, quick_config, saved, train_on};
+use crate::{Folds, Model, ModelKind, Predictor, TrainConfig, cross_validate, evaluate};
 
 /// Among 400 columns of `rna` four carry the hazard; three clinical ones say nothing.
 fn planted(patients: usize, seed: u64) -> Cohort {

@@ -1,8 +1,9 @@
 //! What an evaluation holds beside C: each figure is that of the core over the same predictions.
 
 use oncoweave_core::{
-    Cohort, Estimate, Evaluation, Prediction, ReclassificationKind, Survival, SurvivalProbability,
-    brier::brier_at, decision::net_reclassification, roc::auc,
+    Cohort, Estimate, Evaluation, Prediction, ReclassificationKind, Risk, Survival,
+    SurvivalProbability, brier::brier_at, concordance_interval::harrell_c_interval,
+    decision::net_reclassification, roc::auc,
 };
 
 use super::{dataset, quick_config, small};
@@ -73,7 +74,41 @@ fn every_model_has_its_figures_with_intervals() {
     for at in &calibration.at {
         holds(at.slope.unwrap());
         holds(at.intercept.unwrap());
-        holds(at.observed_over_expected_interval.unwrap().around(at.observed_over_expected));
+        let ratio = at.observed_over_expected.unwrap();
+        holds(at.observed_over_expected_interval.unwrap().around(ratio));
+    }
+}
+
+/// One column orders all deaths, so that nothing varies within any fold.
+#[test]
+fn a_perfect_order_has_an_interval_all_the_same() {
+    let mut cohort = small().cohort;
+    cohort.columns.retain(|column| column.name() == "clinical.lab");
+    for (row, value) in cohort.columns[0].values.iter().enumerate() {
+        let days = 1000.0 - 100.0 * f64::from(value.unwrap());
+        cohort.survival[row] = Some(Survival::until(days, true));
+    }
+    let config = TrainConfig {
+        model: ModelKind::RidgeCox,
+        horizons_days: Some(vec![900.0, 1000.0]),
+        ..quick_config()
+    };
+    let (evaluation, predictions, _) = judged(&cohort, &config);
+    let main = &evaluation.models[0];
+    let apart = |fold: u32| {
+        let held = own(&predictions, &main.name).into_iter();
+        let (outcomes, risks): (Vec<Survival>, Vec<Risk>) = held
+            .filter(|one| one.fold == Some(fold))
+            .map(|one| (one.observed.unwrap(), one.risk))
+            .unzip();
+        1.0 - harrell_c_interval(&outcomes, &risks).unwrap().low
+    };
+    let expected = 1.0 - (0..3).map(|fold| apart(fold).powi(2)).sum::<f64>().sqrt() / 3.0;
+    let found = main.c_index.unwrap();
+    assert!((found.value - 1.0).abs() < 1e-12 && (found.low - expected).abs() < 1e-9, "{found:?}");
+    assert!(found.high <= 1.0 && found.low < 0.95, "{found:?}");
+    for found in main.auc.iter().map(|at| at.auc).chain(main.c_index_uno) {
+        assert!((found.value - 1.0).abs() < 1e-12 && found.low < 0.95, "{found:?}");
     }
 }
 

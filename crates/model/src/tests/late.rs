@@ -146,7 +146,14 @@ fn evaluation_gives_what_late_entries_allow_and_names_the_rest() {
     assert!(model.c_index_uno.is_none() && model.ibs.is_none());
     assert!(model.auc.is_empty() && model.brier.is_empty());
     let calibration = evaluation.calibration.as_ref().expect("it has a slope");
-    assert!(calibration.slope.is_some() && calibration.at.is_empty());
+    assert!(calibration.slope.is_some());
+    assert_eq!(calibration.at.len(), evaluation.horizons_days.len());
+    for at in &calibration.at {
+        let slope = at.slope.expect("it is given at each horizon");
+        assert!(slope.low < slope.value && slope.value < slope.high, "{slope:?}");
+        assert!(at.observed_over_expected.is_none() && at.intercept.is_none() && at.ici.is_none());
+        assert!(at.groups.is_empty());
+    }
     assert!(evaluation.decisions.is_empty() && evaluation.reclassification.is_empty());
     let groups = evaluation.risk_groups.as_ref().expect("they have curves");
     assert!(groups.log_rank.is_some() && groups.restricted_means.is_some());

@@ -1,16 +1,21 @@
 //! Every kind of network, head and schedule: what all of them promise.
 
-use oncoweave_core::{Risk, concordance::harrell_c, kaplan_meier::KaplanMeier};
+use std::{ops::ControlFlow, path::Path};
 
+use oncoweave_core::{
+    Cohort, Risk, Survival, concordance::harrell_c, kaplan_meier::KaplanMeier,
+    preprocess::Preprocessing,
+};
 use tch::{Device, Tensor};
 
-use super::*;
+use super::{all_rows, dataset, go_on, small};
 use crate::{
-    Architecture, ClassWeight, EpochRecord, HeadsConfig, ModelKind, NetworkConfig, Predictor,
-    StopOn,
+    Architecture, ClassWeight, EpochRecord, EpochReport, Error, HeadsConfig, Model, ModelKind,
+    NetworkConfig, Predictor, StopOn, TrainConfig,
     network::{Input, Network},
-    part::{LossSettings, Part},
+    part::{Data, LossSettings, Part},
     plan::Plan,
+    testing::{Shape, Simulated, simulate},
 };
 
 const VARIANTS: [(&str, &str); 14] = [

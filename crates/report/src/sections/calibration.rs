@@ -15,7 +15,8 @@ const FIGURES: &str = "Events observed over predicted: 1 is right, above 1 too f
     the predicted cumulative hazard, 0 is right, above 0 too few events were predicted (Crowson et \
     al. 2016). ICI: the mean distance of predicted and smoothed observed probabilities, lower is \
     better (Austin et al. 2020). A dash means that the figure is not defined, as slope, intercept \
-    and ICI are not beside competing events.";
+    and ICI are not beside competing events, nor all but the slope where patients came under \
+    observation late.";
 
 const NET_BENEFIT: &str = "Net benefit: true positives per 100 patients, false positives taken off \
     by the odds of the threshold; treating nobody is worth 0. Each cell has treating by the model, \
@@ -37,13 +38,17 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
         section.text.push(slope(calibration, alone));
         return Some(section);
     }
-    section.text.push(format!(
-        "Patients in groups by the {} that the {model} model predicted, beside what became of them \
-         by {}. {}",
-        if alone { "survival" } else { "probability of being free of the event" },
-        if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
-        slope(calibration, alone)
-    ));
+    if grouped(calibration) {
+        section.text.push(format!(
+            "Patients in groups by the {} that the {model} model predicted, beside what became of \
+             them by {}. {}",
+            if alone { "survival" } else { "probability of being free of the event" },
+            if alone { "Kaplan and Meier" } else { "Aalen and Johansen" },
+            slope(calibration, alone)
+        ));
+    } else {
+        section.text.push(slope(calibration, alone));
+    }
     section.figures.extend(plot(calibration));
     section.figures.extend(evaluation.decisions.first().map(net_benefit));
     section.tables.extend(tables(calibration));
@@ -55,8 +60,12 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Option<Section> {
     Some(section)
 }
 
-/// The figures of each horizon, and its groups of patients.
-fn tables(calibration: &Calibration) -> [Table; 2] {
+fn grouped(calibration: &Calibration) -> bool {
+    calibration.at.iter().any(|at| !at.groups.is_empty())
+}
+
+/// The figures of each horizon, and its groups of patients where there are any.
+fn tables(calibration: &Calibration) -> Vec<Table> {
     let mut whole = Table::new("Calibration at each horizon (95\u{a0}%)")
         .words("Horizon")
         .figures("Events observed over predicted")
@@ -93,14 +102,14 @@ fn tables(calibration: &Calibration) -> [Table; 2] {
             ]);
         }
     }
-    [whole, groups]
+    if grouped(calibration) { vec![whole, groups] } else { vec![whole] }
 }
 
 /// Observed over predicted events with the interval, where there is one.
 fn ratio(at: &CalibrationAt) -> String {
-    let alone = format!("{:.2}", at.observed_over_expected);
-    let interval = at.observed_over_expected_interval;
-    let both = interval.map(|bounds| bounds.around(at.observed_over_expected));
+    let Some(value) = at.observed_over_expected else { return words::NONE.to_owned() };
+    let alone = format!("{value:.2}");
+    let both = at.observed_over_expected_interval.map(|bounds| bounds.around(value));
     if words::finite(both).is_some() { two_digits(both) } else { alone }
 }
 

@@ -140,7 +140,7 @@ fn calibration() -> Calibration {
         slope: Some(Estimate { value: 0.93, low: 0.71, high: 1.15 }),
         at: vec![CalibrationAt {
             time_days: 730.5,
-            observed_over_expected: 1.04,
+            observed_over_expected: Some(1.04),
             observed_over_expected_interval: Some(Bounds { low: 0.88, high: 1.21 }),
             slope: Some(Estimate { value: 0.95, low: 0.74, high: 1.16 }),
             intercept: Some(Estimate { value: 0.04, low: -0.13, high: 0.21 }),
