@@ -11,6 +11,7 @@
 
 mod audit;
 mod cohort;
+mod column;
 mod dates;
 mod dicom;
 mod error;
@@ -31,6 +32,7 @@ mod table;
 mod variants;
 mod words;
 
+pub use column::{Column, Tells};
 pub use dicom::identity_removed;
 pub use error::{Aside, Error};
 pub use identifier::Identifier;
@@ -42,4 +44,3 @@ pub use profile::{
 pub use reidentify::{Request, reidentify};
 pub use report::Report;
 pub use run::{REPORT, Settings, deidentify, set_aside_list};
-pub use scan::looks_personal;
