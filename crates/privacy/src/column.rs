@@ -145,7 +145,7 @@ pub(crate) fn may_be_shown(name: &str) -> bool {
 }
 
 /// Whether a column is called by what tells who somebody is: `PatientName`, `date_of_birth`, `MRN`.
-fn is_direct(name: &str) -> bool {
+pub(crate) fn is_direct(name: &str) -> bool {
     let name = letters(name);
     let rest = ["patients", "patient", "subject"].iter().find_map(|who| name.strip_prefix(who));
     DIRECT.contains(&name.as_str()) || rest.is_some_and(|rest| DIRECT.contains(&rest))
@@ -163,10 +163,18 @@ fn whole(cell: &str) -> &str {
 /// Whether a cell can hardly be anything else than what it looks like.
 fn is_sure((cell, finding): &(&str, Finding)) -> bool {
     match finding {
-        Finding::NhsNumber | Finding::Email | Finding::Telephone | Finding::Postcode => true,
+        Finding::NhsNumber | Finding::Email | Finding::Postcode => true,
+        Finding::Telephone => !has_mixed_word(cell),
         Finding::Name => names_a_person(cell),
         Finding::Date | Finding::HospitalNumber | Finding::Path => false,
     }
+}
+
+/// Whether letters and digits stand in one word, as in accessions: `EGAN00001406653`.
+fn has_mixed_word(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| {
+        word.chars().any(char::is_alphabetic) && word.bytes().any(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// A count begins with no zero, as a number of a record or a telephone may.
@@ -217,6 +225,8 @@ mod tests {
             ("NHS numbers", &["943 476 5919"], Some(Identity("NHS numbers"))),
             ("mail", &["a.b@c.de", "none"], None),
             ("mail", &["a.b@c.de", "d@e.fr", "none"], Some(Identity("e-mail addresses"))),
+            ("telephones", &["07700 900123"], Some(Identity("telephone numbers"))),
+            ("accessions", &["EGAN00001406653"], Some(Perhaps("telephone numbers"))),
             ("titles", &["seen by Dr Jones"], Some(Identity("names"))),
             ("names", &names, Some(Identity("names"))),
             ("few kinds", &["Memorial Sloan", "North Harbor"], Some(Perhaps("names"))),

@@ -2,6 +2,7 @@
 
 mod face;
 mod header;
+mod said;
 
 use std::{
     io::{self, BufReader, Read, Write},
@@ -14,6 +15,7 @@ use fs_err::File;
 use crate::{Error, NiftiProfile, error::aside};
 use face::masked_voxels;
 use header::Header;
+pub(crate) use said::said;
 
 /// What an image is in its cohort.
 #[derive(Clone, Copy)]
@@ -193,6 +195,49 @@ mod tests {
         let kept: Vec<usize> = (0..24).filter(|&index| voxels[index] != 0).collect();
         assert_eq!(kept, [0, 1, 4, 5, 12, 13, 16, 17]);
         assert!(kept.iter().all(|&index| usize::from(voxels[index]) == index + 1));
+    }
+
+    #[test]
+    fn the_texts_of_a_header_and_its_comments_are_said_by_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.nii");
+        let (old, new) = (VERSION_1.named.len(), VERSION_2.named.len());
+        for (version, big_endian, fields) in
+            [(1, false, old), (1, true, old), (2, false, new), (2, true, new)]
+        {
+            let mut bytes = image(version, big_endian);
+            let header = if version == 1 { 348 } else { 540 };
+            if big_endian {
+                // The extension's size and its code.
+                bytes[header + 4..header + 8].reverse();
+                bytes[header + 8..header + 12].reverse();
+            }
+            fs_err::write(&path, &bytes).unwrap();
+            let texts: Vec<String> = said(&path).unwrap().into_iter().map(|one| one.text).collect();
+            assert_eq!(texts.len(), fields + 1, "version {version}, big endian {big_endian}");
+            let is_whole = |text: &String| text.len() > 9 && text.bytes().all(|byte| byte == b'S');
+            assert!(texts.iter().all(is_whole), "{texts:?}");
+            // Without extensions there are no comments, and what is cut off says nothing.
+            bytes[header] = 0;
+            fs_err::write(&path, &bytes).unwrap();
+            assert_eq!(said(&path).unwrap().len(), fields);
+            fs_err::write(&path, &bytes[..header - 1]).unwrap();
+            assert!(said(&path).is_err());
+        }
+    }
+
+    #[test]
+    fn of_a_pair_the_header_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut bytes = image(1, false);
+        bytes[344..348].copy_from_slice(b"ni1\0");
+        bytes.truncate(348 + 4 + 32);
+        fs_err::write(at("a.hdr"), bytes).unwrap();
+        for name in ["a.hdr", "a.img", "a.img.gz"] {
+            assert_eq!(said(&at(name)).unwrap().len(), VERSION_1.named.len() + 1, "{name}");
+        }
+        assert!(said(&at("b.img")).is_err());
     }
 
     #[test]

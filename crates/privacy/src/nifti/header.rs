@@ -9,6 +9,8 @@ pub(super) struct Format {
     pub(super) header: usize,
     /// Texts, and fields that programs do not read but may have written to.
     pub(super) texts: &'static [Range<usize>],
+    /// The texts among them that people write to or read.
+    pub(super) named: &'static [(&'static str, Range<usize>)],
     dimensions: fn(&Header, usize) -> i64,
     pub(super) spacing: fn(&Header, usize) -> f64,
     offset: fn(&Header) -> f64,
@@ -19,6 +21,13 @@ pub(super) const VERSION_1: Format = Format {
     header: 348,
     // data_type, db_name, extents and session_error; descrip, aux_file; intent_name.
     texts: &[4..38, 148..252, 328..344],
+    named: &[
+        ("data_type", 4..14),
+        ("db_name", 14..32),
+        ("descrip", 148..228),
+        ("aux_file", 228..252),
+        ("intent_name", 328..344),
+    ],
     dimensions: |header, axis| i64::from(i16::from_ne_bytes(header.number(40 + 2 * axis))),
     spacing: |header, axis| f64::from(f32::from_ne_bytes(header.number(76 + 4 * axis))),
     offset: |header| f64::from(f32::from_ne_bytes(header.number(108))),
@@ -29,6 +38,7 @@ pub(super) const VERSION_2: Format = Format {
     header: 540,
     // descrip, aux_file; intent_name; what is not used at the end.
     texts: &[240..344, 508..524, 525..540],
+    named: &[("descrip", 240..320), ("aux_file", 320..344), ("intent_name", 508..524)],
     dimensions: |header, axis| i64::from_ne_bytes(header.number(16 + 8 * axis)),
     spacing: |header, axis| f64::from_ne_bytes(header.number(104 + 8 * axis)),
     offset: |header| i64::from_ne_bytes(header.number(168)) as f64,
@@ -58,7 +68,20 @@ impl Header {
         self.bytes[at..at + N].copy_from_slice(&bytes);
     }
 
+    /// Reads the header of one file that holds the voxels, too.
     pub(super) fn read(reader: &mut impl Read) -> Result<Self, Error> {
+        let header = Self::read_any(reader)?;
+        if !header.is_single() {
+            return Err(aside(
+                "pair",
+                "the voxels are in another file, or this is Analyze 7.5; convert it to one `.nii.gz`",
+            ));
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of one file, of a pair or of Analyze 7.5.
+    pub(super) fn read_any(reader: &mut impl Read) -> Result<Self, Error> {
         let broken = |_| aside("broken", "the file ends within its header; copy it again");
         let mut bytes = vec![0; 348];
         reader.read_exact(&mut bytes).map_err(broken)?;
@@ -73,14 +96,20 @@ impl Header {
         let mut rest = vec![0; format.header - bytes.len()];
         reader.read_exact(&mut rest).map_err(broken)?;
         bytes.extend(rest);
-        let magic = if format.header == 348 { &bytes[344..348] } else { &bytes[4..8] };
-        if !matches!(magic, b"n+1\0" | b"n+2\0") {
-            return Err(aside(
-                "pair",
-                "the voxels are in another file, or this is Analyze 7.5; convert it to one `.nii.gz`",
-            ));
-        }
         Ok(Self { bytes, swapped, format })
+    }
+
+    /// Whether the voxels are in the same file.
+    pub(super) fn is_single(&self) -> bool {
+        let magic =
+            if self.format.header == 348 { &self.bytes[344..348] } else { &self.bytes[4..8] };
+        matches!(magic, b"n+1\0" | b"n+2\0")
+    }
+
+    /// A number of an extension, which is written in the header's order.
+    pub(super) fn number_of(&self, bytes: [u8; 4]) -> i32 {
+        let number = i32::from_ne_bytes(bytes);
+        if self.swapped { number.swap_bytes() } else { number }
     }
 
     /// The lengths of the axes.
