@@ -20,6 +20,7 @@ mod table;
 pub use clinical::{ClinicalPatient, ClinicalTable, read_clinical};
 pub use error::Error;
 pub use settings::{ClinicalSettings, ColumnSettings, OutcomeSettings, TableSettings, TimeUnit};
+pub use source::first_rows;
 pub use table::{SkippedColumn, Table, read_table};
 
 /// A row that was set aside.

@@ -104,6 +104,12 @@ impl Source {
         }
     }
 
+    /// The cells of the first well-formed rows.
+    fn first_rows(&self, count: usize) -> Vec<Vec<String>> {
+        let rows = scan::Rows::new(&self.body, self.separator).filter_map(Result::ok);
+        rows.take(count).map(|row| row.fields(self.separator)).collect()
+    }
+
     fn listed_columns(&self) -> String {
         let quoted: Vec<String> =
             self.header.iter().take(LISTED_COLUMNS).map(|name| format!("`{name}`")).collect();
@@ -135,6 +141,17 @@ impl Source {
             .and_then(|frame| frame.select(places.iter().map(|&place| column_name(place))))
             .map_err(|source| Error::Table { path: self.path.clone(), source })
     }
+}
+
+/// The header of a table, at `path`, and the cells of its first `count` rows, whatever they mean: for
+/// whoever must know what stands in columns that no settings name.
+///
+/// # Errors
+/// When there is no such table, or it is not UTF-8 or has no rows.
+pub fn first_rows(path: &Path, count: usize) -> Result<(Vec<String>, Vec<Vec<String>>), Error> {
+    let source = Source::open(path)?;
+    let rows = source.first_rows(count);
+    Ok((source.header, rows))
 }
 
 fn column_name(place: usize) -> PlSmallStr {
@@ -254,6 +271,18 @@ mod tests {
         let frame = source.frame(&[2, 0]).unwrap();
         assert_eq!(cells(&frame, 0).collect::<Vec<_>>(), ["3"]);
         assert_eq!(cells(&frame, 1).collect::<Vec<_>>(), ["1"]);
+    }
+
+    #[test]
+    fn the_first_rows_have_the_cells_of_all_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        fs_err::write(&path, "id;a;a\nP1;\"x; y\";2\nP2\nP3;;4\nP4;z;5\n").unwrap();
+        let (header, rows) = first_rows(&path, 2).unwrap();
+        assert_eq!(header, ["id", "a", "a"]);
+        assert_eq!(rows, [["P1", "x; y", "2"], ["P3", "", "4"]]);
+        assert_eq!(first_rows(&path, 9).unwrap().1.len(), 3);
+        assert!(first_rows(&folder.path().join("none.csv"), 2).is_err());
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct ClinicalPlan {
     /// The columns of time and status, with the cells that mean event and censored.
     pub(crate) outcome: Option<OutcomePlan>,
     pub(crate) label: Option<String>,
+    /// The columns that look like numbers of people and stay, as somebody decided.
+    pub(crate) kept: Vec<String>,
 }
 
 /// The survival endpoint.
@@ -74,6 +76,12 @@ pub(crate) fn text(study: &Study, plan: &ClinicalPlan, genes: &[String]) -> Stri
     line("schema = 1");
     line(&format!("id = {}", quoted(&study.description.id)));
     line("\n[clinical]\ntable = \"clinical.csv\"\npatient_id = \"PATIENT_ID\"");
+    if !plan.kept.is_empty() {
+        line(&format!(
+            "# By decision (--keep-column) these stay, though they look like numbers of people: {}.",
+            plan.kept.join(", ")
+        ));
+    }
     line("\n[clinical.columns]");
     for (name, datatype) in &plan.columns {
         let kind = match datatype {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oncoweave_privacy::looks_personal;
+use oncoweave_privacy::{Column, Tells};
 
 use crate::{
     ImportSettings,
@@ -14,9 +14,6 @@ use crate::{
 
 /// A text attribute with more kinds than this is a free text, or nearly an id.
 const MOST_LEVELS: usize = 20;
-
-/// With more kinds than this, each should be seen in two patients on average.
-const FEW_LEVELS: usize = 5;
 
 /// Parts of names of attributes that tell what came after diagnosis: a model that reads them
 /// predicts the past.
@@ -86,48 +83,108 @@ pub(crate) fn merge(study: &Study) -> Merged {
     Merged { columns, rows }
 }
 
-/// Leaves out attributes that tell who somebody is: of which most texts look like names, dates, addresses
-/// or numbers of people, or that are nearly an id; and numbers of which most look like those of people.
-/// No model needs them, and whoever gets the cohort would get them too.
+/// Leaves out attributes that tell who somebody is: that are called so, of which most texts look like
+/// names, dates, addresses or numbers of people, or that are nearly an id; and numbers of which most look
+/// like those of people. No model needs them, and whoever gets the cohort would get them too. Returns the
+/// names of those that would have gone, had nobody asked to keep them.
+///
+/// # Errors
+/// With what is wrong when the settings keep what is not there, or what may be no count.
 pub(crate) fn leave_out_personal(
     merged: &mut Merged,
     settings: &ImportSettings,
     findings: &mut Findings,
-) {
+) -> Result<Vec<String>, String> {
+    check_kept(merged, &settings.keep_columns)?;
+    let mut kept = Vec::new();
     for place in (0..merged.columns.len()).rev() {
         let (name, datatype) = &merged.columns[place];
         let is_chosen = settings.label.as_ref() == Some(name) || is_of_an_endpoint(name);
         if *datatype == Datatype::Boolean || is_chosen {
             continue;
         }
-        let Some(reason) = personal(merged, place, *datatype) else { continue };
-        findings.note_on("clinical attributes", name, format!("left out: {reason}"));
+        let Some(personal) = Personal::of(merged, place) else { continue };
+        if settings.keep_columns.contains(name) {
+            let message = personal.kept(name)?;
+            findings.note_on("clinical attributes", name, message);
+            kept.push(name.clone());
+            continue;
+        }
+        findings.note_on("clinical attributes", name, personal.left_out());
         merged.columns.remove(place);
         for row in merged.rows.values_mut() {
             row.remove(place);
         }
     }
+    kept.reverse();
+    Ok(kept)
 }
 
-fn personal(merged: &Merged, place: usize, datatype: Datatype) -> Option<String> {
-    let levels: BTreeSet<&str> = merged.cells(place).collect();
-    let (count, patients) = (levels.len(), merged.cells(place).count());
-    let personal = levels.iter().filter(|level| is_personal(level)).count();
-    if personal * 2 > count {
-        let what = match datatype {
-            Datatype::Number => "most of its numbers look like those of people, or dates",
-            _ => "most of its texts look like names, dates, addresses or numbers of people",
+/// Refuses to keep what is not there.
+fn check_kept(merged: &Merged, names: &[String]) -> Result<(), String> {
+    let Some(absent) = names.iter().find(|name| merged.place(name).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = merged.columns.iter().map(|(name, _)| name.as_str()).collect();
+    Err(format!("no clinical attribute `{absent}` to keep; there are {}", known.join(", ")))
+}
+
+/// Why an attribute is left out.
+struct Personal {
+    reason: String,
+    tells: Option<Tells>,
+}
+
+impl Personal {
+    fn of(merged: &Merged, place: usize) -> Option<Self> {
+        let (name, datatype) = &merged.columns[place];
+        let mut column = Column::new(name);
+        merged.cells(place).for_each(|cell| column.see(cell));
+        let tells = column.tells();
+        let reason = if column.looks_personal() {
+            match datatype {
+                Datatype::Number => "most of its numbers look like those of people, or dates",
+                _ => "most of its texts look like names, dates, addresses or numbers of people",
+            }
+            .to_owned()
+        } else if *datatype == Datatype::Text && column.is_nearly_an_id() {
+            // Measurements differ from patient to patient.
+            let (levels, patients) = (column.levels(), column.cells());
+            format!("{levels} different texts in {patients} patients, nearly an id")
+        } else if tells.is_some() {
+            "its name says that it tells who somebody is".to_owned()
+        } else {
+            return None;
         };
-        return Some(what.to_owned());
+        Some(Self { reason, tells })
     }
-    // Measurements differ from patient to patient.
-    (datatype == Datatype::Text && count > FEW_LEVELS && count * 2 > patients)
-        .then(|| format!("{count} different texts in {patients} patients, nearly an id"))
-}
 
-/// Programs that take a column for numbers write whole ones as `9434765919.0`.
-fn is_personal(cell: &str) -> bool {
-    looks_personal(cell) || cell.strip_suffix(".0").is_some_and(looks_personal)
+    fn left_out(&self) -> String {
+        let Self { reason, tells } = self;
+        match tells {
+            Some(Tells::LongNumbers) => format!(
+                "left out: {reason}; if they count or measure something, keep it with --keep-column"
+            ),
+            _ => format!("left out: {reason}"),
+        }
+    }
+
+    /// What is said of an attribute that somebody asked to keep: only long numbers may be something else.
+    fn kept(&self, name: &str) -> Result<String, String> {
+        let why = match self.tells {
+            Some(Tells::LongNumbers) => {
+                return Ok(format!("kept by --keep-column, though {}", self.reason));
+            }
+            Some(Tells::Identity(what) | Tells::Perhaps(what)) => {
+                format!("it seems to hold {what}")
+            }
+            None => self.reason.clone(),
+        };
+        Err(format!(
+            "the clinical attribute `{name}` cannot be kept: {why}; --keep-column keeps long whole \
+             numbers alone, which may count or measure something"
+        ))
+    }
 }
 
 fn is_of_an_endpoint(name: &str) -> bool {

@@ -24,11 +24,14 @@ pub struct ImportSettings {
     /// The genes that get features of their own; those of the study's panels, else a list of
     /// frequent drivers, where none are given.
     pub genes: Vec<String>,
+    /// Clinical attributes of long whole numbers that count or measure something, in somebody's word: they
+    /// stay although they look like numbers of people.
+    pub keep_columns: Vec<String>,
 }
 
 impl Default for ImportSettings {
     fn default() -> Self {
-        Self { endpoint: "OS".to_owned(), label: None, genes: Vec::new() }
+        Self { endpoint: "OS".to_owned(), label: None, genes: Vec::new(), keep_columns: Vec::new() }
     }
 }
 

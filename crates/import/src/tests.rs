@@ -342,3 +342,60 @@ fn numbers_of_people_stay_behind_and_measurements_do_not() {
     let table = kept.text("clinical.csv");
     assert!(table.starts_with("PATIENT_ID,OS_MONTHS,OS_STATUS,SIZE,"), "{table}");
 }
+
+/// Patients with counts and numbers of records, both of six and more digits.
+const LONG_NUMBERS: (&str, &str) = (
+    "data_patients.txt",
+    "#a\tb\tc\td\te\tf\n#a\tb\tc\td\te\tf\n#STRING\tNUMBER\tSTRING\tNUMBER\tNUMBER\tSTRING\n\
+     #1\t1\t1\t1\t1\t1\nPATIENT_ID\tOS_MONTHS\tOS_STATUS\tPLATELETS\tBORN_ON\tMRN\n\
+     P1\t10.5\t1:DECEASED\t250000\t19610403\t7713401\nP2\t20\t0:LIVING\t131000\t19590117\t7713402\n\
+     P3\t[Not Available]\t\t98000\t19701230\t7713403\n",
+);
+
+fn keeping(columns: &[&str]) -> ImportSettings {
+    let keep_columns = columns.iter().map(|&name| name.to_owned()).collect();
+    ImportSettings { keep_columns, ..ImportSettings::default() }
+}
+
+#[test]
+fn counts_that_look_like_numbers_of_people_stay_where_somebody_says_so() {
+    let note = |imported: &Imported, name: &str| {
+        let mut notes = imported.notes.iter();
+        notes.find(|note| note.column.as_deref() == Some(name)).unwrap().message.clone()
+    };
+    let (imported, kept) = import(&[LONG_NUMBERS], &keeping(&[]));
+    let imported = imported.unwrap();
+    assert!(kept.text("clinical.csv").starts_with("PATIENT_ID,OS_MONTHS,OS_STATUS,SAMPLE_TYPE,"));
+    assert!(note(&imported, "PLATELETS").ends_with("keep it with --keep-column"));
+    for name in ["BORN_ON", "MRN"] {
+        let note = note(&imported, name);
+        assert!(note.starts_with("left out: ") && !note.contains("--keep-column"), "{note}");
+    }
+    let (imported, kept) = import(&[LONG_NUMBERS], &keeping(&["PLATELETS", "OS_MONTHS"]));
+    let imported = imported.unwrap();
+    assert!(note(&imported, "PLATELETS").starts_with("kept by --keep-column, though most"));
+    let table = kept.text("clinical.csv");
+    assert!(table.starts_with("PATIENT_ID,OS_MONTHS,OS_STATUS,PLATELETS,SAMPLE_TYPE,"), "{table}");
+    assert!(table.contains("P1,10.5,1:DECEASED,250000,"), "{table}");
+    let manifest = kept.text("cohort.toml");
+    assert!(manifest.contains("# By decision (--keep-column)"), "{manifest}");
+    assert!(manifest.contains("numbers of people: PLATELETS.\n"), "{manifest}");
+    assert!(manifest.contains("\"PLATELETS\" = { type = \"number\" }"), "{manifest}");
+}
+
+#[test]
+fn what_tells_who_somebody_is_cannot_be_kept() {
+    for (name, expected) in [
+        ("MRN", "`MRN` cannot be kept: it seems to hold what its name says;"),
+        ("BORN_ON", "`BORN_ON` cannot be kept: it seems to hold dates;"),
+        ("PLATELET", "no clinical attribute `PLATELET` to keep; there are OS_MONTHS, OS_STATUS,"),
+    ] {
+        let (imported, kept) = import(&[LONG_NUMBERS], &keeping(&["PLATELETS", name]));
+        let message = imported.unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+        for cell in ["250000", "19610403", "7713401"] {
+            assert!(!message.contains(cell), "{message}");
+        }
+        assert!(!kept.out.exists());
+    }
+}

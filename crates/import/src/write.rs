@@ -27,8 +27,9 @@ pub(crate) fn cohort(
     mut findings: Findings,
 ) -> Result<Imported, Error> {
     let mut merged = merge(study);
-    leave_out_personal(&mut merged, settings, &mut findings);
-    let plan = plan(study, &merged, settings, &mut findings)?;
+    let kept = leave_out_personal(&mut merged, settings, &mut findings)
+        .map_err(|problem| Error::Setting { path: study.folder.clone(), problem })?;
+    let plan = ClinicalPlan { kept, ..plan(study, &merged, settings, &mut findings)? };
     fs::create_dir_all(out.join("data"))?;
     write_clinical(&out.join("clinical.csv"), &merged)?;
     let modalities = write_files(study, out, &merged, &mut findings)?;
@@ -94,7 +95,7 @@ fn plan(
             None => columns.push((name.clone(), *datatype)),
         }
     }
-    Ok(ClinicalPlan { columns, outcome, label: settings.label.clone() })
+    Ok(ClinicalPlan { columns, outcome, label: settings.label.clone(), kept: Vec::new() })
 }
 
 /// What is wrong with names of genes: an extraction refuses a manifest with such names.

@@ -11,9 +11,11 @@
 
 mod audit;
 mod cohort;
+mod column;
 mod dates;
 mod dicom;
 mod error;
+mod headers;
 mod identifier;
 mod job;
 mod journal;
@@ -23,6 +25,8 @@ mod names;
 mod nifti;
 mod panels;
 mod profile;
+#[cfg(test)]
+mod real_data;
 mod reidentify;
 mod report;
 mod run;
@@ -31,8 +35,10 @@ mod table;
 mod variants;
 mod words;
 
+pub use column::{Column, Tells};
 pub use dicom::identity_removed;
 pub use error::{Aside, Error};
+pub use headers::{Told, told_by_headers};
 pub use identifier::Identifier;
 pub use job::FileKind;
 pub use key::Key;
@@ -42,4 +48,3 @@ pub use profile::{
 pub use reidentify::{Request, reidentify};
 pub use report::Report;
 pub use run::{REPORT, Settings, deidentify, set_aside_list};
-pub use scan::looks_personal;

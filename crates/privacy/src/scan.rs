@@ -1,5 +1,7 @@
 //! What a cell of a table may tell of a person.
 
+use crate::words::is_known_word;
+
 /// What a text looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Finding {
@@ -44,13 +46,6 @@ pub(crate) fn scan(text: &str) -> Option<Finding> {
         (has_hospital_number, Finding::HospitalNumber),
     ];
     tests.into_iter().find(|(test, _)| test(text)).map(|(_, finding)| finding)
-}
-
-/// Whether a text looks like what tells who somebody is: a name, a date, a number that people or patients
-/// are numbered by, an address, a path. That it does not is no proof.
-#[must_use]
-pub fn looks_personal(text: &str) -> bool {
-    scan(text).is_some()
 }
 
 /// The digits of a text in runs, single spaces, dots and dashes within a number left out.
@@ -176,20 +171,43 @@ fn has_name(text: &str) -> bool {
     if text.contains('^') && text.chars().any(char::is_alphabetic) {
         return true;
     }
-    let words: Vec<&str> = text
-        .split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '-'))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let capital = |word: &str| {
-        word.chars().next().is_some_and(char::is_uppercase)
-            && word.chars().all(|c| c.is_alphabetic() || c == '\'' || c == '-')
-            && word.chars().count() > 1
-    };
+    let words = words(text);
     let titled = words
         .windows(2)
-        .any(|pair| TITLES.contains(&pair[0].to_lowercase().as_str()) && capital(pair[1]));
-    let unknown = |word: &str| capital(word) && !crate::words::is_known_word(word);
-    titled || words.windows(2).any(|pair| unknown(pair[0]) && unknown(pair[1]))
+        .any(|pair| TITLES.contains(&pair[0].to_lowercase().as_str()) && has_capital(pair[1]));
+    titled || words.windows(2).any(|pair| may_be_a_name(pair[0]) && may_be_a_name(pair[1]))
+}
+
+/// Whether a text names a person by DICOM's carets or a title, not by two words with capitals, which
+/// kinds of tumors, places and devices have, too. `MR` and `ms` are no titles.
+pub(crate) fn names_a_person(text: &str) -> bool {
+    let has_letter = |part: &str| part.chars().any(char::is_alphabetic);
+    let has_carets = text.split_whitespace().any(|word| {
+        !word.bytes().any(|byte| byte.is_ascii_digit())
+            && word.split_once('^').is_some_and(|(a, b)| has_letter(a) && has_letter(b))
+    });
+    let is_title = |word: &str| {
+        TITLES.contains(&word.to_lowercase().as_str())
+            && word.starts_with(char::is_uppercase)
+            && word.ends_with(char::is_lowercase)
+    };
+    has_carets || words(text).windows(2).any(|pair| is_title(pair[0]) && may_be_a_name(pair[1]))
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '-'))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn has_capital(word: &str) -> bool {
+    word.starts_with(char::is_uppercase)
+        && word.chars().all(|c| c.is_alphabetic() || c == '\'' || c == '-')
+        && word.chars().count() > 1
+}
+
+fn may_be_a_name(word: &str) -> bool {
+    has_capital(word) && !is_known_word(word)
 }
 
 /// Six to twelve digits, or letters and at least five digits: what hospitals number patients by.
@@ -273,6 +291,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(scan(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn carets_and_titles_name_a_person_and_two_capitals_may_be_anything() {
+        for (text, expected) in [
+            ("SMITH^JOHN", true),
+            ("van den Berg^Jan", true),
+            ("seen by Dr Jones", true),
+            ("Mrs O'Neil", true),
+            ("Smith, John", false),
+            ("Memorial Sloan", false),
+            ("MR Brain", false),
+            ("DR Philips", false),
+            ("TR 2000 ms Flip 90", false),
+            ("a^2", false),
+            ("^", false),
+            ("", false),
+        ] {
+            assert_eq!(names_a_person(text), expected, "{text}");
         }
     }
 

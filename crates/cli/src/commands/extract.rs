@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// tables and references need be here
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shard", "resume"])]
     pub(crate) join: Option<PathBuf>,
-    /// Read DICOM files that still name their patients
+    /// Read a cohort whose files still name their patients
     #[arg(long)]
     pub(crate) identified: bool,
     /// Print the summary as JSON
@@ -92,7 +92,7 @@ pub(crate) fn extract(args: &Args) -> Result<Extracted> {
     let absent = args.join.as_deref().map(shares::absent).transpose()?;
     let plan = Plan::make(&args.manifest, absent.as_ref())?;
     if absent.is_none() {
-        identity::check(&plan, args.identified)?;
+        identity::check(&plan, &Assignment::of(&plan).tasks(args.shard), args.identified)?;
     }
     if let Some(shard) = args.shard {
         return extract_share(&plan, shard, args);

@@ -37,6 +37,10 @@ struct Cbioportal {
     /// frequent drivers]
     #[arg(long, value_delimiter = ',', value_name = "GENES")]
     genes: Vec<String>,
+    /// Keep a clinical attribute of long whole numbers that was left out because they look like
+    /// numbers of people, when you know that they count or measure something; may be repeated
+    #[arg(long = "keep-column", value_name = "NAME")]
+    keep_columns: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -48,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         endpoint: args.endpoint.clone(),
         label: args.label.clone(),
         genes: args.genes.clone(),
+        keep_columns: args.keep_columns.clone(),
     };
     let imported = import_cbioportal(&args.study, &args.out, &settings)
         .with_context(|| format!("could not import {}", args.study.display()))?;

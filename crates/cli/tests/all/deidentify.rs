@@ -4,10 +4,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use chrono::NaiveDate;
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use fs_err as fs;
 use oncoweave_cohort::{read_feature_table, read_lineage};
 use oncoweave_privacy::{Identifier, Key};
@@ -120,20 +122,35 @@ fn a_cohort_stays_a_cohort_and_measures_the_same() {
     assert_eq!(fs::read_to_string(at("cohort.key.audit")).unwrap().lines().count(), 1);
 }
 
+/// A simulated cohort whose manifest does not say what its files are.
+fn undeclared(cohort: &Path, patients: usize) -> PathBuf {
+    let patients = patients.to_string();
+    let arguments = ["simulate", "--patients", &patients, "--no-mess", "--out", text(cohort)];
+    let output = oncoweave(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let manifest = cohort.join("cohort.toml");
+    let told = fs::read_to_string(&manifest).unwrap();
+    let untold = told.replace("[privacy]\nstatus = \"synthetic\"\n", "");
+    assert_ne!(told, untold);
+    fs::write(&manifest, untold).unwrap();
+    manifest
+}
+
+fn ending(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let found: Vec<PathBuf> =
+        files(folder).into_iter().filter(|path| text(path).ends_with(end)).collect();
+    assert!(!found.is_empty(), "{end}");
+    found
+}
+
 #[test]
 fn images_that_name_their_patients_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let cohort = folder.path().join("cohort");
-    let output = oncoweave(&["simulate", "--patients", "4", "--no-mess", "--out", text(&cohort)]);
-    assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let manifest = cohort.join("cohort.toml");
-    let told = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, told.replace("[privacy]\nstatus = \"synthetic\"\n", "")).unwrap();
-    for path in
-        files(&cohort).iter().filter(|path| path.extension().is_some_and(|end| end == "dcm"))
-    {
+    let manifest = undeclared(&cohort, 4);
+    for path in ending(&cohort, ".dcm") {
         // (0012,0062) CS "YES " becomes "NO  ".
-        let mut bytes = fs::read(path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         let mark = b"\x12\0\x62\0CS\x04\0YES ";
         let place = bytes.windows(mark.len()).position(|window| window == mark).unwrap();
         bytes[place + 8..place + 12].copy_from_slice(b"NO  ");
@@ -153,5 +170,87 @@ fn images_that_name_their_patients_are_refused() {
         "{message}"
     );
     let output = extract(&["--identified"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
+
+/// Changes what a compressed file holds.
+fn rewrite(path: &Path, change: fn(Vec<u8>) -> Vec<u8>) {
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    let mut writer = GzEncoder::new(fs::File::create(path).unwrap(), Compression::fast());
+    writer.write_all(&change(bytes)).unwrap();
+    writer.finish().unwrap();
+}
+
+fn plant_variants(bytes: Vec<u8>) -> Vec<u8> {
+    let known = String::from_utf8(bytes).unwrap();
+    let line = "##SAMPLE=<ID=TUMOR,Description=\"seen by Dr Quornby\">\n#CHROM\t";
+    known.replace("#CHROM\t", line).into_bytes()
+}
+
+fn plant_image(mut bytes: Vec<u8>) -> Vec<u8> {
+    let descrip = b"QUORNBY^ADA";
+    bytes[148..148 + descrip.len()].copy_from_slice(descrip);
+    bytes
+}
+
+#[test]
+fn tables_and_headers_that_name_patients_are_refused_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let cohort = folder.path().join("cohort");
+    let manifest = undeclared(&cohort, 16);
+    let extract = |more: &[&str]| {
+        let out = folder.path().join("features");
+        oncoweave(&[&["extract", text(&manifest), "--out", text(&out)], more].concat())
+    };
+    let output = extract(&[]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+
+    let clinical = cohort.join("clinical.csv");
+    let table = fs::read_to_string(&clinical).unwrap();
+    let with = |header: &str, cells: &str| -> String {
+        let mut ends = std::iter::once(header).chain(std::iter::repeat(cells));
+        table.lines().map(|line| format!("{line},{}\n", ends.next().unwrap())).collect()
+    };
+    let columns = table.lines().next().unwrap().split(',').count();
+    let mut expected: Vec<String> = Vec::new();
+    let mut refused = |more: Vec<String>| {
+        expected.extend(more);
+        let output = extract(&[]);
+        assert_eq!(code(&output), 1);
+        let message = stderr(&output);
+        for part in expected.iter().map(String::as_str).chain(["oncoweave deidentify"]) {
+            assert!(message.contains(part), "no `{part}`: {message}");
+        }
+        for value in ["Quornby", "QUORNBY", "5919"] {
+            assert!(!message.contains(value), "{message}");
+        }
+        assert!(!message.contains("DICOM"), "{message}");
+    };
+    // The name of the second column is nobody's word.
+    fs::write(&clinical, with("surname,Zyxqu", "Quornby,943 476 5919")).unwrap();
+    refused(vec![
+        "columns of the clinical table name their patients".to_owned(),
+        "column `surname` seems to hold what its name says".to_owned(),
+        format!("column {} seems to hold NHS numbers", columns + 2),
+    ]);
+    for path in ending(&cohort, ".vcf.gz") {
+        rewrite(&path, plant_variants);
+    }
+    let place = "headers of VCF and BCF files name their patients: ##SAMPLE `Description`";
+    refused(vec![format!("{place} seems to hold names")]);
+    for path in ending(&cohort, ".nii.gz") {
+        rewrite(&path, plant_image);
+    }
+    let place = "headers of NIfTI images name their patients: descrip";
+    refused(vec![format!("{place} seems to hold names")]);
+
+    // What may be a count, a code or a day of treatment names nobody, and is no reason to refuse.
+    fs::write(&clinical, with("reads,accession,seen_on", "250000,HX7713402,2020-01-31")).unwrap();
+    let told = fs::read_to_string(&manifest).unwrap();
+    let message = stderr(&extract(&[]));
+    assert!(!message.contains("clinical table") && message.contains("##SAMPLE"), "{message}");
+    fs::write(&manifest, told + "\n[privacy]\nstatus = \"deidentified\"\n").unwrap();
+    let output = extract(&["--resume"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }

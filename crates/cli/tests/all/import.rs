@@ -93,3 +93,65 @@ fn an_imported_study_is_extracted() {
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("is not empty"), "{}", stderr(&output));
 }
+
+/// Counts of six digits look like hospital numbers, and only a person knows that they are none.
+#[test]
+fn counts_are_kept_where_somebody_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("study")).unwrap();
+    study(&at("study"));
+    let patients = at("study").join("patients.txt");
+    let table = fs::read_to_string(&patients).unwrap();
+    let more = [
+        ("#STRING", "\tNUMBER\tNUMBER"),
+        ("#x", "\tx\tx"),
+        ("#1", "\t1\t1"),
+        ("PATIENT_ID", "\tPLATELETS\tMRN"),
+        ("P1", "\t250000\t7713401"),
+        ("P2", "\t131000\t7713402"),
+    ];
+    let longer: Vec<String> = table
+        .lines()
+        .map(|line| {
+            let (_, end) = more.iter().find(|(start, _)| line.starts_with(start)).unwrap();
+            format!("{line}{end}\n")
+        })
+        .collect();
+    fs::write(&patients, longer.concat()).unwrap();
+    let import = |out: &str, more: &[&str]| {
+        let (source, out) = (at("study"), at(out));
+        let arguments = ["import", "cbioportal", text(&source), "--out", text(&out)];
+        oncoweave(&[&arguments[..], more].concat())
+    };
+    let header = |out: &str| {
+        let table = fs::read_to_string(at(out).join("clinical.csv")).unwrap();
+        table.lines().next().unwrap().to_owned()
+    };
+    let output = import("without", &[]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("column `PLATELETS`: left out: most of its numbers look like")
+    );
+    assert!(stderr(&output).contains("keep it with --keep-column"), "{}", stderr(&output));
+    assert_eq!(header("without"), "PATIENT_ID,OS_MONTHS,OS_STATUS,AGE");
+
+    let output = import("with", &["--keep-column", "PLATELETS", "--keep-column", "AGE"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("column `PLATELETS`: kept by --keep-column, though"));
+    assert_eq!(header("with"), "PATIENT_ID,OS_MONTHS,OS_STATUS,AGE,PLATELETS");
+    let output = extract(&at("with").join("cohort.toml"), &at("features"), &[]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let clinical = read_feature_table(&at("features/features/clinical.parquet")).unwrap();
+    let place = clinical.features.iter().position(|info| info.name == "PLATELETS").unwrap();
+    let values: Vec<Option<f32>> = clinical.rows.iter().map(|row| row.values[place]).collect();
+    assert_eq!(values, [Some(250_000.0), Some(131_000.0)]);
+
+    for (name, expected) in [("MRN", "cannot be kept"), ("PLATELET", "no clinical attribute")] {
+        let output = import("refused", &["--keep-column", name]);
+        assert_eq!(code(&output), 1);
+        let message = stderr(&output);
+        assert!(message.contains(expected) && !message.contains("7713401"), "{message}");
+        assert!(!at("refused").exists());
+    }
+}

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Done, TablePlan, Use};
 use crate::{
     Error, Identifier, Role,
+    column::shown,
     dates::shift_iso,
     error::aside,
     key::Key,
     linkage::Linkage,
     scan::{Finding, area, is_nhs_number, scan},
-    words::Words,
 };
 
 /// The columns of one table, and what was found in them so far.
@@ -124,10 +124,7 @@ impl<'a> Columns<'a> {
             let seems = most.map_or(String::new(), |(finding, cells)| {
                 format!("; {cells} of {} cells look like {}", self.rows, finding.words())
             });
-            // The name of a column is shown unless it may itself be somebody's.
-            let is_known = Words::default().clean(name).is_none();
-            let shown =
-                if is_known { format!("column `{name}`") } else { format!("column {}", place + 1) };
+            let shown = shown(name, place);
             if is_nested {
                 let what = "holds lists or structures, which no rule can clean, and was left out";
                 done.warnings.push(format!("{shown} {what}"));

@@ -161,8 +161,13 @@ fn identifier(text: &str) -> Option<&str> {
 
 /// The value of a key in `<KEY=value,KEY="quoted, value">`.
 pub(super) fn attribute<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
-    let mut rest = value.trim().strip_prefix('<')?.trim_end_matches('>');
-    while !rest.is_empty() {
+    attributes(value).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+}
+
+/// All keys of `<KEY=value,KEY="quoted, value">` with their values.
+pub(super) fn attributes(value: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = value.trim().strip_prefix('<').unwrap_or_default().trim_end_matches('>');
+    std::iter::from_fn(move || {
         let (key, after) = rest.split_once('=')?;
         let (value, next) = if let Some(quoted) = after.strip_prefix('"') {
             let end = end_of_quoted(quoted);
@@ -171,12 +176,9 @@ pub(super) fn attribute<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
             let end = after.find(',').unwrap_or(after.len());
             (&after[..end], &after[end..])
         };
-        if key.trim().trim_start_matches(',').eq_ignore_ascii_case(wanted) {
-            return Some(value);
-        }
         rest = next.trim_start_matches(',');
-    }
-    None
+        Some((key.trim().trim_start_matches(','), value))
+    })
 }
 
 fn end_of_quoted(text: &str) -> usize {

@@ -5,9 +5,11 @@ mod header;
 mod maf;
 mod named;
 mod record;
+mod said;
 mod sample;
 mod vcf;
 
 pub(crate) use maf::deidentify_maf;
+pub(crate) use said::said;
 pub(crate) use sample::SampleNames;
 pub(crate) use vcf::{deidentify_vcf, is_variants};

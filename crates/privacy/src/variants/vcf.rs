@@ -186,8 +186,7 @@ impl Cleaner<'_> {
     fn binary(&mut self, reader: impl Read, out: &mut dyn Write) -> Result<(), Error> {
         let mut reader = bcf::io::Reader::from(reader);
         let header = reader.read_header().map_err(damaged)?;
-        let mut text = Vec::new();
-        vcf::io::Writer::new(&mut text).write_header(&header).map_err(damaged)?;
+        let mut text = text_of(&header).map_err(damaged)?;
         for line in String::from_utf8_lossy(&text).lines() {
             self.line(line, out)?;
         }
@@ -262,6 +261,13 @@ impl Cleaner<'_> {
         }
         cleaned
     }
+}
+
+/// The lines of a BCF's header, as a VCF has them.
+pub(super) fn text_of(header: &vcf::Header) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    vcf::io::Writer::new(&mut text).write_header(header)?;
+    Ok(text)
 }
 
 /// Writes a line where something is left of it, and counts it as kept or removed.

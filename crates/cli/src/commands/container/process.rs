@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// machine of the job]
     #[arg(long, value_name = "I/N")]
     shard: Option<extract::Shard>,
-    /// Read DICOM files that still name their patients
+    /// Read a cohort whose files still name their patients
     #[arg(long)]
     identified: bool,
 }

@@ -33,6 +33,13 @@ pub(super) fn imported(folder: &Path, surfaces: &mut Surfaces) {
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     let said = "column `SURNAME`: left out: 12 different texts in 12 patients, nearly an id";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    for column in ["NAME", "NHS", "ACCOUNT", "SURNAME", "NOTES"] {
+        let out = at("kept");
+        let keep = [text(&out), "--keep-column", column];
+        let refused = surfaces.run(&[1], &[&import[..], &keep].concat());
+        assert!(stderr(&refused).contains("cannot be kept"), "{}", stderr(&refused));
+        assert!(!out.exists(), "{column}");
+    }
     for name in ["cohort.toml", "files.csv", "clinical.csv", "gene_panels.tsv"] {
         surfaces.folder(&cohort.join(name), "P");
     }
