@@ -35,6 +35,7 @@ pub(crate) use app::App;
 pub(crate) use cookies::Cookie;
 pub(crate) use frame::Frame;
 pub(crate) use guard::User;
+pub(crate) use headers::LONGEST_REQUEST;
 pub(crate) use refusal::Refusal;
 
 /// The largest body of a form, which anybody may send, and of an uploaded table.
