@@ -22,6 +22,8 @@ mod refusal;
 mod score;
 mod sign_in;
 mod statics;
+#[cfg(test)]
+mod testing;
 mod validation;
 mod what_if;
 
