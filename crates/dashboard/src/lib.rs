@@ -5,6 +5,7 @@
 //! security policy, behind accounts with rights and an audit log.
 
 mod access;
+mod connections;
 mod error;
 mod export;
 mod places;

@@ -93,7 +93,10 @@ impl Store {
             return Ok(None);
         }
         let password = one_time_password();
-        self.add("admin", &hash_password(&password, memory), &Roles(vec![Role::Admin]))?;
+        if !self.add("admin", &hash_password(&password, memory), &Roles(vec![Role::Admin]))? {
+            // Another start of the program made it while this one hashed.
+            return Ok(None);
+        }
         self.audit(&Entry { account: "-", action: "make account", subject: "admin", detail: "" })?;
         Ok(Some(password))
     }
@@ -142,18 +145,21 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Sets a password in place of the one that was seen. False where the account has another one by
+    /// now, or was closed or opened: nothing is changed then, so that of two who set it at once the
+    /// second is told.
     pub(crate) fn set_password(
         &self,
-        name: &str,
+        seen: &Account,
         hash: &str,
         must_change: bool,
-    ) -> Result<(), Error> {
-        self.database().execute(
-            "update account set password = ?2, must_change = ?3, failures = 0, locked_until = ''
-             where name = ?1",
-            params![name, hash, must_change],
+    ) -> Result<bool, Error> {
+        let changed = self.database().execute(
+            "update account set password = ?4, must_change = ?5, failures = 0, locked_until = ''
+             where name = ?1 and password = ?2 and closed = ?3",
+            params![seen.name, seen.password, seen.closed, hash, must_change],
         )?;
-        Ok(())
+        Ok(changed == 1)
     }
 
     pub(crate) fn set_roles(&self, name: &str, roles: &Roles) -> Result<(), Error> {
@@ -284,6 +290,9 @@ fn restrict(_: &Path, _: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::super::secret::is_password;
     use super::*;
 
@@ -312,9 +321,46 @@ mod tests {
         let locks: Vec<bool> = (0..5).map(|_| store.fail("dr.grey").unwrap()).collect();
         assert_eq!(locks, [false, false, false, false, true]);
         assert!(store.account("dr.grey").unwrap().unwrap().is_locked());
-        store.set_password("dr.grey", "z", false).unwrap();
+        let locked = store.account("dr.grey").unwrap().unwrap();
+        assert!(store.set_password(&locked, "z", false).unwrap());
         assert!(!store.account("dr.grey").unwrap().unwrap().is_locked());
         assert!(!store.fail("nobody").unwrap());
+    }
+
+    #[test]
+    fn of_many_passwords_set_at_once_one_is_kept_and_the_others_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.add("dr.grey", "x", &Roles::default()).unwrap();
+        let seen = store.account("dr.grey").unwrap().unwrap();
+        // Each as in a program of its own.
+        let stores = [(); 8].map(|()| Store::open(folder.path()).unwrap());
+        let start = Barrier::new(stores.len());
+        let set = |(number, store): (usize, &Store)| {
+            start.wait();
+            store.set_password(&seen, &number.to_string(), false).unwrap().then_some(number)
+        };
+        let kept: Vec<usize> = thread::scope(|scope| {
+            let set = &set;
+            let all: Vec<_> =
+                stores.iter().enumerate().map(|one| scope.spawn(move || set(one))).collect();
+            all.into_iter().filter_map(|one| one.join().unwrap()).collect()
+        });
+        let now = store.account("dr.grey").unwrap().unwrap();
+        assert_eq!(kept.iter().map(usize::to_string).collect::<Vec<_>>(), [now.password]);
+    }
+
+    #[test]
+    fn a_password_is_not_set_where_the_account_was_closed_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.add("dr.grey", "x", &Roles::default()).unwrap();
+        let seen = store.account("dr.grey").unwrap().unwrap();
+        store.set_closed("dr.grey", true).unwrap();
+        assert!(!store.set_password(&seen, "y", false).unwrap());
+        let closed = store.account("dr.grey").unwrap().unwrap();
+        assert_eq!(closed.password, "x");
+        assert!(store.set_password(&closed, "y", true).unwrap());
     }
 
     #[test]
@@ -366,7 +412,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store.add("ehr", "x", &Roles(vec![Role::Clinician])).unwrap();
-        store.set_password("ehr", "x", false).unwrap();
+        let added = store.account("ehr").unwrap().unwrap();
+        assert!(store.set_password(&added, "y", false).unwrap());
         let token = store.make_token("ehr").unwrap();
         assert_eq!(store.account_of_token(&token).unwrap().unwrap().name, "ehr");
         assert!(store.account_of_token("guess").unwrap().is_none());

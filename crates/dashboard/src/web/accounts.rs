@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::frame::html;
 use super::sign_in::hashed;
 use super::{App, Frame, Refusal, User};
-use crate::access::{Right, Role, Roles, hash_password, one_time_password};
+use crate::access::{Account, Right, Role, Roles, hash_password, one_time_password};
 
 #[derive(Template)]
 #[template(path = "accounts.html")]
@@ -47,7 +47,7 @@ fn page(
     problem: String,
 ) -> Result<Page, Refusal> {
     let accounts = app.store.accounts()?;
-    let row = |account: crate::access::Account| Row {
+    let row = |account: Account| Row {
         roles: Role::ALL.map(|role| (role.name(), account.roles.contains(role))).to_vec(),
         state: if account.closed {
             "closed"
@@ -168,13 +168,12 @@ pub(crate) async fn change(
             app.audit(&user, &format!("{} account", form.action), &name, "")?;
         }
         "reset" => {
-            let password = one_time_password();
-            let shown = password.clone();
-            let hash = hashed(&app, move |memory| hash_password(&password, memory)).await?;
-            app.store.set_password(&name, &hash, true)?;
-            app.store.drop_tokens(&name)?;
-            app.audit(&user, "reset password", &name, "")?;
-            secret = Some((format!("One-time password of {name}"), shown));
+            let Some(password) = reset(&app, &user, &known).await? else {
+                let problem =
+                    format!("The account {name} was changed meanwhile: look at it again.");
+                return html(&page(&app, &user, None, problem)?);
+            };
+            secret = Some((format!("One-time password of {name}"), password));
         }
         "token" => {
             let token = app.store.make_token(&name)?;
@@ -187,4 +186,46 @@ pub(crate) async fn change(
         app.sessions.end_all(&name);
     }
     html(&page(&app, &user, secret, String::new())?)
+}
+
+/// Gives an account a one-time password in place of the one that was seen; `None` where somebody else
+/// has changed it by now.
+async fn reset(app: &App, user: &User, seen: &Account) -> Result<Option<String>, Refusal> {
+    let password = one_time_password();
+    let shown = password.clone();
+    let hash = hashed(app, move |memory| hash_password(&password, memory)).await?;
+    if !app.store.set_password(seen, &hash, true)? {
+        return Ok(None);
+    }
+    app.store.drop_tokens(&seen.name)?;
+    app.audit(user, "reset password", &seen.name, "")?;
+    Ok(Some(shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Memory, is_password};
+    use crate::web::testing;
+
+    #[test]
+    fn of_two_who_reset_a_password_at_once_one_gets_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path());
+        app.store.add("dr.grey", "x", &Roles(vec![Role::Clinician])).unwrap();
+        let seen = app.store.account("dr.grey").unwrap().unwrap();
+        let user = User {
+            account: "admin".to_owned(),
+            roles: Roles(vec![Role::Admin]),
+            csrf: None,
+            protected: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reset = || reset(&app, &user, &seen);
+        let (first, second) = runtime.block_on(async { tokio::join!(reset(), reset()) });
+        let given: Vec<String> = [first, second].into_iter().filter_map(Result::unwrap).collect();
+        let stored = app.store.account("dr.grey").unwrap().unwrap().password;
+        assert!(given.len() == 1 && is_password(&given[0], &stored, &mut Memory::default()));
+        assert_eq!(app.store.audited("", i64::MAX, 10).unwrap().len(), 1);
+    }
 }

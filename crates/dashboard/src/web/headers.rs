@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 
 /// How long one request may take: longer than the model's endpoint, for those who send their form or
 /// table bit by bit.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_mins(5);
 
 /// Refuses foreign hosts and forms from other sites, and sets the headers of every answer.
 pub(crate) async fn guard(
@@ -37,7 +37,7 @@ pub(crate) async fn guard(
         let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
         let asked = Asked(asked.to_owned());
         request.extensions_mut().insert(asked);
-        match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
             Ok(response) => response,
             Err(_) => Refusal::TooSlow.into_response(),
         }

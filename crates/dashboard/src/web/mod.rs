@@ -22,6 +22,8 @@ mod refusal;
 mod score;
 mod sign_in;
 mod statics;
+#[cfg(test)]
+mod testing;
 mod validation;
 mod what_if;
 
@@ -35,6 +37,7 @@ pub(crate) use app::App;
 pub(crate) use cookies::Cookie;
 pub(crate) use frame::Frame;
 pub(crate) use guard::User;
+pub(crate) use headers::LONGEST_REQUEST;
 pub(crate) use refusal::Refusal;
 
 /// The largest body of a form, which anybody may send, and of an uploaded table.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::sign_in::{Next, enter, throttled};
 use super::{App, Cookie, Refusal};
-use crate::access::{Entry, Identity, Provider, same};
+use crate::access::{Account, Entry, Identity, Provider, same};
 
 /// What the provider sends back with the browser.
 #[derive(Default, Deserialize)]
@@ -100,7 +100,7 @@ pub(crate) async fn finish(
         subject: "",
         detail: &detail,
     })?;
-    let mut answer = enter(&app, &headers, &account, (roles, false), &next);
+    let mut answer = enter(&app, &headers, &Account { roles, ..known }, &next)?;
     let gone =
         HeaderValue::try_from(Cookie::Elsewhere.drop(&app)).expect("letters and digits alone");
     answer.headers_mut().append(SET_COOKIE, gone);

@@ -16,8 +16,8 @@ use super::frame::html;
 use super::guard::session;
 use super::{App, Cookie, Frame, Refusal};
 use crate::access::{
-    Account, Entry, LEAST_CHARACTERS, Memory, Roles, Session, hash_password, is_password,
-    nobodys_hash, random_token, same, weakness,
+    Account, Entry, LEAST_CHARACTERS, Memory, Session, hash_password, is_password, nobodys_hash,
+    random_token, same, weakness,
 };
 
 #[derive(Template)]
@@ -135,31 +135,29 @@ pub(crate) async fn sign_in(
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     app.store.audit(&Entry { account: &name, action: "sign in", subject: "", detail: "" })?;
-    let must_change = account.must_change;
-    let to = if must_change { "/password" } else { &login.next };
-    let answer = enter(&app, &headers, &name, (account.roles.clone(), must_change), to);
-    // Who changes an account ends its sessions afterwards: one that began only then ends here.
-    let now = unchanged(&app, &name, &account.password)?;
-    if now.is_none_or(|now| now.roles != account.roles) {
-        app.sessions.end_all(&name);
-    }
-    Ok(answer)
+    enter(&app, &headers, &account, &login.next)
 }
 
-/// Begins a session in place of the one that the browser had, and leads to a page.
+/// Begins a session of an account as it was seen, in place of the one that the browser had, and leads
+/// to a page.
 pub(super) fn enter(
     app: &App,
     headers: &HeaderMap,
-    account: &str,
-    (roles, must_change): (Roles, bool),
-    to: &str,
-) -> Response {
+    seen: &Account,
+    next: &str,
+) -> Result<Response, Refusal> {
     if let Some(old) = Cookie::Session.of(app, headers) {
         app.sessions.end(old);
     }
-    let cookie = Cookie::Session.set(app, &app.sessions.begin(account, roles, must_change));
-    let to = local(to).to_owned();
-    (StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response()
+    let token = app.sessions.begin(&seen.name, seen.roles.clone(), seen.must_change);
+    // Who changes an account ends its sessions afterwards: one that began only then ends here.
+    let now = unchanged(app, &seen.name, &seen.password)?;
+    if now.is_none_or(|now| now.roles != seen.roles) {
+        app.sessions.end_all(&seen.name);
+    }
+    let to = if seen.must_change { "/password" } else { local(next) };
+    let headers = [(LOCATION, to.to_owned()), (SET_COOKIE, Cookie::Session.set(app, &token))];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
 /// The account as it is when the password was found right, where it is open; wrong passwords are
@@ -294,11 +292,10 @@ pub(crate) async fn set_password(
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     };
     let hash = hashed(&app, move |memory| hash_password(&form.new, memory)).await?;
-    // It takes the place of no password that an administrator gave while this one waited.
-    let Some(known) = unchanged(&app, &name, &known.password)? else {
+    // It takes the place of no password that somebody else gave while this one waited.
+    if !app.store.set_password(&known, &hash, false)? {
         return Err(Refusal::SignIn("/".to_owned()));
-    };
-    app.store.set_password(&name, &hash, false)?;
+    }
     app.store.audit(&Entry {
         account: &name,
         action: "change password",
@@ -306,43 +303,28 @@ pub(crate) async fn set_password(
         detail: "",
     })?;
     app.sessions.end_all(&name);
-    Ok(enter(&app, &headers, &name, (known.roles, false), "/"))
+    let now = unchanged(&app, &name, &hash)?.ok_or_else(|| Refusal::SignIn("/".to_owned()))?;
+    enter(&app, &headers, &now, "/")
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::path::Path;
     use std::pin::pin;
     use std::sync::mpsc;
     use std::task::Poll;
 
     use super::*;
-    use crate::access::{Role, Store};
-    use crate::{Settings, Sources};
+    use crate::access::{Found, Role, Roles, Store};
+    use crate::web::testing;
 
     const OWN: &str = "four quiet mountain lakes";
-
-    fn settings(folder: &Path) -> Settings {
-        Settings {
-            sources: Sources::default(),
-            store: folder.to_owned(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            tls: None,
-            is_behind_proxy: false,
-            hosts: vec![],
-            least_shown: 10,
-            idle_minutes: 30,
-            endpoint: None,
-            oidc: None,
-        }
-    }
 
     /// What a right password gives where the account is changed while it waits to be hashed, and what
     /// is written down.
     fn meanwhile(change: impl FnOnce(&Store)) -> (Option<Account>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
-        let app = Arc::new(App::open(settings(folder.path())).unwrap());
+        let app = testing::app(folder.path());
         let hash = hash_password(OWN, &mut Memory::default());
         app.store.add("dr.grey", &hash, &Roles(vec![Role::Clinician])).unwrap();
         let (go_on, held) = mpsc::channel::<()>();
@@ -371,7 +353,10 @@ mod tests {
         let (found, log) = meanwhile(|store| store.set_closed("dr.grey", true).unwrap());
         assert!(found.is_none() && log == ["closed or changed meanwhile"], "{log:?}");
         let other = hash_password("a quiet admin of mountains", &mut Memory::default());
-        let (found, log) = meanwhile(|store| store.set_password("dr.grey", &other, true).unwrap());
+        let (found, log) = meanwhile(|store| {
+            let seen = store.account("dr.grey").unwrap().unwrap();
+            assert!(store.set_password(&seen, &other, true).unwrap());
+        });
         assert!(found.is_none() && log == ["closed or changed meanwhile"], "{log:?}");
     }
 
@@ -383,6 +368,35 @@ mod tests {
             }
         });
         assert!(found.is_none() && log == ["locked"], "{log:?}");
+    }
+
+    #[test]
+    fn of_two_who_change_a_password_at_once_one_is_told_that_it_did_not_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path());
+        let hash = hash_password(OWN, &mut Memory::default());
+        app.store.add("dr.grey", &hash, &Roles(vec![Role::Clinician])).unwrap();
+        let token = app.sessions.begin("dr.grey", Roles(vec![Role::Clinician]), false);
+        let Found::Session(session) = app.sessions.find(&token) else { panic!("no session") };
+        let change = |new: &str| {
+            let form = NewPassword {
+                csrf: session.csrf.clone(),
+                old: OWN.to_owned(),
+                new: new.to_owned(),
+                again: new.to_owned(),
+            };
+            let session = AnySession(session.clone());
+            set_password(State(Arc::clone(&app)), session, HeaderMap::new(), Form(form))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let new = ["a quiet admin of mountains", "a loud admin of the valleys"];
+        let (first, second) =
+            runtime.block_on(async { tokio::join!(change(new[0]), change(new[1])) });
+        let worked = [first, second]
+            .map(|answer| answer.is_ok_and(|answer| answer.status() == StatusCode::SEE_OTHER));
+        let stored = app.store.account("dr.grey").unwrap().unwrap().password;
+        let holds = new.map(|new| is_password(new, &stored, &mut Memory::default()));
+        assert!(worked == holds && worked[0] != worked[1], "{worked:?} {holds:?}");
     }
 
     #[test]
