@@ -198,7 +198,9 @@ mod tests {
 
     fn tells(name: &str, cells: &[&str]) -> Option<Tells> {
         let mut column = Column::new(name);
-        cells.iter().for_each(|cell| column.see(cell));
+        for cell in cells {
+            column.see(cell);
+        }
         column.tells()
     }
 

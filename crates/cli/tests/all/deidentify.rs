@@ -209,8 +209,10 @@ fn tables_and_headers_that_name_patients_are_refused_and_others_are_not() {
     let clinical = cohort.join("clinical.csv");
     let table = fs::read_to_string(&clinical).unwrap();
     let with = |header: &str, cells: &str| -> String {
-        let mut ends = std::iter::once(header).chain(std::iter::repeat(cells));
-        table.lines().map(|line| format!("{line},{}\n", ends.next().unwrap())).collect()
+        let ends = std::iter::once(header).chain(std::iter::repeat(cells));
+        let lines: Vec<String> =
+            table.lines().zip(ends).map(|(line, end)| format!("{line},{end}\n")).collect();
+        lines.concat()
     };
     let columns = table.lines().next().unwrap().split(',').count();
     let mut expected: Vec<String> = Vec::new();
