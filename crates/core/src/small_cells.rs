@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CalibrationAt, Estimate, Evaluation, ReclassificationKind, RestrictedMeans, RiskGroups,
-    RiskThird,
+    CalibrationAt, Comparison, Estimate, Evaluation, ModelResult, ReclassificationKind,
+    RestrictedMeans, RiskGroups, RiskThird,
 };
 
 /// The smallest count that is shown, unless a site asks for another.
@@ -134,6 +134,7 @@ impl Protected {
         for comparison in &mut safe.comparisons {
             comparison.class_auc.clear();
         }
+        withhold_perfect(&mut safe.models, &mut safe.comparisons);
         for reclassification in &mut safe.reclassification {
             if let ReclassificationKind::EventRate { cutoff } = &mut reclassification.kind {
                 // In full it is a fraction of two counts.
@@ -185,6 +186,31 @@ impl Protected {
     pub fn told(self, count: usize) -> String {
         shown(&[count], self.least)[0].text(self.least)
     }
+}
+
+/// Takes out areas of a perfect order and shares of patients without a mistake: their intervals tell how
+/// few patients they are of.
+fn withhold_perfect(models: &mut [ModelResult], comparisons: &mut [Comparison]) {
+    for model in &mut *models {
+        model.auc.retain(|at| !is_perfect(at.auc));
+        model.subtype.take_if(|subtype| is_perfect(subtype.accuracy));
+        if let Some(subtype) = &mut model.subtype {
+            for area in [&mut subtype.auc_macro, &mut subtype.auc_weighted] {
+                area.take_if(|area| is_perfect(*area));
+            }
+        }
+    }
+    let is_told = |name: &str, time_days: f64| {
+        let mut named = models.iter().filter(|model| model.name == name);
+        named.any(|model| model.auc.iter().any(|at| at.time_days.total_cmp(&time_days).is_eq()))
+    };
+    for Comparison { a, b, auc, .. } in comparisons {
+        auc.retain(|at| is_told(a, at.time_days) && is_told(b, at.time_days));
+    }
+}
+
+fn is_perfect(share: Estimate) -> bool {
+    share.value <= 0.0 || share.value >= 1.0
 }
 
 /// Whether every number in a note is known without any patient: the level of an interval, the resamples
@@ -259,6 +285,36 @@ mod tests {
         ] {
             assert_eq!(shown_parts(&events, &patients, LEAST_SHOWN), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn perfect_figures_are_withheld_with_what_is_set_against_them() {
+        let model = |name: &str, [first, second, accuracy]: [f64; 3]| {
+            let share = |value: f64| serde_json::json!({"value": value, "low": 0.4, "high": 1.0});
+            let at = |days: f64, value: f64| serde_json::json!({"time_days": days, "value": value, "low": 0.4, "high": 1.0});
+            serde_json::json!({
+                "name": name, "modalities": [], "c_index": null, "c_index_uno": null, "ibs": null,
+                "auc": [at(365.0, first), at(730.0, second)], "folds": [],
+                "subtype": {"classes": [], "auc_macro": share(accuracy), "accuracy": share(accuracy)},
+            })
+        };
+        let mut models: Vec<ModelResult> = serde_json::from_value(serde_json::json!([
+            model("a", [1.0, 0.8, 0.9]),
+            model("b", [0.7, 0.9, 1.0]),
+        ]))
+        .unwrap();
+        let difference = |days: f64| serde_json::json!({"time_days": days, "value": 0.1, "low": 0.0, "high": 0.2, "p": 0.1});
+        let mut comparisons: Vec<Comparison> = serde_json::from_value(serde_json::json!([{
+            "a": "a", "b": "b", "delta_c_index": 0.1, "low": 0.0, "high": 0.2, "p": 0.1,
+            "auc": [difference(365.0), difference(730.0)],
+        }]))
+        .unwrap();
+        withhold_perfect(&mut models, &mut comparisons);
+        let days: Vec<f64> = models[0].auc.iter().map(|at| at.time_days).collect();
+        assert_eq!((days, models[1].auc.len()), (vec![730.0], 2));
+        assert!(models[0].subtype.is_some() && models[1].subtype.is_none());
+        let days: Vec<f64> = comparisons[0].auc.iter().map(|at| at.time_days).collect();
+        assert_eq!(days, [730.0]);
     }
 
     #[test]

@@ -153,6 +153,10 @@ pub fn drawn_groups(groups: &[RiskGroup], is_beside_others: bool) -> Option<Figu
         "Kaplan-Meier curves of the risk groups, with the number at risk"
     };
     title.clone_into(&mut figure.title);
+    let mut outcomes = groups.iter().flat_map(|group| &group.outcomes);
+    if outcomes.any(|outcome| outcome.entry_days.is_some()) {
+        figure.title.push_str("; who came under observation late is at risk from then on");
+    }
     Some(figure)
 }
 
@@ -202,5 +206,18 @@ mod tests {
         // 1/2 have the event at first, 1/4 the other one, the last of the rest the event.
         assert_eq!(counts, [(2, 1, 0, 0.5), (2, 0, 0, 0.5), (2, 0, 1, 0.5), (1, 1, 0, 0.25)]);
         assert_eq!(curve.at_risk(&[0.0, 1.2, 2.0, 2.2, 3.0]), [2, 1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn numbers_at_risk_that_rise_are_explained() {
+        let title = |entry_days| {
+            let outcomes = [
+                CompetingOutcome::until(9.0, None),
+                CompetingOutcome { time_days: 4.0, cause: Some(EVENT), entry_days },
+            ];
+            drawn_groups(&[RiskGroup::of("High risk", &outcomes)], false).unwrap().title
+        };
+        assert!(title(Some(2.5)).ends_with("at risk from then on"));
+        assert!(title(None).ends_with("with the number at risk"));
     }
 }

@@ -176,8 +176,8 @@ pub(super) fn auc_over_time(evaluation: &Evaluation) -> Section {
     let reached = |horizon: f64| evaluation.models.iter().any(|m| auc_at(m, horizon).is_some());
     if !horizons.iter().any(|&horizon| reached(horizon)) {
         section.text.push(
-            "No model has an AUC at a horizon: follow-up reaches none of them, or nobody had the \
-             event by then."
+            "No model has an AUC at a horizon: follow-up reaches none of them, nobody had the \
+             event by then, or some patients came under observation late."
                 .to_owned(),
         );
         return section;
