@@ -65,8 +65,14 @@ impl AddrListener<Connection, Peer> for Listener {
     }
 
     async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.expect("nobody closes the semaphore");
+        let places = || Arc::clone(&self.places);
+        let place = if let Ok(place) = places().try_acquire_owned() {
+            place
+        } else {
+            let connections = self.limits.connections;
+            tracing::warn!(connections, "every place is taken; the next one waits");
+            places().acquire_owned().await.expect("nobody closes the semaphore")
+        };
         let (stream, address) = self.socket.accept().await?;
         Ok((Connection::new(stream, place, self.limits.idle), Peer(address)))
     }

@@ -169,8 +169,10 @@ pub(crate) async fn change(
         }
         "reset" => {
             let Some(password) = reset(&app, &user, &known).await? else {
-                let problem =
-                    format!("The account {name} was changed meanwhile: look at it again.");
+                let problem = format!(
+                    "The account {name} was changed by another administrator meanwhile: \
+                        look at it again."
+                );
                 return html(&page(&app, &user, None, problem)?);
             };
             secret = Some((format!("One-time password of {name}"), password));
@@ -188,18 +190,28 @@ pub(crate) async fn change(
     html(&page(&app, &user, secret, String::new())?)
 }
 
-/// Gives an account a one-time password in place of the one that was seen; `None` where somebody else
-/// has changed it by now.
+/// Gives an account a one-time password in place of the one that was seen; `None` where another
+/// administrator gave one meanwhile, or closed or opened it. What the account's own password was changed
+/// to gives way: else whoever stole it could keep it.
 async fn reset(app: &App, user: &User, seen: &Account) -> Result<Option<String>, Refusal> {
     let password = one_time_password();
     let shown = password.clone();
     let hash = hashed(app, move |memory| hash_password(&password, memory)).await?;
-    if !app.store.set_password(seen, &hash, true)? {
-        return Ok(None);
+    let mut known = seen.clone();
+    while !app.store.set_password(&known, &hash, true)? {
+        match app.store.account(&seen.name)? {
+            Some(now) if now.closed == seen.closed && gives_way(&now) => known = now,
+            _ => return Ok(None),
+        }
     }
     app.store.drop_tokens(&seen.name)?;
     app.audit(user, "reset password", &seen.name, "")?;
     Ok(Some(shown))
+}
+
+/// Whether the password is one that the account's holder chose.
+fn gives_way(account: &Account) -> bool {
+    !account.must_change && !account.signs_in_elsewhere()
 }
 
 #[cfg(test)]
@@ -208,18 +220,22 @@ mod tests {
     use crate::access::{Memory, is_password};
     use crate::web::testing;
 
+    fn admin() -> User {
+        User {
+            account: "admin".to_owned(),
+            roles: Roles(vec![Role::Admin]),
+            csrf: None,
+            protected: None,
+        }
+    }
+
     #[test]
     fn of_two_who_reset_a_password_at_once_one_gets_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let app = testing::app(folder.path());
         app.store.add("dr.grey", "x", &Roles(vec![Role::Clinician])).unwrap();
         let seen = app.store.account("dr.grey").unwrap().unwrap();
-        let user = User {
-            account: "admin".to_owned(),
-            roles: Roles(vec![Role::Admin]),
-            csrf: None,
-            protected: None,
-        };
+        let user = admin();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reset = || reset(&app, &user, &seen);
         let (first, second) = runtime.block_on(async { tokio::join!(reset(), reset()) });
@@ -227,5 +243,24 @@ mod tests {
         let stored = app.store.account("dr.grey").unwrap().unwrap().password;
         assert!(given.len() == 1 && is_password(&given[0], &stored, &mut Memory::default()));
         assert_eq!(app.store.audited("", i64::MAX, 10).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_password_changed_at_once_by_its_holder_gives_way_to_a_reset() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path());
+        app.store.add("dr.grey", "x", &Roles(vec![Role::Clinician])).unwrap();
+        let first = app.store.account("dr.grey").unwrap().unwrap();
+        assert!(app.store.set_password(&first, "y", false).unwrap());
+        let seen = app.store.account("dr.grey").unwrap().unwrap();
+        assert!(app.store.set_password(&seen, "z", false).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let given = runtime.block_on(reset(&app, &admin(), &seen)).unwrap().unwrap();
+        let stored = app.store.account("dr.grey").unwrap().unwrap();
+        assert!(is_password(&given, &stored.password, &mut Memory::default()));
+        assert!(stored.must_change);
+        let seen = stored;
+        app.store.set_closed("dr.grey", true).unwrap();
+        assert!(runtime.block_on(reset(&app, &admin(), &seen)).unwrap().is_none());
     }
 }

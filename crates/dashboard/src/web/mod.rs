@@ -40,7 +40,8 @@ pub(crate) use guard::User;
 pub(crate) use headers::LONGEST_REQUEST;
 pub(crate) use refusal::Refusal;
 
-/// The largest body of a form, which anybody may send, and of an uploaded table.
+/// The largest body of a form that anybody may send, of any form, and of an uploaded table.
+const SIGN_IN_BYTES: usize = 16 << 10;
 const FORM_BYTES: usize = 256 << 10;
 const TABLE_BYTES: usize = 64 << 20;
 
@@ -48,7 +49,10 @@ const TABLE_BYTES: usize = 64 << 20;
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(cohort::home))
-        .route("/login", get(sign_in::form).post(sign_in::sign_in))
+        .route(
+            "/login",
+            get(sign_in::form).post(sign_in::sign_in).layer(DefaultBodyLimit::max(SIGN_IN_BYTES)),
+        )
         .route("/login/oidc", get(oidc::begin))
         .route(crate::access::CALLBACK, get(oidc::finish))
         .route("/logout", post(sign_in::sign_out))

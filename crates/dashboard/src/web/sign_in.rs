@@ -294,7 +294,9 @@ pub(crate) async fn set_password(
     let hash = hashed(&app, move |memory| hash_password(&form.new, memory)).await?;
     // It takes the place of no password that somebody else gave while this one waited.
     if !app.store.set_password(&known, &hash, false)? {
-        return Err(Refusal::SignIn("/".to_owned()));
+        let sentence = "Your password was changed meanwhile, and the one typed here was not kept. Sign \
+            in with the other one.";
+        return Err(Refusal::Bad(sentence.to_owned()));
     }
     app.store.audit(&Entry {
         account: &name,
@@ -392,8 +394,11 @@ mod tests {
         let new = ["a quiet admin of mountains", "a loud admin of the valleys"];
         let (first, second) =
             runtime.block_on(async { tokio::join!(change(new[0]), change(new[1])) });
-        let worked = [first, second]
-            .map(|answer| answer.is_ok_and(|answer| answer.status() == StatusCode::SEE_OTHER));
+        let worked = [first, second].map(|answer| match answer {
+            Ok(answer) => answer.status() == StatusCode::SEE_OTHER,
+            Err(Refusal::Bad(told)) if told.contains("was not kept") => false,
+            Err(other) => panic!("{other:?}"),
+        });
         let stored = app.store.account("dr.grey").unwrap().unwrap().password;
         let holds = new.map(|new| is_password(new, &stored, &mut Memory::default()));
         assert!(worked == holds && worked[0] != worked[1], "{worked:?} {holds:?}");
