@@ -193,8 +193,7 @@ fn read_text(path: &Path) -> Result<String, Error> {
 /// Whether a column's name is likely a cell: then the table has no header, and listing its
 /// "columns" would print a patient's data.
 fn looks_like_data(name: &str) -> bool {
-    NaiveDate::parse_from_str(name, "%Y-%m-%d").is_ok()
-        || (name.contains('.') && name.parse::<f64>().is_ok())
+    NaiveDate::parse_from_str(name, "%Y-%m-%d").is_ok() || name.parse::<f64>().is_ok()
 }
 
 /// The name with the fewest single-letter changes, if few enough for a slip; case is no change.

@@ -151,8 +151,8 @@ impl Personal {
             // Measurements differ from patient to patient.
             let (levels, patients) = (column.levels(), column.cells());
             format!("{levels} different texts in {patients} patients, nearly an id")
-        } else if tells.is_some() {
-            "its name says that it tells who somebody is".to_owned()
+        } else if let Some(Tells::Identity(what) | Tells::Perhaps(what)) = tells {
+            format!("it seems to hold {what}")
         } else {
             return None;
         };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    scan::{Finding, names_a_person, scan},
+    scan::{Finding, scan, sure},
     words::Words,
 };
 
@@ -14,17 +14,24 @@ const FEW_LEVELS: usize = 5;
 /// A cell that is no longer tells nothing by the column's name: a year, yes and no.
 const SHORT: usize = 4;
 
-/// Names of columns that tell who somebody is, as letters alone; `patient` or `subject` may stand before.
+/// Names of columns that tell who somebody is, as letters alone; a word for people may stand before.
 #[rustfmt::skip]
-const DIRECT: [&str; 40] = [
-    "name", "names", "fullname", "surname", "lastname", "familyname", "forename", "firstname", "givenname",
-    "middlename", "maidenname", "birthname", "initials",
-    "birthdate", "dateofbirth", "birthday", "dob", "born",
+const DIRECT: [&str; 48] = [
+    "fullname", "surname", "lastname", "familyname", "forename", "firstname", "givenname", "middlename",
+    "maidenname", "birthname", "namelast", "namefirst", "nachname", "vorname", "prenom", "apellido", "apellidos",
+    "birthdate", "dateofbirth", "birthday", "dob", "geburtsdatum", "geburtstag",
     "mrn", "medicalrecordnumber", "medicalrecordno", "hospitalnumber", "hospitalno", "nhsnumber", "nhsno",
     "chinumber", "ssn", "socialsecuritynumber", "insurancenumber", "passportnumber",
-    "address", "homeaddress", "streetaddress", "email", "emailaddress", "phone", "phonenumber", "telephone",
-    "telephonenumber", "mobilenumber",
+    "homeaddress", "streetaddress", "email", "emailaddress", "phone", "phonenumber", "telephone",
+    "telephonenumber", "mobilenumber", "postcode", "postalcode", "zip", "zipcode",
 ];
+
+/// Names of columns that tell it where each patient has a text of their own without digits.
+const VAGUE: [&str; 8] =
+    ["name", "names", "initials", "address", "born", "nom", "nombre", "cognome"];
+
+/// Words for people that may stand before a name of [`DIRECT`].
+const PEOPLE: [&str; 6] = ["patients", "patient", "subject", "participant", "person", "pt"];
 
 /// What stands where something was taken out.
 const TAKEN_OUT: [&str; 7] =
@@ -70,28 +77,33 @@ impl Column {
     /// What the column tells; `None` where nothing is found, which is no proof that it tells nothing.
     #[must_use]
     pub fn tells(&self) -> Option<Tells> {
-        if is_direct(&self.name) && self.levels.iter().any(|cell| cell.chars().count() > SHORT) {
+        if self.is_told_by_its_name() {
             return Some(Tells::Identity("what its name says"));
+        }
+        let sure: Vec<Finding> = self.levels.iter().filter_map(|cell| sure(whole(cell))).collect();
+        if !sure.is_empty() && sure.len() * 2 >= self.levels.len() {
+            return Some(Tells::Identity(most_frequent(&sure)));
         }
         let found = self.found();
         if !self.are_most(found.len()) {
             return None;
         }
-        let sure: Vec<Finding> =
-            found.iter().filter(|one| is_sure(one)).map(|&(_, finding)| finding).collect();
-        if self.are_most(sure.len()) {
-            return Some(Tells::Identity(most_frequent(&sure)));
-        }
         let findings: Vec<Finding> = found.iter().map(|&(_, finding)| finding).collect();
-        let most =
-            |kind: Finding| self.are_most(findings.iter().filter(|one| **one == kind).count());
-        if most(Finding::Name) && self.is_nearly_an_id() {
-            return Some(Tells::Identity(Finding::Name.words()));
-        }
-        if found.iter().all(|(cell, _)| may_be_a_count(cell)) && !most(Finding::Date) {
+        let dates = findings.iter().filter(|one| **one == Finding::Date).count();
+        if found.iter().all(|(cell, _)| may_be_a_count(cell)) && !self.are_most(dates) {
             return Some(Tells::LongNumbers);
         }
         Some(Tells::Perhaps(most_frequent(&findings)))
+    }
+
+    fn is_told_by_its_name(&self) -> bool {
+        if is_direct(&self.name) {
+            return self.levels.iter().any(|cell| is_long(whole(cell)));
+        }
+        let has_no_digit = |cell: &&String| !cell.bytes().any(|byte| byte.is_ascii_digit());
+        is_vague(&self.name)
+            && self.is_nearly_an_id()
+            && self.are_most(self.levels.iter().filter(has_no_digit).count())
     }
 
     /// Whether most kinds of cells look like names, dates, addresses or numbers of people.
@@ -125,7 +137,7 @@ impl Column {
     }
 
     fn found(&self) -> Vec<(&str, Finding)> {
-        let finding = |cell: &str| scan(cell).or_else(|| scan(whole(cell)));
+        let finding = |cell: &str| scan(whole(cell)).or_else(|| scan(cell));
         self.levels.iter().filter_map(|cell| Some((cell.as_str(), finding(cell)?))).collect()
     }
 
@@ -141,14 +153,25 @@ pub(crate) fn shown(name: &str, place: usize) -> String {
 
 /// Whether a name is of words that name nobody.
 pub(crate) fn may_be_shown(name: &str) -> bool {
-    is_direct(name) || Words::default().clean(name).is_none()
+    is_direct(name) || is_vague(name) || Words::default().clean(name).is_none()
 }
 
 /// Whether a column is called by what tells who somebody is: `PatientName`, `date_of_birth`, `MRN`.
 pub(crate) fn is_direct(name: &str) -> bool {
     let name = letters(name);
-    let rest = ["patients", "patient", "subject"].iter().find_map(|who| name.strip_prefix(who));
-    DIRECT.contains(&name.as_str()) || rest.is_some_and(|rest| DIRECT.contains(&rest))
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let mut rests = PEOPLE.iter().filter_map(|who| name.strip_prefix(who));
+    DIRECT.contains(&name) || rests.any(|rest| DIRECT.contains(&rest) || VAGUE.contains(&rest))
+}
+
+fn is_vague(name: &str) -> bool {
+    VAGUE.contains(&letters(name).as_str())
+}
+
+/// Longer than a year, and not one letter again and again, as where something was covered.
+fn is_long(cell: &str) -> bool {
+    let mut others = cell.chars().skip(1).filter(|&c| !cell.starts_with(c));
+    cell.chars().count() > SHORT && others.next().is_some()
 }
 
 fn letters(text: &str) -> String {
@@ -158,23 +181,6 @@ fn letters(text: &str) -> String {
 /// Programs that take a column for numbers write whole ones as `9434765919.0`.
 fn whole(cell: &str) -> &str {
     cell.strip_suffix(".0").unwrap_or(cell)
-}
-
-/// Whether a cell can hardly be anything else than what it looks like.
-fn is_sure((cell, finding): &(&str, Finding)) -> bool {
-    match finding {
-        Finding::NhsNumber | Finding::Email | Finding::Postcode => true,
-        Finding::Telephone => !has_mixed_word(cell),
-        Finding::Name => names_a_person(cell),
-        Finding::Date | Finding::HospitalNumber | Finding::Path => false,
-    }
-}
-
-/// Whether letters and digits stand in one word, as in accessions: `EGAN00001406653`.
-fn has_mixed_word(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric()).any(|word| {
-        word.chars().any(char::is_alphabetic) && word.bytes().any(|byte| byte.is_ascii_digit())
-    })
 }
 
 /// A count begins with no zero, as a number of a record or a telephone may.
@@ -207,13 +213,37 @@ mod tests {
     #[test]
     fn a_name_tells_where_cells_are_longer_than_a_year() {
         let by_name = Some(Tells::Identity("what its name says"));
-        for name in ["SURNAME", "PatientName", "patient's name", "Date of birth", "DOB", "mrn"] {
+        for name in [
+            "SURNAME",
+            "PatientName",
+            "patient's name",
+            "Date of birth",
+            "DOB",
+            "mrn",
+            "patient_surname",
+            "Patient SSN",
+            "pt_name",
+            "last_name_1",
+            "Nachname",
+        ] {
             assert_eq!(tells(name, &["abcde"]), by_name, "{name}");
-            assert_eq!(tells(name, &["1961", "yes", "", "Redacted", "de-identified"]), None);
+            let covered = ["1961", "1962.0", "yes", "", "Redacted", "de-identified", "XXXXXXXX"];
+            assert_eq!(tells(name, &covered), None);
         }
         for name in ["sample_name", "SampleName", "GENE_NAME", "birth_weight", "", "rename", "id"] {
             assert_eq!(tells(name, &["abcde"]), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_vague_name_tells_where_each_patient_has_a_text_of_their_own() {
+        let names = ["Quorn", "Rintel", "Sorvik", "Tulmen", "Unwick", "Vextor"];
+        let by_name = Some(Tells::Identity("what its name says"));
+        assert_eq!(tells("name", &names), by_name);
+        assert_eq!(tells("initials", &["AQ", "BR", "CS", "DT", "EU", "FV"]), by_name);
+        assert_eq!(tells("name", &["P-1", "P-2", "P-3", "P-4", "P-5", "P-6"]), None);
+        assert_eq!(tells("born", &["Germany", "abroad"]), None);
+        assert_eq!(tells("sample", &names), None);
     }
 
     #[test]
@@ -222,15 +252,19 @@ mod tests {
         let names =
             ["Ada Quorn", "Bea Rintel", "Cy Sorvik", "Di Tulmen", "Eva Unwick", "Flo Vextor"];
         for (case, cells, expected) in [
-            // One of two is not most, and both are numbers.
-            ("an NHS number", ["9434765919.0", "7713402"].as_slice(), Some(LongNumbers)),
+            // One of three is no half, and all are numbers.
+            ("an NHS number", ["9434765919.0", "771340", "771342"].as_slice(), Some(LongNumbers)),
             ("NHS numbers", &["943 476 5919"], Some(Identity("NHS numbers"))),
-            ("mail", &["a.b@c.de", "none"], None),
-            ("mail", &["a.b@c.de", "d@e.fr", "none"], Some(Identity("e-mail addresses"))),
-            ("telephones", &["07700 900123"], Some(Identity("telephone numbers"))),
+            ("mail", &["a.b@c.de", "none", "no"], None),
+            ("mail", &["a.b@c.de", "none"], Some(Identity("e-mail addresses"))),
+            ("names and dates", &["SMITH^JOHN 19610403"], Some(Identity("names"))),
+            ("telephones", &["07700 900123"], Some(Perhaps("telephone numbers"))),
+            ("postcodes", &["SW1A 2AA"], Some(Perhaps("postcodes"))),
+            ("tumors", &["pT2N0MX", "T2 N0 MX"], None),
+            ("subjects", &["001-001-0001"], None),
             ("accessions", &["EGAN00001406653"], Some(Perhaps("telephone numbers"))),
             ("titles", &["seen by Dr Jones"], Some(Identity("names"))),
-            ("names", &names, Some(Identity("names"))),
+            ("names", &names, Some(Perhaps("names"))),
             ("few kinds", &["Memorial Sloan", "North Harbor"], Some(Perhaps("names"))),
             ("dates", &["1961-04-03"], Some(Perhaps("dates"))),
             ("dates as numbers", &["19610403", "19590117"], Some(Perhaps("dates"))),

@@ -48,6 +48,17 @@ pub(crate) fn scan(text: &str) -> Option<Finding> {
     tests.into_iter().find(|(test, _)| test(text)).map(|(_, finding)| finding)
 }
 
+/// What a text can hardly be anything else than: an e-mail address, an NHS number, a name with carets or a
+/// title, whatever else stands beside it.
+pub(crate) fn sure(text: &str) -> Option<Finding> {
+    let tests: [(Test, Finding); 3] = [
+        (has_email, Finding::Email),
+        (has_nhs_number, Finding::NhsNumber),
+        (names_a_person, Finding::Name),
+    ];
+    tests.into_iter().find(|(test, _)| test(text)).map(|(_, finding)| finding)
+}
+
 /// The digits of a text in runs, single spaces, dots and dashes within a number left out.
 fn numbers(text: &str) -> Vec<String> {
     let mut runs: Vec<String> = Vec::new();
@@ -93,7 +104,13 @@ pub(crate) fn is_nhs_number(digits: &str) -> bool {
 fn has_email(text: &str) -> bool {
     text.split_whitespace().any(|word| {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
+        let is_host = |host: &str| {
+            host.rsplit_once('.').is_some_and(|(_, last)| {
+                last.chars().count() > 1 && last.chars().all(char::is_alphabetic)
+            })
+        };
+        // A dose is none: `60Gy@2.0Gy`.
+        word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && is_host(host))
     })
 }
 
@@ -111,9 +128,13 @@ fn has_digits_only_between_slashes(text: &str) -> bool {
 
 fn has_telephone(text: &str) -> bool {
     let plus = text.contains('+');
-    !is_decimal(text)
+    // Decimal numbers, also with a dash between, are none.
+    let mut parts = text.split([' ', '-', ',', ';']);
+    !parts.any(is_decimal)
         && numbers(text).iter().any(|number| {
-            let british = number.starts_with('0') && (10..=11).contains(&number.len());
+            let british = number.starts_with('0')
+                && !number.starts_with("00")
+                && (10..=11).contains(&number.len());
             british || plus && (10..=14).contains(&number.len())
         })
 }
@@ -231,16 +252,34 @@ fn has_postcode(text: &str) -> bool {
     }
 }
 
+/// The areas of British postcodes.
+#[rustfmt::skip]
+const AREAS: [&str; 124] = [
+    "AB", "AL", "B", "BA", "BB", "BD", "BH", "BL", "BN", "BR", "BS", "BT", "CA", "CB", "CF", "CH", "CM", "CO",
+    "CR", "CT", "CV", "CW", "DA", "DD", "DE", "DG", "DH", "DL", "DN", "DT", "DY", "E", "EC", "EH", "EN", "EX",
+    "FK", "FY", "G", "GL", "GU", "GY", "HA", "HD", "HG", "HP", "HR", "HS", "HU", "HX", "IG", "IM", "IP", "IV",
+    "JE", "KA", "KT", "KW", "KY", "L", "LA", "LD", "LE", "LL", "LN", "LS", "LU", "M", "ME", "MK", "ML", "N",
+    "NE", "NG", "NN", "NP", "NR", "NW", "OL", "OX", "PA", "PE", "PH", "PL", "PO", "PR", "RG", "RH", "RM", "S",
+    "SA", "SE", "SG", "SK", "SL", "SM", "SN", "SO", "SP", "SR", "SS", "ST", "SW", "SY", "TA", "TD", "TF", "TN",
+    "TQ", "TR", "TS", "TW", "UB", "W", "WA", "WC", "WD", "WF", "WN", "WR", "WS", "WV", "YO", "ZE",
+];
+
+/// Letters that no inward code has.
+const NEVER_INWARD: &[u8] = b"CIKMOV";
+
 /// The letters of a British postcode's area, and whether the whole code is there.
 pub(crate) fn area(text: &str) -> Option<(&str, bool)> {
     let text = text.trim();
     let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
-    if !(1..=2).contains(&letters) {
+    if !AREAS.contains(&text[..letters].to_ascii_uppercase().as_str()) {
         return None;
     }
     let rest: Vec<u8> = text[letters..].bytes().filter(|byte| *byte != b' ').collect();
     let is_inward = |part: &[u8]| {
-        part.len() == 3 && part[0].is_ascii_digit() && part[1..].iter().all(u8::is_ascii_alphabetic)
+        let is_letter = |byte: &u8| {
+            byte.is_ascii_alphabetic() && !NEVER_INWARD.contains(&byte.to_ascii_uppercase())
+        };
+        part.len() == 3 && part[0].is_ascii_digit() && part[1..].iter().all(is_letter)
     };
     let is_district = |part: &[u8]| {
         (1..=2).contains(&part.len())
@@ -287,10 +326,32 @@ mod tests {
             ("-3.5e-7", None),
             ("12", None),
             ("T2N0M0", None),
+            ("pT2N0MX", None),
+            ("T1 3mm", None),
+            ("M1 5mm", None),
+            ("60Gy@2.0Gy", None),
+            ("001-001-0001", None),
+            ("0.1234-0.5678", None),
             ("adenocarcinoma", None),
             ("", None),
         ] {
             assert_eq!(scan(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_sure_is_found_beside_anything_else() {
+        for (text, expected) in [
+            ("SMITH^JOHN 19610403", Some(Finding::Name)),
+            ("Dr Jones 03/04/2019", Some(Finding::Name)),
+            ("/data/9434765919/SMITH^JOHN/ct", Some(Finding::NhsNumber)),
+            ("a.b@c.de 1961-04-03", Some(Finding::Email)),
+            ("07700 900123", None),
+            ("SW1A 2AA", None),
+            ("1961-04-03", None),
+            ("/data/scan", None),
+        ] {
+            assert_eq!(sure(text), expected, "{text}");
         }
     }
 

@@ -91,9 +91,10 @@ pub(crate) struct Extracted {
 pub(crate) fn extract(args: &Args) -> Result<Extracted> {
     let absent = args.join.as_deref().map(shares::absent).transpose()?;
     let plan = Plan::make(&args.manifest, absent.as_ref())?;
-    if absent.is_none() {
-        identity::check(&plan, &Assignment::of(&plan).tasks(args.shard), args.identified)?;
-    }
+    let assignment = Assignment::of(&plan);
+    // Of shares that are joined the tables are here, and the files may not be.
+    let tasks = if absent.is_none() { assignment.tasks(args.shard) } else { vec![] };
+    identity::check(&plan, &tasks, args.identified)?;
     if let Some(shard) = args.shard {
         return extract_share(&plan, shard, args);
     }

@@ -64,6 +64,7 @@ fn said_in(key: &str, value: &str) -> Vec<Said> {
         attributes(value).map(|(name, text)| Said::of(line, name, text)).collect()
     };
     match key {
+        "individual" | "patient" | "SampleName" => vec![Said::of("meta-information", key, value)],
         "tumor_sample" => vec![Said::at("##tumor_sample", value)],
         "normal_sample" => vec![Said::at("##normal_sample", value)],
         "SAMPLE" => of("##SAMPLE"),

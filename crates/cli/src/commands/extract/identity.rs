@@ -1,6 +1,9 @@
 //! Refuses a cohort whose files still name their patients.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 use oncoweave_clinical::first_rows;
@@ -42,7 +45,9 @@ pub(super) fn check(plan: &Plan, tasks: &[&Task], told: bool) -> Result<()> {
         ));
     }
     let with_headers = of(&[Kind::Vcf, Kind::Sv, Kind::Genotype, Kind::Nifti]);
-    let paths: Vec<&Path> = with_headers.flat_map(|task| task.sources()).collect();
+    // Many patients may share a file.
+    let paths: BTreeSet<&Path> = with_headers.flat_map(|task| task.sources()).collect();
+    let paths: Vec<&Path> = paths.into_iter().collect();
     found.extend(told_by_headers(&paths).iter().map(sentence));
     if found.is_empty() {
         return Ok(());
