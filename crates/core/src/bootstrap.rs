@@ -152,7 +152,8 @@ where
 }
 
 /// What a share of pairs leaves open that is computed in each fold and averaged over the folds in which
-/// it is defined: resamples of a fold in perfect order say nothing of it.
+/// it is defined: resamples of a fold in perfect order say nothing of it. That of a difference is
+/// one such mean less the other.
 pub fn doubt_over_folds<F>(folds: &[u32], doubt: F) -> Doubt
 where
     F: Fn(&[usize]) -> Result<Doubt, Undefined>,

@@ -221,8 +221,9 @@ pub fn calibration_slope(outcomes: &[Survival], risks: &[Risk]) -> Result<Estima
 }
 
 /// The calibration slope for the event by day `time_days`: [`calibration_slope`] of ln(-ln S) at
-/// that day, with follow-up ended there. Who came under observation late is at risk from then on, so
-/// that it is the slope of all, not of those alone who lived long enough to be seen.
+/// that day, with follow-up ended there. Who came under observation late is at risk from then on. With
+/// proportional hazards it is then the slope of all, not of those alone who lived long enough to be
+/// seen; else it tells most of the hazards after they came.
 ///
 /// # Errors
 /// As [`calibration_slope`], and when nobody was followed up past that day or a probability is not

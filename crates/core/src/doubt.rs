@@ -21,7 +21,11 @@ const TAIL: f64 = 0.025;
 /// the power of pairs / (d + 1), however unlike the pairs are: that is the k, which no set of disjoint
 /// pairs need be smaller than. Pairs between two classes take d sets (König, Math Ann 1916;77:453), so
 /// that k is the size of the smaller class. Weighted pairs count by their weights, and 1 is the
-/// heaviest pair's.
+/// heaviest pair's. All pairs are in order no more often than the least likely one, so that k is 1 at
+/// least.
+///
+/// Beside a perfect order a single mistake brings back an interval of what varies, which may be the
+/// narrower one: those of few patients remain too narrow.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Doubt {
     /// How far the truth may lie below.
@@ -35,7 +39,8 @@ impl Doubt {
     /// is known where that is 0.
     #[must_use]
     pub fn of(share: f64, disjoint_pairs: f64) -> Self {
-        let width = 1.0 - TAIL.powf(1.0 / disjoint_pairs);
+        let pairs = if disjoint_pairs > 0.0 { disjoint_pairs.max(1.0) } else { 0.0 };
+        let width = 1.0 - TAIL.powf(1.0 / pairs);
         let sure = |sure: bool| if sure { width } else { 0.0 };
         Self { below: sure(share >= 1.0), above: sure(share <= 0.0) }
     }
@@ -47,19 +52,20 @@ impl Doubt {
         Self { below: self.below + other.above, above: self.above + other.below }
     }
 
-    /// Of the mean of a figure over independent groups of patients, such as folds. Zou and Donner,
-    /// Stat Med 2008;27:1693.
+    /// Of the mean of a share, no difference, over independent groups of patients, such as folds. Where
+    /// m of them are in perfect order, so are m k disjoint pairs, k being the least of their numbers.
     #[must_use]
     pub fn mean(groups: &[Self]) -> Self {
         let of = |side: fn(&Self) -> f64| {
-            let squares: f64 = groups.iter().map(|group| side(group).powi(2)).sum();
-            squares.sqrt() / groups.len().max(1) as f64
+            let open = || groups.iter().map(side).filter(|&width| width > 0.0);
+            let (count, widest) = (open().count().max(1) as f64, open().fold(0.0, f64::max));
+            count / groups.len().max(1) as f64 * (1.0 - (1.0 - widest).powf(1.0 / count))
         };
         Self { below: of(|group| group.below), above: of(|group| group.above) }
     }
 
     /// An estimate whose bounds lie as far out as its own doubt and this one, independent of it, put
-    /// them together. Zou and Donner, as above.
+    /// them together. Zou and Donner, Stat Med 2008;27:1693.
     #[must_use]
     pub fn widen(self, estimate: Estimate) -> Estimate {
         let Estimate { value, low, high } = estimate;
@@ -104,6 +110,7 @@ mod tests {
         }
         assert_eq!(Doubt::of(0.999, 3.0), Doubt::default());
         close(Doubt::of(1.0, 0.0).below, 1.0);
+        close(Doubt::of(1.0, 0.5).below, 0.975);
     }
 
     #[test]
@@ -119,7 +126,11 @@ mod tests {
     fn one_fold_of_two_counts_for_half() {
         let one = Doubt::of(1.0, 2.0);
         close(Doubt::mean(&[one, Doubt::default()]).below, one.below / 2.0);
-        close(Doubt::mean(&[one, one]).below, one.below / f64::sqrt(2.0));
+        close(Doubt::mean(&[one, one]).below, Doubt::of(1.0, 4.0).below);
+        // Two of three groups with two and three pairs are as sure as four pairs.
+        let found = Doubt::mean(&[one, Doubt::of(0.5, 9.0), Doubt::of(1.0, 3.0)]);
+        close(found.below, Doubt::of(1.0, 4.0).below * 2.0 / 3.0);
+        close(Doubt::mean(&[Doubt::of(0.0, 0.0), one]).above, 0.5);
         assert_eq!(Doubt::mean(&[]), Doubt::default());
     }
 

@@ -204,7 +204,7 @@ pub struct Contribution {
     /// models that do not read the modality, on the same patients, with its paired bootstrap
     /// interval; `None` where that is undefined or no model was left.
     pub gain: Option<Estimate>,
-    /// Two-sided bootstrap p-value for no gain and no loss.
+    /// Two-sided bootstrap p-value for no gain and no loss, or a normal one where C of a fold is perfect.
     pub p: Option<f64>,
 }
 

@@ -160,15 +160,17 @@ pub(crate) struct Weighted {
 /// The weighted share of case-control pairs in which the case scores higher.
 pub(crate) fn weighted_auc(mut rows: Vec<Weighted>) -> Option<f64> {
     rows.sort_unstable_by(|a, b| (a.score + 0.0).total_cmp(&(b.score + 0.0)));
-    let (mut right, mut cases, mut controls) = (0.0, 0.0, 0.0);
+    let (mut right, mut wrong, mut cases, mut controls) = (0.0, 0.0, 0.0, 0.0);
     for tied in rows.chunk_by(|a, b| a.score >= b.score) {
         let tied_cases: f64 = tied.iter().map(|row| row.case).sum();
         let tied_controls: f64 = tied.iter().map(|row| row.control).sum();
         right += tied_cases * (controls + 0.5 * tied_controls);
+        wrong += tied_controls * (cases + 0.5 * tied_cases);
         cases += tied_cases;
         controls += tied_controls;
     }
-    (cases > 0.0 && controls > 0.0).then(|| right / (cases * controls))
+    // Of a perfect order it is 1, whatever sums are rounded to.
+    (cases > 0.0 && controls > 0.0).then(|| right / (right + wrong))
 }
 
 /// The scores of one class, and their weights.

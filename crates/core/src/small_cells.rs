@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CalibrationAt, Comparison, Estimate, Evaluation, ModelResult, ReclassificationKind,
-    RestrictedMeans, RiskGroups, RiskThird,
+    CalibrationAt, Comparison, Estimate, Evaluation, ReclassificationKind, RestrictedMeans,
+    RiskGroups, RiskThird,
 };
 
 /// The smallest count that is shown, unless a site asks for another.
@@ -134,7 +134,7 @@ impl Protected {
         for comparison in &mut safe.comparisons {
             comparison.class_auc.clear();
         }
-        withhold_perfect(&mut safe.models, &mut safe.comparisons);
+        withhold_perfect(&mut safe);
         for reclassification in &mut safe.reclassification {
             if let ReclassificationKind::EventRate { cutoff } = &mut reclassification.kind {
                 // In full it is a fraction of two counts.
@@ -188,29 +188,50 @@ impl Protected {
     }
 }
 
-/// Takes out areas of a perfect order and shares of patients without a mistake: their intervals tell how
-/// few patients they are of.
-fn withhold_perfect(models: &mut [ModelResult], comparisons: &mut [Comparison]) {
+/// Takes out C and areas of a perfect order, shares of patients without a mistake, and differences from
+/// them: their intervals tell how few patients they are of.
+fn withhold_perfect(evaluation: &mut Evaluation) {
+    let Evaluation { models, comparisons, contributions, .. } = evaluation;
+    // The first model's, the one whose modalities are taken away.
+    let c = models.first().and_then(|model| model.c_index).map(|c| c.value);
+    for contribution in contributions {
+        let is_told =
+            |gain: Estimate| c.is_some_and(|c| !is_perfect(c) && !is_perfect(c - gain.value));
+        if !contribution.gain.is_some_and(is_told) {
+            (contribution.gain, contribution.p) = (None, None);
+        }
+    }
     for model in &mut *models {
-        model.auc.retain(|at| !is_perfect(at.auc));
-        model.subtype.take_if(|subtype| is_perfect(subtype.accuracy));
+        for c in [&mut model.c_index, &mut model.c_index_uno, &mut model.c_index_competing] {
+            c.take_if(|c| is_perfect(c.value));
+        }
+        if model.c_index_antolini.take_if(|c| is_perfect(*c)).is_some() {
+            model.c_index_antolini_interval = None;
+        }
+        model.auc.retain(|at| !is_perfect(at.auc.value));
+        model.subtype.take_if(|subtype| is_perfect(subtype.accuracy.value));
         if let Some(subtype) = &mut model.subtype {
             for area in [&mut subtype.auc_macro, &mut subtype.auc_weighted] {
-                area.take_if(|area| is_perfect(*area));
+                area.take_if(|area| is_perfect(area.value));
             }
         }
     }
+    let named = |name: &str| models.iter().find(|model| model.name == name);
+    comparisons.retain(|pair| {
+        [&pair.a, &pair.b].iter().all(|name| named(name).is_some_and(|one| one.c_index.is_some()))
+    });
     let is_told = |name: &str, time_days: f64| {
-        let mut named = models.iter().filter(|model| model.name == name);
-        named.any(|model| model.auc.iter().any(|at| at.time_days.total_cmp(&time_days).is_eq()))
+        let mut areas = named(name).into_iter().flat_map(|model| &model.auc);
+        areas.any(|at| at.time_days.total_cmp(&time_days).is_eq())
     };
     for Comparison { a, b, auc, .. } in comparisons {
         auc.retain(|at| is_told(a, at.time_days) && is_told(b, at.time_days));
     }
 }
 
-fn is_perfect(share: Estimate) -> bool {
-    share.value <= 0.0 || share.value >= 1.0
+/// A mean over folds may be rounded.
+fn is_perfect(share: f64) -> bool {
+    !(1e-9..=1.0 - 1e-9).contains(&share)
 }
 
 /// Whether every number in a note is known without any patient: the level of an interval, the resamples
@@ -289,32 +310,53 @@ mod tests {
 
     #[test]
     fn perfect_figures_are_withheld_with_what_is_set_against_them() {
-        let model = |name: &str, [first, second, accuracy]: [f64; 3]| {
-            let share = |value: f64| serde_json::json!({"value": value, "low": 0.4, "high": 1.0});
-            let at = |days: f64, value: f64| serde_json::json!({"time_days": days, "value": value, "low": 0.4, "high": 1.0});
-            serde_json::json!({
-                "name": name, "modalities": [], "c_index": null, "c_index_uno": null, "ibs": null,
+        use serde_json::json;
+        let share = |value: f64| json!({"value": value, "low": 0.4, "high": 1.0});
+        let model = |name: &str, [c, first, second, accuracy]: [f64; 4]| {
+            let at = |days: f64, value: f64| json!({"time_days": days, "value": value, "low": 0.4, "high": 1.0});
+            json!({
+                "name": name, "modalities": [], "c_index": share(c), "c_index_uno": share(1.0),
+                "ibs": null, "c_index_antolini": c, "c_index_antolini_interval": {"low": 0.4, "high": 1.0},
                 "auc": [at(365.0, first), at(730.0, second)], "folds": [],
                 "subtype": {"classes": [], "auc_macro": share(accuracy), "accuracy": share(accuracy)},
             })
         };
-        let mut models: Vec<ModelResult> = serde_json::from_value(serde_json::json!([
-            model("a", [1.0, 0.8, 0.9]),
-            model("b", [0.7, 0.9, 1.0]),
-        ]))
+        let pair = |other: &str| {
+            let at = |days: f64| json!({"time_days": days, "value": 0.1, "low": 0.0, "high": 0.2, "p": 0.1});
+            json!({
+                "a": "a", "b": other, "delta_c_index": 0.1, "low": 0.0, "high": 0.2, "p": 0.1,
+                "auc": [at(365.0), at(730.0)],
+            })
+        };
+        let gain = |value: f64| {
+            let gain = json!({"value": value, "low": -0.5, "high": 0.4});
+            json!({"modality": "m", "weight_share": 0.5, "gain": gain, "p": 0.2})
+        };
+        let evaluation: Evaluation = serde_json::from_value(json!({
+            "schema_version": 2, "program_version": "", "cohort": "a", "data_sha256": "",
+            "design": "one part", "patients": 57, "events": 23, "horizons_days": [], "classes": [],
+            "exclusions": [], "notes": [], "config": null,
+            "models": [
+                model("a", [0.75, 0.999_999_999_999, 0.8, 0.9]),
+                model("b", [0.7, 0.7, 0.9, 1.0]),
+                model("c", [1.0, 0.7, 0.9, 0.9]),
+            ],
+            "comparisons": [pair("b"), pair("c")],
+            "contributions": [gain(0.1), gain(-0.25)],
+        }))
         .unwrap();
-        let difference = |days: f64| serde_json::json!({"time_days": days, "value": 0.1, "low": 0.0, "high": 0.2, "p": 0.1});
-        let mut comparisons: Vec<Comparison> = serde_json::from_value(serde_json::json!([{
-            "a": "a", "b": "b", "delta_c_index": 0.1, "low": 0.0, "high": 0.2, "p": 0.1,
-            "auc": [difference(365.0), difference(730.0)],
-        }]))
-        .unwrap();
-        withhold_perfect(&mut models, &mut comparisons);
-        let days: Vec<f64> = models[0].auc.iter().map(|at| at.time_days).collect();
-        assert_eq!((days, models[1].auc.len()), (vec![730.0], 2));
-        assert!(models[0].subtype.is_some() && models[1].subtype.is_none());
-        let days: Vec<f64> = comparisons[0].auc.iter().map(|at| at.time_days).collect();
+        let safe = Protected { least: 10 }.evaluation(&evaluation);
+        let [a, b, c] = safe.models.as_slice() else { panic!("a model is gone") };
+        assert!(a.c_index.is_some() && a.c_index_uno.is_none() && c.c_index.is_none());
+        assert!(a.c_index_antolini_interval.is_some() && c.c_index_antolini_interval.is_none());
+        let days: Vec<f64> = a.auc.iter().map(|at| at.time_days).collect();
+        assert_eq!((days, b.auc.len()), (vec![730.0], 2));
+        assert!(a.subtype.is_some() && b.subtype.is_none());
+        assert_eq!(safe.comparisons.len(), 1);
+        let days: Vec<f64> = safe.comparisons[0].auc.iter().map(|at| at.time_days).collect();
         assert_eq!(days, [730.0]);
+        let told: Vec<bool> = safe.contributions.iter().map(|one| one.gain.is_some()).collect();
+        assert_eq!(told, [true, false]);
     }
 
     #[test]

@@ -147,11 +147,10 @@ fn auc_differences(
         );
         let found =
             found.map_err(|reason| say(&format!("AUC at day {time_days}"), &reason)).ok()?;
-        let doubt = doubt_over_folds(&a.parts, |rows| {
-            let first = a.auc_doubt(&statuses, rows, time_days)?;
-            Ok(first.less(b.auc_doubt(&statuses, rows, time_days)?))
-        });
-        let Difference { delta: value, low, high, p, .. } = found.with(doubt);
+        let doubt = |table: &Table| {
+            doubt_over_folds(&table.parts, |rows| table.auc_doubt(&statuses, rows, time_days))
+        };
+        let Difference { delta: value, low, high, p, .. } = found.with(doubt(a).less(doubt(b)));
         Some(AucDifference { time_days, difference: Estimate { value, low, high }, p })
     };
     a.setting.horizons_days.iter().filter_map(&mut at).collect()
@@ -248,9 +247,8 @@ pub(crate) fn c_difference(
         |rows| a.c_index(rows),
         |rows| b.c_index(rows),
     )?;
-    let difference = difference.with(doubt_over_folds(&a.parts, |rows| {
-        Ok(a.c_index_doubt(rows)?.less(b.c_index_doubt(rows)?))
-    }));
+    let doubt = |table: &Table| doubt_over_folds(&table.parts, |rows| table.c_index_doubt(rows));
+    let difference = difference.with(doubt(a).less(doubt(b)));
     Ok(Comparison {
         a: first.to_owned(),
         b: second.to_owned(),

@@ -21,8 +21,12 @@ use crate::{
 const OTHER_INTERVALS: &str = "other 95 % intervals are normal: that of Antolini's C by the \
     infinitesimal jackknife, those of the AUC of one class and of AUC at a time before which \
     nobody was censored by DeLong, those of calibration, hazard ratios and restricted means by \
-    their standard errors; where all pairs of a fold are in one order, its C or AUC has the bound of \
-    Clopper and Pearson for disjoint pairs";
+    their standard errors";
+
+/// What neither resampling nor standard errors give.
+const PERFECT: &str = "where all pairs of a fold are in order, or all reversed, nothing varies: \
+    intervals and p values of its C or AUC, and of an accuracy or AUC of a class of 0 or 1, allow for it \
+    by the bound of Clopper and Pearson";
 
 /// What an evaluation says beside its figures.
 pub(crate) struct Frame<'a> {
@@ -56,6 +60,7 @@ impl Frame<'_> {
         }
         self.notes.push(method_note(setting));
         self.notes.push(OTHER_INTERVALS.to_owned());
+        self.notes.push(PERFECT.to_owned());
         if setting.parts.len() > 1 {
             self.notes.extend(training_notes(&candidates[0]));
         }

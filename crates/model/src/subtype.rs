@@ -7,7 +7,7 @@ use oncoweave_core::{
     delong::{auc_difference, auc_interval},
     doubt::Doubt,
     inference::{Estimated, PairedDifference},
-    roc::{accuracy, macro_auc, weighted_macro_auc},
+    roc::{accuracy, auc, macro_auc, weighted_macro_auc},
 };
 
 use crate::{
@@ -78,8 +78,8 @@ pub(crate) fn subtype(
     });
     let areas = areas.map_err(|reason| say("subtype AUC", reason)).ok();
     let figures = class_figures(labels, probabilities).unwrap_or_default();
-    let area = |auc: Estimate| Doubt::of(auc.value, least_pairs(&figures) as f64).widen_share(auc);
-    let areas = areas.map(|areas| areas.map(area));
+    let doubts = classified.doubts(&figures);
+    let areas = areas.map(|areas| [0, 1].map(|place| doubts[place].widen_share(areas[place])));
     let accuracy = Doubt::of(accuracy.value, labels.len() as f64).widen_share(accuracy);
     let of_class = |(class, figures): (usize, ClassFigures)| {
         let positive: Vec<bool> = labels.iter().map(|&label| label == class).collect();
@@ -108,15 +108,29 @@ pub(crate) fn subtype(
     })
 }
 
-/// The disjoint pairs of the class that has the fewest: where the AUC of every class is 1, no mean of
-/// them is surer.
-fn least_pairs(figures: &[ClassFigures]) -> u64 {
-    let all: u64 = figures.iter().map(|figures| figures.patients).sum();
-    let occurring = figures.iter().map(|figures| figures.patients).filter(|&own| own > 0);
-    occurring.map(|own| own.min(all - own)).min().unwrap_or(0)
-}
-
 impl Classified {
+    /// What classes in perfect order leave open of the mean of all areas, and of that by patients. Each
+    /// class is against all others, so that their bounds are added.
+    fn doubts(&self, figures: &[ClassFigures]) -> [Doubt; 2] {
+        let all: u64 = figures.iter().map(|figures| figures.patients).sum();
+        let occurring = figures.iter().enumerate().filter(|(_, own)| own.patients > 0);
+        let classes = occurring.clone().count();
+        let mut doubts = [Doubt::default(); 2];
+        for (class, own) in occurring {
+            let positive: Vec<bool> = self.labels.iter().map(|&label| label == class).collect();
+            let Ok(area) = auc(&positive, &self.probabilities.column(class).to_vec()) else {
+                continue;
+            };
+            let open = Doubt::of(area, own.patients.min(all - own.patients) as f64);
+            let weights = [1.0 / classes as f64, own.patients as f64 / all as f64];
+            for (doubt, weight) in doubts.iter_mut().zip(weights) {
+                doubt.below += weight * open.below;
+                doubt.above += weight * open.above;
+            }
+        }
+        doubts
+    }
+
     /// Statistics of all patients with their bootstrap intervals.
     fn estimate<const N: usize>(
         &self,

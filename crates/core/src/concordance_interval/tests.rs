@@ -41,7 +41,7 @@ fn pairs_of_one_patient_count_as_one() {
     let mut risks = vec![Risk(1.0)];
     risks.extend([Risk(0.0); 20]);
     let found = harrell_c_interval(&outcomes, &risks).unwrap();
-    assert!((found.low - 0.025_f64.powf(21.0 / 20.0)).abs() < 1e-12, "{found:?}");
+    assert!((found.low - 0.025).abs() < 1e-12, "{found:?}");
 }
 
 /// The first five of ten events have the highest risks, each with the same probability, or else the
@@ -149,25 +149,30 @@ fn the_doubt_of_unos_c_counts_weighted_pairs() {
     assert_eq!(uno_c_doubt(&outcomes, &outcomes, &risks, None), Ok(own));
     let wrong = uno_c_doubt(&outcomes, &outcomes, &reversed(&risks), None).unwrap();
     assert_eq!((wrong.below, wrong.above), (0.0, own.below));
-    // Events on days 1 and 3 are comparable with 3 and 1 later patients. One of three is censored on
-    // day 2, so that the second event's pair weighs 1 / (2/3)² = 9/4.
-    let rows = [(1.0, true, 4.0), (2.0, false, 3.0), (3.0, true, 2.0), (4.0, false, 1.0)];
-    let (outcomes, risks): (Vec<Survival>, Vec<Risk>) =
-        rows.iter().map(|&(days, event, risk)| (Survival::until(days, event), Risk(risk))).unzip();
+    // Events on days 1 and 3 are comparable with 5 and 3 later patients. One of five is censored on
+    // day 2, so that each pair of the second event weighs 1 / (4/5)² = 25/16. It is in most pairs, those
+    // and one with the first event.
+    let events = [true, false, true, false, false, false];
+    let (outcomes, risks): (Vec<Survival>, Vec<Risk>) = (1..7)
+        .map(f64::from)
+        .zip(events)
+        .map(|(days, event)| (Survival::until(days, event), Risk(-days)))
+        .unzip();
     assert_eq!(uno_c(&outcomes, &outcomes, &risks, None), Ok(1.0));
     let found = uno_c_doubt(&outcomes, &outcomes, &risks, None).unwrap();
-    let pairs = (3.0 + 2.25) / (1.0 + 2.25 + 2.25);
+    let weight = 25.0 / 16.0;
+    let pairs = (5.0 + 3.0 * weight) / (1.0 + 3.0 * weight + weight);
     assert!((found.below - (1.0 - 0.025_f64.powf(1.0 / pairs))).abs() < 1e-12, "{found:?}");
-    // Only the first event counts before day 3: one patient's three pairs.
+    // Only the first event counts before day 3: one patient's five pairs.
     let found = uno_c_doubt(&outcomes, &outcomes, &risks, Some(3.0)).unwrap();
-    assert!((found.below - (1.0 - 0.025_f64.powf(4.0 / 3.0))).abs() < 1e-12, "{found:?}");
+    assert!((found.below - 0.975).abs() < 1e-12, "{found:?}");
     // A censoring on the day of an event outlives it.
     let rows = [(1.0, true, 2.0), (1.0, false, 1.0)];
     let (outcomes, risks): (Vec<Survival>, Vec<Risk>) =
         rows.iter().map(|&(days, event, risk)| (Survival::until(days, event), Risk(risk))).unzip();
     let reference = [Survival::until(9.0, false)];
     let found = uno_c_doubt(&reference, &outcomes, &risks, None).unwrap();
-    assert!((found.below - (1.0 - 0.025_f64.powf(2.0))).abs() < 1e-12, "{found:?}");
+    assert!((found.below - 0.975).abs() < 1e-12, "{found:?}");
     let none = Err(Undefined::NoComparablePair { patients: 1 });
     assert_eq!(uno_c_doubt(&reference, &outcomes[..1], &risks[..1], None), none);
 }

@@ -253,7 +253,8 @@ impl Rows {
             let (outcomes, risks) = self.pick(&rows);
             harrell_c_doubt(&outcomes, &risks)
         });
-        Some(doubt.widen_share(own))
+        // A perfect order's interval tells how few patients it is of.
+        (0.0 < own.value && own.value < 1.0).then(|| doubt.widen_share(own))
     }
 
     /// A statistic of some rows over all folds at once, for what folds do not shift, with its bootstrap

@@ -16,7 +16,8 @@ const FIGURES: &str = "Events observed over predicted: 1 is right, above 1 too f
     al. 2016). ICI: the mean distance of predicted and smoothed observed probabilities, lower is \
     better (Austin et al. 2020). A dash means that the figure is not defined, as slope, intercept \
     and ICI are not beside competing events, nor all but the slope where patients came under \
-    observation late.";
+    observation late: with hazards that are not proportional it then tells most of the time after \
+    they came.";
 
 const NET_BENEFIT: &str = "Net benefit: true positives per 100 patients, false positives taken off \
     by the odds of the threshold; treating nobody is worth 0. Each cell has treating by the model, \
