@@ -59,8 +59,7 @@ impl Frame<'_> {
             ));
         }
         self.notes.push(method_note(setting));
-        self.notes.push(OTHER_INTERVALS.to_owned());
-        self.notes.push(PERFECT.to_owned());
+        self.notes.extend([OTHER_INTERVALS, PERFECT].map(str::to_owned));
         if setting.parts.len() > 1 {
             self.notes.extend(training_notes(&candidates[0]));
         }
