@@ -25,8 +25,8 @@ const OTHER_INTERVALS: &str = "other 95 % intervals are normal: that of Antolini
 
 /// What neither resampling nor standard errors give.
 const PERFECT: &str = "where all pairs of a fold are in order, or all reversed, nothing varies: \
-    intervals and p values of its C or AUC, and of an accuracy or AUC of a class of 0 or 1, allow for it \
-    by the bound of Clopper and Pearson";
+    intervals and p values of its C or AUC, and of a perfect accuracy or AUC of a class, allow for it by \
+    the bound of Clopper and Pearson";
 
 /// What an evaluation says beside its figures.
 pub(crate) struct Frame<'a> {
