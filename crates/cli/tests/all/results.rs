@@ -161,8 +161,9 @@ fn points_at_nobody(output: &std::process::Output, folder: &Path) {
     assert_eq!((told.patients, told.events % 10), (70, 0));
     assert!(told.events > 0 && told.exclusions.is_empty());
     // Notes of settings stay; whoever has no fold was counted in another.
-    let [settings, others, rest] = &told.notes[..] else { panic!("{:?}", told.notes) };
+    let [settings, others, perfect, rest] = &told.notes[..] else { panic!("{:?}", told.notes) };
     assert!(settings.contains("resamples") && others.contains("DeLong"), "{:?}", told.notes);
+    assert!(perfect.contains("Clopper"), "{:?}", told.notes);
     assert!(rest.contains("is not told"), "{:?}", told.notes);
     let mut all = vec![said, stderr(output)];
     for (name, bytes) in files(folder) {
