@@ -262,7 +262,7 @@ mod tests {
             ("postcodes", &["SW1A 2AA"], Some(Perhaps("postcodes"))),
             ("tumors", &["pT2N0MX", "T2 N0 MX"], None),
             ("subjects", &["001-001-0001"], None),
-            ("accessions", &["EGAN00001406653"], Some(Perhaps("telephone numbers"))),
+            ("accessions", &["EGAN00001406653"], Some(Perhaps("hospital numbers"))),
             ("titles", &["seen by Dr Jones"], Some(Identity("names"))),
             ("names", &names, Some(Perhaps("names"))),
             ("few kinds", &["Memorial Sloan", "North Harbor"], Some(Perhaps("names"))),
