@@ -137,7 +137,10 @@ impl Column {
     }
 
     fn found(&self) -> Vec<(&str, Finding)> {
-        let finding = |cell: &str| scan(whole(cell)).or_else(|| scan(cell));
+        let finding = |cell: &str| {
+            let bare = whole(cell);
+            scan(bare).or_else(|| if bare == cell { None } else { scan(cell) })
+        };
         self.levels.iter().filter_map(|cell| Some((cell.as_str(), finding(cell)?))).collect()
     }
 
